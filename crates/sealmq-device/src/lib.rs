@@ -1,0 +1,1 @@
+//! Device bundles: Arduino, PKCS#12 and the files that laptop tools ask for.

@@ -1,0 +1,1 @@
+//! Certificates: profiles, CA, CSR, inventory records, lifecycle. Sans-I/O.

@@ -1,0 +1,1 @@
+//! The I/O shell of the broker: door, shards, transports, control socket, data directory, inventory.

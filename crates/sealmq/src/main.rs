@@ -1,0 +1,2 @@
+//! The `sealmq` binary.
+fn main() {}
