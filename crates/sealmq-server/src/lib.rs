@@ -1,1 +1,19 @@
-//! The I/O shell of the broker: door, shards, transports, control socket, data directory, inventory.
+//! The I/O shell of SealMQ's broker: everything that touches the world.
+//!
+//! The *door* (tokio threads) accepts, runs handshakes, reads CONNECT and authenticates; it hands one value,
+//! `Established`, to a *shard*: sockets, timers and one `sealmq_broker::Broker`. *Workers* (threads with one
+//! `mio::Poll` each) run shards. Beside them stand the data directory (`home`), the `inventory` of certificates and
+//! the `control` socket.
+//!
+//! What is not here: MQTT rules (sealmq-broker), bytes and packets (sealmq-mqtt), who a certificate is (sealmq-tls),
+//! what a configuration file means (sealmq-config). This crate holds no `unsafe`.
+//!
+//! Invariants: nothing that a peer sends before it is authenticated can delay a message of an established client;
+//! every refusal has a log line in plain words; what cannot be checked refuses.
+#![cfg(unix)]
+// This crate is the shell: clocks, threads and the environment are its business.
+#![allow(clippy::disallowed_methods)]
+
+pub mod control;
+pub mod home;
+pub mod inventory;

@@ -1,0 +1,1 @@
+//! Behaviour of the server as its clients and its owner see it.
