@@ -1,2 +1,28 @@
-//! The `sealmq` binary.
-fn main() {}
+//! The `sealmq` binary: parses the command line and hands over to one file per command.
+//!
+//! Nothing is decided here. `sealmq -c FILE …` is `sealmq broker -c FILE …`, so that a service file that starts
+//! mosquitto changes by one word.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its terminal")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the binary is the shell: it reads the clock and the environment"
+)]
+
+mod cli;
+mod commands;
+mod report;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = cli::with_broker_as_default(std::env::args_os().collect());
+    match cli::parse(arguments).command {
+        cli::Command::Up(args) => commands::up::run(args),
+        cli::Command::Broker(args) => commands::broker::run(args),
+        cli::Command::Device(args) => commands::device::run(args),
+        cli::Command::User(args) => commands::user::run(args),
+        cli::Command::Context(args) => commands::context::run(args),
+        cli::Command::Pub(args) => commands::publish::run(args),
+        cli::Command::Sub(args) => commands::subscribe::run(args),
+    }
+}

@@ -1,0 +1,9 @@
+//! One file per command: its options, what it does, what it prints.
+
+pub(crate) mod broker;
+pub(crate) mod context;
+pub(crate) mod device;
+pub(crate) mod publish;
+pub(crate) mod subscribe;
+pub(crate) mod up;
+pub(crate) mod user;
