@@ -1,0 +1,157 @@
+//! What holds for the whole broker.
+
+use super::FileSetting;
+
+/// Global keys. Numbers where mosquitto writes 0 or -1 for "no limit" are `Option`: `None` is no limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Global {
+    /// `per_listener_settings`. Already applied to [`super::Listener::access`]; kept for reports.
+    pub per_listener_settings: bool,
+    /// `check_retain_source`: judge the publisher's write right again when a retained message is delivered.
+    pub check_retain_source: bool,
+    /// `allow_duplicate_messages`: one delivery for each overlapping subscription of a 3.x client.
+    pub allow_duplicate_messages: bool,
+    /// `clientid_prefixes`: a client id must start with this.
+    pub clientid_prefixes: Option<String>,
+    /// `global_max_connections`: connections at one time over all listeners.
+    pub global_max_connections: Option<u32>,
+    /// `global_max_clients`: sessions at one time, connected or not.
+    pub global_max_clients: Option<u32>,
+    /// `max_inflight_messages`: outgoing QoS 1/2 messages in flight per client, and Receive Maximum in CONNACK.
+    /// `None` is no limit (written 0): 65,535 on the wire.
+    pub max_inflight_messages: Option<u16>,
+    /// `max_inflight_bytes`: their payload bytes per client.
+    pub max_inflight_bytes: Option<u64>,
+    /// `max_queued_messages`: waiting messages per client.
+    pub max_queued_messages: Option<u32>,
+    /// `max_queued_bytes`: their payload bytes per client.
+    pub max_queued_bytes: Option<u64>,
+    /// `max_packet_size` in bytes: the largest packet taken, advertised in CONNACK. `None` (written 0) is MQTT's own
+    /// limit, 268,435,460.
+    pub max_packet_size: Option<u32>,
+    /// `message_size_limit` in bytes of payload: a larger PUBLISH is acknowledged and dropped.
+    pub message_size_limit: Option<u32>,
+    /// `max_keepalive` in seconds. `None` (written 0) is off.
+    pub max_keepalive: Option<u16>,
+    /// `retain_available`: false refuses retained messages.
+    pub retain_available: bool,
+    /// `queue_qos0_messages`: queue QoS 0 for sessions that are away.
+    pub queue_qos0_messages: bool,
+    /// `upgrade_outgoing_qos`: deliver at the QoS of the subscription, even if the message came with less.
+    pub upgrade_outgoing_qos: bool,
+    /// `persistent_client_expiration` in seconds: sessions of 3.x clients away for longer are dropped.
+    pub persistent_client_expiration_secs: Option<u64>,
+    /// `sys_interval` in seconds between updates of `$SYS`. `None` (written 0) is off.
+    pub sys_interval_secs: Option<u16>,
+    /// `set_tcp_nodelay`. Default true (mosquitto: false).
+    pub set_tcp_nodelay: bool,
+    /// `user` to become when started as root. `None`: not written; the server tries `mosquitto`, then `nobody`.
+    pub user: Option<String>,
+    /// `pid_file`.
+    pub pid_file: Option<FileSetting>,
+    /// Logging.
+    pub log: Log,
+    /// `session_owner`.
+    pub session_owner: SessionOwner,
+    /// `data_dir`: this broker is that data directory's (own CA, inventory, control socket).
+    pub data_dir: Option<FileSetting>,
+}
+
+/// Logging keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// `log_dest`. Empty means `none`.
+    pub dest: Vec<LogDest>,
+    /// `log_type`.
+    pub types: LogTypes,
+    /// `log_timestamp`.
+    pub timestamp: bool,
+    /// `log_timestamp_format`, a strftime format; without it, epoch seconds.
+    pub timestamp_format: Option<String>,
+    /// `connection_messages`.
+    pub connection_messages: bool,
+    /// `log_format`.
+    pub format: LogFormat,
+}
+
+/// Where log lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogDest {
+    /// `stdout`.
+    Stdout,
+    /// `stderr`, the default.
+    Stderr,
+}
+
+/// How a log line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogFormat {
+    /// As mosquitto: a time and a sentence.
+    Human,
+    /// One JSON object for each line.
+    Json,
+}
+
+/// Which kinds of lines are written (`log_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LogTypes {
+    /// `error`.
+    pub error: bool,
+    /// `warning`.
+    pub warning: bool,
+    /// `notice`.
+    pub notice: bool,
+    /// `information`.
+    pub information: bool,
+    /// `debug`.
+    pub debug: bool,
+    /// `subscribe`.
+    pub subscribe: bool,
+    /// `unsubscribe`.
+    pub unsubscribe: bool,
+    /// `websockets`.
+    pub websockets: bool,
+    /// `internal`.
+    pub internal: bool,
+}
+
+impl LogTypes {
+    /// `log_type none`.
+    pub const NONE: LogTypes = LogTypes {
+        error: false,
+        warning: false,
+        notice: false,
+        information: false,
+        debug: false,
+        subscribe: false,
+        unsubscribe: false,
+        websockets: false,
+        internal: false,
+    };
+    /// What is written when `log_type` is not.
+    pub const DEFAULT: LogTypes = LogTypes {
+        error: true,
+        warning: true,
+        notice: true,
+        information: true,
+        ..LogTypes::NONE
+    };
+    /// `log_type all`, and `-v`.
+    pub const ALL: LogTypes = LogTypes {
+        debug: true,
+        subscribe: true,
+        unsubscribe: true,
+        websockets: true,
+        internal: true,
+        ..LogTypes::DEFAULT
+    };
+}
+
+/// To whom a session belongs when the same client id comes again under another identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionOwner {
+    /// mosquitto's rule, the default of a mosquitto.conf: the newcomer takes over.
+    Mosquitto,
+    /// The session belongs to the identity that made it: anyone else is refused.
+    Bound,
+}

@@ -1,0 +1,180 @@
+//! One place where the broker listens, and what it demands of whoever comes.
+
+use super::{FileSetting, TextSetting};
+use crate::diagnostic::Place;
+use crate::tls_version::TlsVersions;
+use std::path::PathBuf;
+
+/// A listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Where it was asked for: the `listener` or `port` line, or the command line.
+    pub at: Place,
+    /// The socket.
+    pub bind: Bind,
+    /// What is spoken on it.
+    pub protocol: Protocol,
+    /// TLS, or none: plaintext.
+    pub tls: Option<ListenerTls>,
+    /// Who may come in. With `per_listener_settings false` this is the same for all listeners.
+    pub access: Access,
+    /// `max_connections` at one time on this listener.
+    pub max_connections: Option<u32>,
+    /// `max_qos`, 0 to 2.
+    pub max_qos: MaxQos,
+    /// `max_topic_alias` that a client may use towards us.
+    pub max_topic_alias: u16,
+    /// `max_topic_alias_broker` that we use towards a client at most.
+    pub max_topic_alias_broker: u16,
+    /// `mount_point` put before each topic. No wildcard in it.
+    pub mount_point: Option<String>,
+    /// `accept_protocol_versions`.
+    pub accept_protocol_versions: ProtocolVersions,
+}
+
+/// The socket of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// TCP.
+    Tcp {
+        /// 1 to 65,535.
+        port: u16,
+        /// An address or a host name to bind to; `None` is all addresses.
+        address: Option<String>,
+        /// `socket_domain`.
+        family: SocketFamily,
+        /// `bind_interface`: only this network interface.
+        interface: Option<String>,
+    },
+    /// A unix socket (`listener 0 PATH`).
+    Unix {
+        /// Its path, on the same base as other files.
+        path: PathBuf,
+    },
+}
+
+/// `socket_domain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SocketFamily {
+    /// Both.
+    Any,
+    /// `ipv4`.
+    Ipv4,
+    /// `ipv6`.
+    Ipv6,
+}
+
+/// `protocol`. WebSockets and the HTTP API stop the start until they are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// MQTT on a byte stream.
+    Mqtt,
+}
+
+/// `max_qos`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MaxQos {
+    /// 0.
+    AtMostOnce,
+    /// 1.
+    AtLeastOnce,
+    /// 2, the default.
+    ExactlyOnce,
+}
+
+/// `accept_protocol_versions`. At least one is true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ProtocolVersions {
+    /// `3`: MQTT 3.1.
+    pub v31: bool,
+    /// `4`: MQTT 3.1.1.
+    pub v311: bool,
+    /// `5`: MQTT 5.0.
+    pub v5: bool,
+}
+
+impl ProtocolVersions {
+    /// All of them, the default.
+    pub const ALL: ProtocolVersions = ProtocolVersions {
+        v31: true,
+        v311: true,
+        v5: true,
+    };
+}
+
+/// Who may come in, and with which files that is decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// `allow_anonymous` (or `listener_allow_anonymous`): a CONNECT without a user name is let in.
+    pub allow_anonymous: bool,
+    /// `password_file`. With it, a user name needs its password (unless a certificate gave the name).
+    pub password_file: Option<FileSetting>,
+    /// `acl_file`. Without it everything is allowed, as in mosquitto; an empty file denies everything.
+    pub acl_file: Option<FileSetting>,
+    /// `allow_zero_length_clientid`: we choose an id for a client without one.
+    pub allow_zero_length_clientid: bool,
+    /// `auto_id_prefix` (or `listener_auto_id_prefix`) of ids that we choose. Default `auto-`.
+    pub auto_id_prefix: String,
+    /// `use_username_as_clientid`.
+    pub use_username_as_clientid: bool,
+}
+
+/// TLS of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerTls {
+    /// `certfile`: the server's chain, PEM.
+    pub certfile: FileSetting,
+    /// `keyfile`: its key, PEM.
+    pub keyfile: FileSetting,
+    /// `cafile`: anchors for client certificates, and what completes the server's chain.
+    pub cafile: Option<FileSetting>,
+    /// `capath`: the same, a folder.
+    pub capath: Option<FileSetting>,
+    /// `require_certificate`.
+    pub client_certificates: ClientCertificates,
+    /// `use_identity_as_username`, `use_subject_as_username`.
+    pub identity: IdentityRule,
+    /// `tls_version`.
+    pub versions: TlsVersions,
+    /// `ciphers`: an OpenSSL cipher list for TLS 1.2.
+    pub ciphers: Option<TextSetting>,
+    /// `ciphers_tls1.3`: OpenSSL suite names.
+    pub ciphers_tls13: Option<TextSetting>,
+    /// `legacy_client_certs`.
+    pub legacy_client_certs: LegacyClientCerts,
+    /// `tls_record_size_max` in bytes, 512 to 16,384.
+    pub tls_record_size_max: u16,
+}
+
+/// `require_certificate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClientCertificates {
+    /// `false`: not asked for.
+    None,
+    /// `optional`: asked for; one that is shown must be good.
+    Optional,
+    /// `true`: no certificate, no connection.
+    Required,
+}
+
+/// Where the user name comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IdentityRule {
+    /// From CONNECT.
+    None,
+    /// `use_identity_as_username`: the certificate's common name.
+    CommonName,
+    /// `use_subject_as_username`: the certificate's subject as RFC 2253 text.
+    Subject,
+}
+
+/// `legacy_client_certs`: what becomes of X.509 version 1 client certificates that a configured anchor signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LegacyClientCerts {
+    /// Taken silently.
+    Accept,
+    /// Taken, with a finding each (the default).
+    Warn,
+    /// Refused.
+    Deny,
+}
