@@ -17,3 +17,5 @@
 pub mod control;
 pub mod home;
 pub mod inventory;
+pub mod log;
+pub mod notify;
