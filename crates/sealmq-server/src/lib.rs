@@ -15,7 +15,11 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod control;
+pub mod door;
 pub mod home;
 pub mod inventory;
 pub mod log;
+pub mod mailbox;
 pub mod notify;
+pub mod privileges;
+pub mod threads;

@@ -45,14 +45,8 @@ impl Notify {
     /// Opens the socket that the environment names, if it names one.
     #[must_use]
     pub fn from_environment(environment: &NotifyEnvironment) -> Notify {
-        let socket = environment
-            .socket
-            .as_ref()
-            .and_then(|name| connect(name.as_bytes()));
-        let ours = environment
-            .watchdog_pid
-            .as_ref()
-            .is_none_or(|pid| *pid == std::process::id().to_string());
+        let socket = environment.socket.as_ref().and_then(|name| connect(name.as_bytes()));
+        let ours = environment.watchdog_pid.as_ref().is_none_or(|pid| *pid == std::process::id().to_string());
         let watchdog = environment
             .watchdog_usec
             .as_ref()
@@ -123,28 +117,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
-        let environment = NotifyEnvironment {
-            socket: Some(path.into()),
-            ..NotifyEnvironment::default()
-        };
+        let environment = NotifyEnvironment { socket: Some(path.into()), ..NotifyEnvironment::default() };
         let notify = Notify::from_environment(&environment);
         notify.ready();
         notify.stopping();
-        assert_eq!(
-            (receive(&manager), receive(&manager)),
-            ("READY=1".into(), "STOPPING=1".into())
-        );
+        assert_eq!((receive(&manager), receive(&manager)), ("READY=1".into(), "STOPPING=1".into()));
     }
 
     #[test]
     fn an_abstract_socket_is_told() {
         let name = format!("sealmq-test-{}", std::process::id());
-        let manager =
-            UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-        let environment = NotifyEnvironment {
-            socket: Some(format!("@{name}").into()),
-            ..NotifyEnvironment::default()
-        };
+        let manager = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        let environment =
+            NotifyEnvironment { socket: Some(format!("@{name}").into()), ..NotifyEnvironment::default() };
         Notify::from_environment(&environment).alive();
         assert_eq!(receive(&manager), "WATCHDOG=1");
     }
@@ -159,10 +144,7 @@ mod tests {
             watchdog_usec: Some("3000000".into()),
             watchdog_pid: Some(std::process::id().to_string()),
         };
-        assert_eq!(
-            Notify::from_environment(&environment).watchdog(),
-            Some(Duration::from_millis(1500))
-        );
+        assert_eq!(Notify::from_environment(&environment).watchdog(), Some(Duration::from_millis(1500)));
         environment.watchdog_pid = Some("1".into());
         assert_eq!(Notify::from_environment(&environment).watchdog(), None);
     }

@@ -15,11 +15,7 @@ impl fmt::Display for Escaped<'_> {
             if at == PEER_TEXT_CHARS_MAX {
                 return f.write_str("...");
             }
-            if is_dangerous(c) {
-                write!(f, "{}", c.escape_unicode())?
-            } else {
-                f.write_char(c)?
-            }
+            if is_dangerous(c) { write!(f, "{}", c.escape_unicode())? } else { f.write_char(c)? }
         }
         Ok(())
     }

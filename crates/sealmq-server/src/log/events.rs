@@ -43,10 +43,7 @@ impl Level {
     /// Whether a line of this level may be dropped while the queue still has room for graver ones.
     #[must_use]
     pub fn is_droppable(self) -> bool {
-        matches!(
-            self,
-            Level::Information | Level::Debug | Level::Subscribe | Level::Unsubscribe
-        )
+        matches!(self, Level::Information | Level::Debug | Level::Subscribe | Level::Unsubscribe)
     }
 
     /// The severity number of RFC 5424 §6.2.1.

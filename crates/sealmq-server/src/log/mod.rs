@@ -42,13 +42,7 @@ impl Line {
     /// A line of this event with this text (lower-case sentence or mosquitto's own wording, no newline).
     #[must_use]
     pub fn new(event: Event, text: impl Into<String>) -> Line {
-        Line {
-            event,
-            at: SystemTime::now(),
-            text: text.into(),
-            hint: None,
-            fields: Vec::new(),
-        }
+        Line { event, at: SystemTime::now(), text: text.into(), hint: None, fields: Vec::new() }
     }
 
     /// What mends it: a second line in the human format, a field in JSON.
@@ -79,11 +73,7 @@ impl Levels {
     /// mosquitto's default: error, warning, notice, information.
     #[must_use]
     pub fn usual() -> Levels {
-        Levels::NONE
-            .with(Level::Error)
-            .with(Level::Warning)
-            .with(Level::Notice)
-            .with(Level::Information)
+        Levels::NONE.with(Level::Error).with(Level::Warning).with(Level::Notice).with(Level::Information)
     }
 
     /// These and `level`.
@@ -114,10 +104,7 @@ impl LogKeeper {
         let queue = Arc::new(Queue::new());
         let levels = spec.levels;
         let writer = Writer::start(Arc::clone(&queue), spec)?;
-        Ok(LogKeeper {
-            log: Log { queue, levels },
-            writer: Some(writer),
-        })
+        Ok(LogKeeper { log: Log { queue, levels }, writer: Some(writer) })
     }
 
     /// A handle to log with.

@@ -53,23 +53,11 @@ impl Mute {
         if self.counts.len() >= KEYS_MAX && !self.counts.contains_key(&symptom) {
             self.forget_stale(now);
         }
-        let count = self.counts.entry(symptom).or_insert(Count {
-            since: now,
-            seen: 0,
-            muted: 0,
-        });
+        let count = self.counts.entry(symptom).or_insert(Count { since: now, seen: 0, muted: 0 });
         if now.duration_since(count.since) >= WINDOW {
             let muted = count.muted;
-            *count = Count {
-                since: now,
-                seen: 1,
-                muted: 0,
-            };
-            return if muted > 0 {
-                Verdict::WriteAfterMuted(muted)
-            } else {
-                Verdict::Write
-            };
+            *count = Count { since: now, seen: 1, muted: 0 };
+            return if muted > 0 { Verdict::WriteAfterMuted(muted) } else { Verdict::Write };
         }
         count.seen += 1;
         if count.seen <= LINES_PER_WINDOW {
@@ -93,8 +81,7 @@ impl Mute {
     }
 
     fn forget_stale(&mut self, now: Instant) {
-        self.counts
-            .retain(|_, count| now.duration_since(count.since) < WINDOW);
+        self.counts.retain(|_, count| now.duration_since(count.since) < WINDOW);
         if self.counts.len() >= KEYS_MAX {
             self.counts.clear();
         }
@@ -105,10 +92,7 @@ impl Mute {
 mod tests {
     use super::*;
 
-    const SYMPTOM: Symptom = Symptom {
-        address: None,
-        code: "SMQ-T001",
-    };
+    const SYMPTOM: Symptom = Symptom { address: None, code: "SMQ-T001" };
 
     #[test]
     fn the_first_lines_are_written_and_the_rest_is_counted() {
@@ -118,10 +102,7 @@ mod tests {
         }
         assert_eq!(mute.judge(SYMPTOM, now), Verdict::Mute);
         assert_eq!(mute.judge(SYMPTOM, now), Verdict::Mute);
-        assert_eq!(
-            mute.judge(SYMPTOM, now + WINDOW),
-            Verdict::WriteAfterMuted(2)
-        );
+        assert_eq!(mute.judge(SYMPTOM, now + WINDOW), Verdict::WriteAfterMuted(2));
     }
 
     #[test]
@@ -130,16 +111,7 @@ mod tests {
         for _ in 0..100 {
             mute.judge(SYMPTOM, now);
         }
-        assert_eq!(
-            mute.judge(
-                Symptom {
-                    code: "SMQ-T002",
-                    ..SYMPTOM
-                },
-                now
-            ),
-            Verdict::Write
-        );
+        assert_eq!(mute.judge(Symptom { code: "SMQ-T002", ..SYMPTOM }, now), Verdict::Write);
     }
 
     #[test]
@@ -157,13 +129,7 @@ mod tests {
         let (mut mute, now) = (Mute::default(), Instant::now());
         for n in 0..(KEYS_MAX as u32 * 3) {
             let address = Some(IpAddr::from(n.to_be_bytes()));
-            mute.judge(
-                Symptom {
-                    address,
-                    code: "SMQ-T001",
-                },
-                now,
-            );
+            mute.judge(Symptom { address, code: "SMQ-T001" }, now);
         }
         assert!(mute.counts.len() <= KEYS_MAX);
     }

@@ -97,21 +97,14 @@ impl Sink {
         Ok(match destination {
             Destination::Stdout => Sink::Stdout,
             Destination::Stderr => Sink::Stderr,
-            Destination::File(path) => Sink::File(
-                OpenOptions::new()
-                    .append(true)
-                    .create(true)
-                    .mode(0o600)
-                    .open(path)?,
-            ),
+            Destination::File(path) => {
+                Sink::File(OpenOptions::new().append(true).create(true).mode(0o600).open(path)?)
+            }
             Destination::Syslog { facility } => {
                 let socket = UnixDatagram::unbound()?;
                 socket.connect("/dev/log")?;
                 socket.set_nonblocking(true)?;
-                Sink::Syslog {
-                    socket,
-                    facility: *facility,
-                }
+                Sink::Syslog { socket, facility: *facility }
             }
         })
     }
@@ -119,22 +112,16 @@ impl Sink {
     /// Writes a batch; a destination that fails must not stop the broker, so errors end here.
     pub(super) fn write(&mut self, text: &str, lines: &[Line]) {
         let _ = match self {
-            Sink::Stdout => io::stdout()
-                .lock()
-                .write_all(text.as_bytes())
-                .and_then(|()| io::stdout().flush()),
+            Sink::Stdout => {
+                io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush())
+            }
             Sink::Stderr => io::stderr().lock().write_all(text.as_bytes()),
             Sink::File(file) => file.write_all(text.as_bytes()),
             Sink::Syslog { socket, facility } => {
                 for line in lines {
                     let priority = *facility * 8 + line.event.level().syslog_severity();
-                    let hint = line
-                        .hint
-                        .as_deref()
-                        .map(|h| format!(" (hint: {h})"))
-                        .unwrap_or_default();
-                    let _ =
-                        socket.send(format!("<{priority}>sealmq: {}{hint}", line.text).as_bytes());
+                    let hint = line.hint.as_deref().map(|h| format!(" (hint: {h})")).unwrap_or_default();
+                    let _ = socket.send(format!("<{priority}>sealmq: {}{hint}", line.text).as_bytes());
                 }
                 Ok(())
             }
@@ -170,10 +157,7 @@ fn push_human(stamp: &str, text: &str, out: &mut String) {
 fn stamp(at: SystemTime, timestamp: &Timestamp) -> String {
     match timestamp {
         Timestamp::None => String::new(),
-        Timestamp::Epoch => format!(
-            "{}: ",
-            at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-        ),
+        Timestamp::Epoch => format!("{}: ", at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()),
         Timestamp::Strftime(format) => match OffsetDateTime::from(at).format(format) {
             Ok(text) => format!("{text}: "),
             Err(_) => String::new(),
@@ -184,13 +168,7 @@ fn stamp(at: SystemTime, timestamp: &Timestamp) -> String {
 fn json(line: &Line) -> serde_json::Value {
     let row = line.event.row();
     let mut object = serde_json::Map::new();
-    object.insert(
-        "time".into(),
-        OffsetDateTime::from(line.at)
-            .format(&Rfc3339)
-            .unwrap_or_default()
-            .into(),
-    );
+    object.insert("time".into(), OffsetDateTime::from(line.at).format(&Rfc3339).unwrap_or_default().into());
     object.insert("level".into(), row.level.name().into());
     object.insert("event".into(), row.name.into());
     object.insert("code".into(), row.code.into());
@@ -211,9 +189,8 @@ mod tests {
     use std::time::Duration;
 
     fn line() -> Line {
-        let mut line = Line::new(Event::ClientConnected, "New client connected")
-            .hint("do this")
-            .field("client_id", "a");
+        let mut line =
+            Line::new(Event::ClientConnected, "New client connected").hint("do this").field("client_id", "a");
         line.at = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         line
     }
@@ -222,10 +199,7 @@ mod tests {
     fn a_human_line_has_the_epoch_and_its_hint_below() {
         let mut out = String::new();
         render(&line(), Format::Human, &Timestamp::Epoch, &mut out);
-        assert_eq!(
-            out,
-            "1700000000: New client connected\n1700000000: hint: do this\n"
-        );
+        assert_eq!(out, "1700000000: New client connected\n1700000000: hint: do this\n");
     }
 
     #[test]
@@ -241,12 +215,7 @@ mod tests {
     #[test]
     fn a_strftime_format_is_honoured() {
         let mut out = String::new();
-        render(
-            &line(),
-            Format::Human,
-            &Timestamp::strftime("%Y-%m-%dT%H:%M:%S").unwrap(),
-            &mut out,
-        );
+        render(&line(), Format::Human, &Timestamp::strftime("%Y-%m-%dT%H:%M:%S").unwrap(), &mut out);
         assert!(out.starts_with("2023-11-14T22:13:20: New"), "{out}");
     }
 

@@ -28,10 +28,7 @@ struct State {
 impl Queue {
     pub(super) fn new() -> Queue {
         Queue {
-            state: Mutex::new(State {
-                lines: VecDeque::new(),
-                closed: false,
-            }),
+            state: Mutex::new(State { lines: VecDeque::new(), closed: false }),
             filled: Condvar::new(),
             dropped: AtomicU64::new(0),
         }
@@ -44,11 +41,7 @@ impl Queue {
 
     pub(super) fn push(&self, line: Line) {
         let mut state = self.lock();
-        let room = if line.event.level().is_droppable() {
-            QUEUE_LINES_HIGH
-        } else {
-            QUEUE_LINES_MAX
-        };
+        let room = if line.event.level().is_droppable() { QUEUE_LINES_HIGH } else { QUEUE_LINES_MAX };
         if state.lines.len() >= room {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
@@ -74,10 +67,7 @@ impl Queue {
     fn take(&self) -> VecDeque<Line> {
         let mut state = self.lock();
         while state.lines.is_empty() && !state.closed {
-            state = self
-                .filled
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::take(&mut state.lines)
     }
@@ -87,14 +77,9 @@ pub(super) struct Writer(JoinHandle<()>);
 
 impl Writer {
     pub(super) fn start(queue: Arc<Queue>, spec: LogSpec) -> io::Result<Writer> {
-        let sinks = spec
-            .destinations
-            .iter()
-            .map(Sink::open)
-            .collect::<io::Result<Vec<_>>>()?;
-        let thread = std::thread::Builder::new()
-            .name("log".into())
-            .spawn(move || run(&queue, &spec, sinks))?;
+        let sinks = spec.destinations.iter().map(Sink::open).collect::<io::Result<Vec<_>>>()?;
+        let thread =
+            std::thread::Builder::new().name("log".into()).spawn(move || run(&queue, &spec, sinks))?;
         Ok(Writer(thread))
     }
 
@@ -113,12 +98,8 @@ fn run(queue: &Queue, spec: &LogSpec, mut sinks: Vec<Sink>) {
         }
         let dropped = queue.dropped();
         if dropped > reported {
-            let text = format!(
-                "{} log lines were dropped: the log cannot keep up.",
-                dropped - reported
-            );
-            lines
-                .push_back(Line::new(Event::LinesDropped, text).field("lines", dropped - reported));
+            let text = format!("{} log lines were dropped: the log cannot keep up.", dropped - reported);
+            lines.push_back(Line::new(Event::LinesDropped, text).field("lines", dropped - reported));
             reported = dropped;
         }
         let mut text = String::new();

@@ -1,0 +1,193 @@
+//! A connected byte stream, TCP or unix, on its way from tokio through std to mio.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use tokio::io::Interest;
+
+/// A stream in the door's hands.
+#[derive(Debug)]
+pub enum DoorStream {
+    /// TCP.
+    Tcp(tokio::net::TcpStream),
+    /// A unix socket.
+    Unix(tokio::net::UnixStream),
+}
+
+/// The same stream between two event loops: non-blocking, registered nowhere.
+#[derive(Debug)]
+pub enum LooseStream {
+    /// TCP.
+    Tcp(std::net::TcpStream),
+    /// A unix socket.
+    Unix(std::os::unix::net::UnixStream),
+}
+
+/// The same stream in a shard's hands.
+#[derive(Debug)]
+pub enum ShardStream {
+    /// TCP.
+    Tcp(mio::net::TcpStream),
+    /// A unix socket.
+    Unix(mio::net::UnixStream),
+}
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerAddress {
+    /// An address and a port.
+    Ip(SocketAddr),
+    /// A unix socket: no address.
+    Local,
+}
+
+impl PeerAddress {
+    /// The address without the port; `None` for a unix socket.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            PeerAddress::Ip(address) => Some(address.ip().to_canonical()),
+            PeerAddress::Local => None,
+        }
+    }
+}
+
+impl std::fmt::Display for PeerAddress {
+    /// As in mosquitto's log: `ADDR:PORT`, the address without brackets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PeerAddress::Ip(address) => write!(f, "{}:{}", address.ip().to_canonical(), address.port()),
+            PeerAddress::Local => f.write_str("unix:0"),
+        }
+    }
+}
+
+impl DoorStream {
+    /// Reads what is there, waiting for the first byte. `Ok(0)` is the end of the stream.
+    ///
+    /// # Errors
+    /// As `read(2)`.
+    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.ready(Interest::READABLE).await?;
+            let outcome = match self {
+                DoorStream::Tcp(tcp) => tcp.try_read(buffer),
+                DoorStream::Unix(unix) => unix.try_read(buffer),
+            };
+            match outcome {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// As `write(2)`.
+    pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            self.ready(Interest::WRITABLE).await?;
+            let outcome = match self {
+                DoorStream::Tcp(tcp) => tcp.try_write(bytes),
+                DoorStream::Unix(unix) => unix.try_write(bytes),
+            };
+            match outcome {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn ready(&self, interest: Interest) -> io::Result<()> {
+        match self {
+            DoorStream::Tcp(tcp) => tcp.ready(interest).await?,
+            DoorStream::Unix(unix) => unix.ready(interest).await?,
+        };
+        Ok(())
+    }
+
+    /// Says that nothing more will be written.
+    ///
+    /// # Errors
+    /// As `shutdown(2)`.
+    pub fn shutdown_write(&self) -> io::Result<()> {
+        socket2::SockRef::from(&self.as_fd()).shutdown(std::net::Shutdown::Write)
+    }
+
+    /// Takes the stream out of tokio.
+    ///
+    /// # Errors
+    /// The stream cannot be deregistered.
+    pub fn loosen(self) -> io::Result<LooseStream> {
+        Ok(match self {
+            DoorStream::Tcp(tcp) => LooseStream::Tcp(tcp.into_std()?),
+            DoorStream::Unix(unix) => LooseStream::Unix(unix.into_std()?),
+        })
+    }
+
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            DoorStream::Tcp(tcp) => tcp.as_fd(),
+            DoorStream::Unix(unix) => unix.as_fd(),
+        }
+    }
+}
+
+impl LooseStream {
+    /// Puts the stream into a shard's hands.
+    #[must_use]
+    pub fn into_shard(self) -> ShardStream {
+        match self {
+            LooseStream::Tcp(tcp) => ShardStream::Tcp(mio::net::TcpStream::from_std(tcp)),
+            LooseStream::Unix(unix) => ShardStream::Unix(mio::net::UnixStream::from_std(unix)),
+        }
+    }
+}
+
+impl ShardStream {
+    /// Reads what is there; `WouldBlock` if nothing is.
+    ///
+    /// # Errors
+    /// As `read(2)`.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            ShardStream::Tcp(tcp) => tcp.read(buffer),
+            ShardStream::Unix(unix) => unix.read(buffer),
+        }
+    }
+
+    /// Writes what fits; `WouldBlock` if nothing does.
+    ///
+    /// # Errors
+    /// As `write(2)`.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            ShardStream::Tcp(tcp) => tcp.write(bytes),
+            ShardStream::Unix(unix) => unix.write(bytes),
+        }
+    }
+
+    /// Says that nothing more will be written.
+    ///
+    /// # Errors
+    /// As `shutdown(2)`.
+    pub fn shutdown_write(&self) -> io::Result<()> {
+        match self {
+            ShardStream::Tcp(tcp) => tcp.shutdown(std::net::Shutdown::Write),
+            ShardStream::Unix(unix) => unix.shutdown(std::net::Shutdown::Write),
+        }
+    }
+
+    /// For registration with a poll.
+    pub fn as_source(&mut self) -> &mut dyn mio::event::Source {
+        match self {
+            ShardStream::Tcp(tcp) => tcp,
+            ShardStream::Unix(unix) => unix,
+        }
+    }
+}
