@@ -46,7 +46,7 @@ pub(crate) fn with_broker_as_default(mut arguments: Vec<OsString>) -> Vec<OsStri
     let is_mosquitto_option = arguments
         .get(1)
         .and_then(|first| first.to_str())
-        .is_some_and(|first| MOSQUITTO_OPTIONS.iter().any(|option| first == *option));
+        .is_some_and(|first| MOSQUITTO_OPTIONS.contains(&first));
     if is_mosquitto_option {
         arguments.insert(1, OsString::from("broker"));
     }
