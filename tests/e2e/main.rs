@@ -1,0 +1,15 @@
+//! The real binary against the clients that people use: openssl, mosquitto_pub/sub, paho-mqtt, mbedTLS.
+//!
+//! Servers listen on loopback only, on free ports, and are stopped by their own process id. A tool that is missing is a
+//! skip with its name where a developer runs the tests, and a failure where `CI` is set.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests are the shell: processes, clocks, the environment"
+)]
+
+#![allow(clippy::print_stderr, reason = "a skipped test says why")]
+
+mod guide_walkthrough;
+mod paho;
+mod refusals;
+mod support;

@@ -1,0 +1,42 @@
+//! paho-mqtt, MQTT 3.1.1 and 5.0: twenty clients over mutual TLS, every QoS, retained messages, wills, groups.
+
+use std::process::Command;
+
+use crate::support::{Broker, Client, Guide, free_port, tests_file};
+
+fn python() -> Option<String> {
+    let found = ["python3"].into_iter().find(|python| {
+        Command::new(python).args(["-c", "import paho.mqtt"]).output().is_ok_and(|out| out.status.success())
+    });
+    if found.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "paho-mqtt is missing: cargo xtask needs");
+        eprintln!("skipped: paho-mqtt is not installed (cargo xtask needs)");
+    }
+    found.map(str::to_owned)
+}
+
+fn scenario(version: &str) {
+    let Some(python) = python() else { return };
+    let guide = Guide::new();
+    let port = free_port();
+    let _broker = Broker::start(
+        guide.folder(),
+        &format!(
+            "listener {port}\ncertfile server.crt\nkeyfile server.key\ncafile ca.crt\nrequire_certificate true\nuse_identity_as_username true\n"
+        ),
+    );
+    let script = tests_file("clients/paho_scenario.py");
+    Client::run(guide.folder(), &format!("{python} {} localhost {port} {version}", script.display()))
+        .succeeded()
+        .says("all passed");
+}
+
+#[test]
+fn twenty_clients_of_mqtt_311() {
+    scenario("311");
+}
+
+#[test]
+fn twenty_clients_of_mqtt_5() {
+    scenario("5");
+}
