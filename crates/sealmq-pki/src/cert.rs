@@ -1,0 +1,31 @@
+//! Reading certificates: everything an explanation needs, from any certificate.
+//!
+//! Not a path validation: nothing here says that a certificate may be trusted. The reader is our own because the
+//! certificates in the field are odd: version 1, repeated RDNs, T61 and BMP strings, negative serials. It is strict
+//! where two readers could understand different things (lengths, trailing bytes, repeated extensions), and never
+//! panics whatever the bytes.
+
+mod dn;
+mod ext;
+mod facts;
+mod key_facts;
+mod oids;
+mod self_signed;
+mod tlv;
+
+pub use dn::{Attribute, DistinguishedName};
+pub use ext::{AltName, BasicConstraints, ExtKeyUsage, KeyUsage, KeyUsageBit};
+pub use facts::{Facts, Version};
+pub use key_facts::{Curve, KeyKind};
+pub use self_signed::SelfSigned;
+pub use tlv::ParseError;
+
+pub(crate) use tlv::Reader;
+
+use crate::ids::KeyId;
+
+/// Kind and key identifier of a SubjectPublicKeyInfo.
+pub(crate) fn public_key_facts(spki: &[u8]) -> Result<(KeyKind, KeyId), ParseError> {
+    let facts = key_facts::parse(tlv::sole(spki, tlv::SEQUENCE, "subjectPublicKeyInfo")?)?;
+    Ok((facts.kind, KeyId::of_public_key(facts.bits)))
+}
