@@ -20,10 +20,7 @@ pub struct Place {
 impl Place {
     /// A place in `file`.
     pub fn new(file: impl Into<Arc<str>>, line: u32) -> Place {
-        Place {
-            file: file.into(),
-            line,
-        }
+        Place { file: file.into(), line }
     }
 
     /// What was said on the command line, not in a file.
@@ -145,9 +142,7 @@ impl fmt::Display for Diagnostic {
         write!(f, "{}", Printable(&self.text))?;
         match (&self.place, self.severity) {
             (Some(place), Severity::Error) => write!(f, "\nError found at {place}.")?,
-            (Some(place), Severity::Warning | Severity::Notice) => {
-                write!(f, "\nFound at {place}.")?
-            }
+            (Some(place), Severity::Warning | Severity::Notice) => write!(f, "\nFound at {place}.")?,
             (None, _) => {}
         }
         match &self.hint {

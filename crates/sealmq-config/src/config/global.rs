@@ -9,8 +9,6 @@ pub struct Global {
     pub per_listener_settings: bool,
     /// `check_retain_source`: judge the publisher's write right again when a retained message is delivered.
     pub check_retain_source: bool,
-    /// `allow_duplicate_messages`: one delivery for each overlapping subscription of a 3.x client.
-    pub allow_duplicate_messages: bool,
     /// `clientid_prefixes`: a client id must start with this.
     pub clientid_prefixes: Option<String>,
     /// `global_max_connections`: connections at one time over all listeners.
@@ -26,9 +24,8 @@ pub struct Global {
     pub max_queued_messages: Option<u32>,
     /// `max_queued_bytes`: their payload bytes per client.
     pub max_queued_bytes: Option<u64>,
-    /// `max_packet_size` in bytes: the largest packet taken, advertised in CONNACK. `None` (written 0) is MQTT's own
-    /// limit, 268,435,460.
-    pub max_packet_size: Option<u32>,
+    /// `max_packet_size` in bytes, 20 to 268,435,460: the largest packet taken, advertised in CONNACK.
+    pub max_packet_size: u32,
     /// `message_size_limit` in bytes of payload: a larger PUBLISH is acknowledged and dropped.
     pub message_size_limit: Option<u32>,
     /// `max_keepalive` in seconds. `None` (written 0) is off.
@@ -129,13 +126,8 @@ impl LogTypes {
         internal: false,
     };
     /// What is written when `log_type` is not.
-    pub const DEFAULT: LogTypes = LogTypes {
-        error: true,
-        warning: true,
-        notice: true,
-        information: true,
-        ..LogTypes::NONE
-    };
+    pub const DEFAULT: LogTypes =
+        LogTypes { error: true, warning: true, notice: true, information: true, ..LogTypes::NONE };
     /// `log_type all`, and `-v`.
     pub const ALL: LogTypes = LogTypes {
         debug: true,

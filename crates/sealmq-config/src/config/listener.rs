@@ -95,11 +95,7 @@ pub struct ProtocolVersions {
 
 impl ProtocolVersions {
     /// All of them, the default.
-    pub const ALL: ProtocolVersions = ProtocolVersions {
-        v31: true,
-        v311: true,
-        v5: true,
-    };
+    pub const ALL: ProtocolVersions = ProtocolVersions { v31: true, v311: true, v5: true };
 }
 
 /// Who may come in, and with which files that is decided.

@@ -33,9 +33,10 @@ pub struct Config {
 /// Who chose the listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// Neither `listener` nor `port` anywhere: 127.0.0.1 and ::1 only, anonymous clients allowed unless the file says no.
+    /// Neither `listener` nor `port` in the file (or no file): 127.0.0.1 and ::1 only, on 1883 or the ports of `-p`;
+    /// anonymous clients allowed unless the file says no.
     LocalOnly,
-    /// The file or the command line names listeners: anonymous clients refused unless the file allows them.
+    /// The file names listeners: anonymous clients refused unless it allows them.
     Configured,
 }
 

@@ -1,0 +1,122 @@
+//! What is legal but worth saying once the whole configuration is known.
+
+use crate::config::{Bind, ClientCertificates, Config, IdentityRule, Listener, Mode};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::document::{Document, Findings};
+
+/// Adds warnings and notices; never an error.
+pub(crate) fn cross_check(config: &Config, document: &Document, findings: &mut Findings) {
+    identity_without_certificates(config, findings);
+    plaintext_beside_tls(config, findings);
+    nobody_gets_in(config, findings);
+    keys_for_all_listeners(config, document, findings);
+    default_listener_keys(config, document, findings);
+    if config.mode == Mode::LocalOnly {
+        let text = "Starting in local only mode. Connections will only be possible from clients running on this machine.";
+        let hint = "a `listener PORT` line allows remote access";
+        findings.add(Diagnostic::notice(None, text).hint(hint));
+    }
+}
+
+fn identity_without_certificates(config: &Config, findings: &mut Findings) {
+    for listener in &config.listeners {
+        let Some(tls) = &listener.tls else { continue };
+        if tls.identity != IdentityRule::None && tls.client_certificates == ClientCertificates::None {
+            let text = format!(
+                "{} takes user names from client certificates, but asks for none: every client is refused.",
+                name(listener)
+            );
+            findings
+                .add(Diagnostic::warning(listener.at.clone(), text).hint("add `require_certificate true`"));
+        }
+    }
+}
+
+fn plaintext_beside_tls(config: &Config, findings: &mut Findings) {
+    if !config.listeners.iter().any(|listener| listener.tls.is_some()) {
+        return;
+    }
+    for listener in config.listeners.iter().filter(|listener| listener.tls.is_none() && is_remote(listener)) {
+        let text = format!(
+            "{} is plaintext beside a TLS listener: whatever its clients send, passwords too, can be read and changed on the way.",
+            name(listener)
+        );
+        let hint =
+            "remove it, bind it to this machine (`listener PORT 127.0.0.1`), or give it certfile and keyfile";
+        findings.add(Diagnostic::warning(listener.at.clone(), text).hint(hint));
+    }
+}
+
+/// mosquitto's rule since 2.0, and its most frequent surprise.
+fn nobody_gets_in(config: &Config, findings: &mut Findings) {
+    for listener in &config.listeners {
+        let named_by_certificate =
+            listener.tls.as_ref().is_some_and(|tls| tls.identity != IdentityRule::None);
+        let access = &listener.access;
+        let own_users = config.global.data_dir.is_some();
+        if access.allow_anonymous || access.password_file.is_some() || named_by_certificate || own_users {
+            continue;
+        }
+        let text = format!(
+            "{} refuses every client: anonymous ones are not allowed, and there is no password_file to check others against.",
+            name(listener)
+        );
+        let hint = "add `password_file PATH`, or `listener_allow_anonymous true` below the listener to let everybody in";
+        findings.add(Diagnostic::warning(listener.at.clone(), text).hint(hint));
+    }
+}
+
+fn keys_for_all_listeners(config: &Config, document: &Document, findings: &mut Findings) {
+    if config.listeners.len() < 2 || config.mode == Mode::LocalOnly {
+        return;
+    }
+    for (key, at) in &document.for_all_listeners {
+        let text = format!(
+            "'{key}' stands under one listener and counts for all of them (per_listener_settings is false)."
+        );
+        let hint = match *key {
+            "allow_anonymous" => "for one listener write `listener_allow_anonymous`",
+            "auto_id_prefix" => "for one listener write `listener_auto_id_prefix`",
+            _ => "for one listener put `per_listener_settings true` on the first line of the file",
+        };
+        findings.add(Diagnostic::warning(at.clone(), text).hint(hint));
+    }
+}
+
+/// Listener keys that are about nothing the file asked for.
+fn default_listener_keys(config: &Config, document: &Document, findings: &mut Findings) {
+    let Some(listener) = document.default_listener.map(|index| &document.listeners[index]) else { return };
+    if listener.is_asked_for() {
+        return;
+    }
+    let text = match config.mode {
+        Mode::LocalOnly => {
+            "Listener keys without a listener: they count for 127.0.0.1 and ::1, where this file lets the broker listen."
+        }
+        Mode::Configured => {
+            "Listener keys before the first listener: they make a default listener on port 1883, on all addresses, as in mosquitto."
+        }
+    };
+    findings
+        .add(Diagnostic::warning(Place::clone(&listener.at), text).hint("write `listener PORT` above them"));
+}
+
+fn is_remote(listener: &Listener) -> bool {
+    match &listener.bind {
+        Bind::Unix { .. } => false,
+        Bind::Tcp { address: None, .. } => true,
+        Bind::Tcp { address: Some(address), .. } => {
+            let loopback = address.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+            !loopback && address != "localhost"
+        }
+    }
+}
+
+/// As people call it: `listener 1883`, `listener 0 /run/mqtt.sock`.
+fn name(listener: &Listener) -> String {
+    match &listener.bind {
+        Bind::Unix { path } => format!("listener 0 {}", path.display()),
+        Bind::Tcp { port, address: Some(address), .. } => format!("listener {port} {address}"),
+        Bind::Tcp { port, address: None, .. } => format!("listener {port}"),
+    }
+}

@@ -1,0 +1,53 @@
+//! Keys that mosquitto does not have.
+
+use super::{Issue, Kind, OptionRow, Reload, Scope, integer, row, word};
+use Issue::{CertificatesForLife, CompleteBroker};
+use Kind::{Boolean, Path, Text};
+use Scope::{Bridge, Global, Listener, ListenerOrDefault};
+
+// One row of the table is one row of the text.
+#[rustfmt::skip]
+pub(super) const ROWS: &[OptionRow] = &[
+    row("data_dir", Global, Path, "", "/var/lib/sealmq",
+        "This broker is that data directory's: own CA, inventory, control socket. Relative: on this file's folder. \
+         Other relative paths are then on data_dir.").restricts().once().reload(Reload::No),
+    row("session_owner", Global,
+        Kind::Word(&[word("mosquitto"), word("bound")], "Invalid 'session_owner' value ({})."),
+        "mosquitto; bound where data_dir is set", "bound",
+        "The same client id under another identity: mosquitto lets it take over, bound refuses it.").restricts(),
+    row("log_format", Global, Kind::Word(&[word("human"), word("json")], "Invalid 'log_format' value ({})."),
+        "human", "json", "Sentences, or one JSON object for each line.").reload(Reload::No),
+    row("legacy_client_certs", ListenerOrDefault,
+        Kind::Word(&[word("accept"), word("warn"), word("deny")], "Invalid 'legacy_client_certs' value ({})."),
+        "warn", "deny", "X.509 version 1 client certificates that a configured CA signed directly.").restricts(),
+    row("tls_record_size_max", ListenerOrDefault,
+        integer(512, 16_384, "'tls_record_size_max' must be between 512 and 16384 inclusive."), "4096", "1024",
+        "Largest TLS record in bytes that this listener sends; small devices need small ones.").restricts(),
+    row("identity_source", ListenerOrDefault, Text, "", "san_uri,cn",
+        "Where the user name comes from: an ordered list of cn, subject, san_uri, san_dns, san_email, fingerprint.")
+        .restricts().not_yet(CertificatesForLife),
+    row("identity_issuers", ListenerOrDefault, Text, "", "plant1- ca1.crt",
+        "Binds a prefix of names to an issuer.").restricts().adds().not_yet(CertificatesForLife),
+    row("trust_intermediates", ListenerOrDefault, Boolean, "false", "true",
+        "Intermediates in cafile are anchors.").restricts().not_yet(CertificatesForLife).harmless(&["false", "0"]),
+    row("crl_policy", ListenerOrDefault, Text, "grace 7d", "strict",
+        "What holds after a CRL's nextUpdate.").restricts().not_yet(CertificatesForLife),
+    row("crl_check", ListenerOrDefault, Kind::Word(&[word("leaf"), word("chain")], "Invalid 'crl_check' value ({})."),
+        "leaf", "chain", "How much of the chain is looked up in the CRLs.").restricts().not_yet(CertificatesForLife),
+    row("client_ocsp", ListenerOrDefault,
+        Kind::Word(&[word("off"), word("soft"), word("hard")], "Invalid 'client_ocsp' value ({})."), "off", "hard",
+        "Ask the issuer about client certificates.").restricts().not_yet(CertificatesForLife).harmless(&["off"]),
+    row("revocation_kick", Global, Boolean, "true", "false",
+        "End the session of a client whose certificate is revoked.").restricts()
+        .not_yet(CertificatesForLife).harmless(&["true", "1"]),
+    row("expiry_kick", Global, Boolean, "true", "false",
+        "End the session of a client whose certificate expires.").restricts()
+        .not_yet(CertificatesForLife).harmless(&["true", "1"]),
+    row("proxy_protocol_from", Listener, Text, "", "10.0.0.0/8", "Who may send PROXY headers.").restricts().adds()
+        .reload(Reload::No).not_yet(CompleteBroker),
+    row("insecure_proxy_from_anyone", Listener, Boolean, "false", "true", "Believe PROXY headers of strangers.")
+        .restricts().reload(Reload::No).not_yet(CompleteBroker).harmless(&["false", "0"]),
+    row("legacy_server_certs", Bridge,
+        Kind::Word(&[word("warn"), word("deny")], "Invalid 'legacy_server_certs' value ({})."), "warn", "deny",
+        "X.509 version 1 certificates of the remote broker.").restricts().part_of("connection"),
+];

@@ -1,0 +1,149 @@
+//! The global section, typed.
+
+use super::data_dir_base;
+use crate::config::{Global, Log, LogDest, LogFormat, LogTypes, SessionOwner};
+use crate::diagnostic::Diagnostic;
+use crate::document::{Base, Document, Findings, Section};
+use crate::value::{Destination, Value};
+use std::path::Path;
+
+const INFLIGHT_DEFAULT: u16 = 20;
+const QUEUED_DEFAULT: u32 = 1_000;
+const PACKET_BYTES_DEFAULT: u32 = 2_000_000;
+const SYS_INTERVAL_DEFAULT: u16 = 10;
+/// The longest packet that the fixed header of MQTT can announce: 268,435,455 bytes after it.
+const MQTT_PACKET_BYTES_MAX: u32 = 268_435_460;
+
+pub(super) fn resolve(
+    document: &Document,
+    main: Option<&Path>,
+    base: &Base,
+    findings: &mut Findings,
+) -> Global {
+    let global = &document.global;
+    let data_dir = global.file("data_dir", &data_dir_base(main));
+    let session_owner = match (global.word("session_owner"), &data_dir) {
+        (Some("bound"), _) | (None, Some(_)) => SessionOwner::Bound,
+        (Some(_) | None, _) => SessionOwner::Mosquitto,
+    };
+    Global {
+        per_listener_settings: document.per_listener_settings,
+        check_retain_source: global.flag("check_retain_source").unwrap_or(true),
+        clientid_prefixes: global.text("clientid_prefixes"),
+        global_max_connections: unless_negative(global, "global_max_connections"),
+        global_max_clients: unless_negative(global, "global_max_clients"),
+        max_inflight_messages: inflight(global),
+        max_inflight_bytes: global.limit("max_inflight_bytes", None),
+        max_queued_messages: global.limit("max_queued_messages", Some(QUEUED_DEFAULT)),
+        max_queued_bytes: global.limit("max_queued_bytes", None),
+        max_packet_size: global
+            .bounded("max_packet_size")
+            .unwrap_or(PACKET_BYTES_DEFAULT)
+            .min(MQTT_PACKET_BYTES_MAX),
+        message_size_limit: global.limit("message_size_limit", None),
+        max_keepalive: global.limit("max_keepalive", None),
+        retain_available: global.flag("retain_available").unwrap_or(true),
+        queue_qos0_messages: global.flag("queue_qos0_messages").unwrap_or(false),
+        upgrade_outgoing_qos: global.flag("upgrade_outgoing_qos").unwrap_or(false),
+        persistent_client_expiration_secs: seconds(global, "persistent_client_expiration"),
+        sys_interval_secs: global.limit("sys_interval", Some(SYS_INTERVAL_DEFAULT)),
+        set_tcp_nodelay: global.flag("set_tcp_nodelay").unwrap_or(true),
+        user: global.text("user"),
+        pid_file: global.file("pid_file", base),
+        log: log(global, findings),
+        session_owner,
+        data_dir,
+    }
+}
+
+/// A limit where mosquitto writes any negative number for "none".
+pub(super) fn unless_negative(section: &Section, key: &str) -> Option<u32> {
+    section.bounded(key)
+}
+
+/// As mosquitto: negative, 0 and 65,535 are no limit.
+fn inflight(global: &Section) -> Option<u16> {
+    match global.number("max_inflight_messages") {
+        None => Some(INFLIGHT_DEFAULT),
+        Some(number) => u16::try_from(number).ok().filter(|number| !matches!(*number, 0 | u16::MAX)),
+    }
+}
+
+fn seconds(section: &Section, key: &str) -> Option<u64> {
+    let Value::Seconds(seconds) = section.last(key)?.value else { return None };
+    Some(seconds)
+}
+
+fn log(global: &Section, findings: &mut Findings) -> Log {
+    Log {
+        dest: destinations(global, findings),
+        types: types(global),
+        timestamp: global.flag("log_timestamp").unwrap_or(true),
+        timestamp_format: global.text("log_timestamp_format"),
+        connection_messages: global.flag("connection_messages").unwrap_or(true),
+        format: match global.word("log_format") {
+            Some("json") => LogFormat::Json,
+            Some(_) | None => LogFormat::Human,
+        },
+    }
+}
+
+/// In the order written; `none` clears what came before it, as in mosquitto. Where only destinations are left that do
+/// not exist yet, lines go to stderr rather than nowhere.
+fn destinations(global: &Section, findings: &mut Findings) -> Vec<LogDest> {
+    let written = global.all("log_dest");
+    let mut found = Vec::new();
+    let mut missing = written.is_empty();
+    for setting in written {
+        let Value::LogDest(destination) = setting.value else { continue };
+        let dest = match destination {
+            Destination::Stdout => LogDest::Stdout,
+            Destination::Stderr => LogDest::Stderr,
+            Destination::None => {
+                found.clear();
+                missing = false;
+                continue;
+            }
+            Destination::NotYet(_) => {
+                missing = true;
+                continue;
+            }
+        };
+        if !found.contains(&dest) {
+            found.push(dest);
+        }
+    }
+    if found.is_empty() && missing {
+        found.push(LogDest::Stderr);
+    }
+    if found.is_empty() {
+        findings.add(Diagnostic::notice(global.at("log_dest"), "no log lines are written (log_dest none)."));
+    }
+    found
+}
+
+/// In the order written: `none` clears and `all` sets everything.
+fn types(global: &Section) -> LogTypes {
+    let written = global.all("log_type");
+    if written.is_empty() {
+        return LogTypes::DEFAULT;
+    }
+    let mut types = LogTypes::NONE;
+    for setting in written {
+        let Value::Word(choice) = setting.value else { continue };
+        match choice.word {
+            "none" => types = LogTypes::NONE,
+            "all" => types = LogTypes::ALL,
+            "error" => types.error = true,
+            "warning" => types.warning = true,
+            "notice" => types.notice = true,
+            "information" => types.information = true,
+            "debug" => types.debug = true,
+            "subscribe" => types.subscribe = true,
+            "unsubscribe" => types.unsubscribe = true,
+            "websockets" => types.websockets = true,
+            _ => types.internal = true,
+        }
+    }
+    types
+}

@@ -1,0 +1,215 @@
+//! A listener's section, typed: with the global access keys where they count for it.
+
+use super::global::unless_negative;
+use crate::config::{
+    Access, Bind, ClientCertificates, FileSetting, IdentityRule, LegacyClientCerts, Listener, ListenerTls,
+    MaxQos, Mode, Protocol, ProtocolVersions, SocketFamily,
+};
+use crate::diagnostic::Diagnostic;
+use crate::document::{Base, Document, Findings, ListenerSection, Origin, Section};
+use crate::tls_version::TlsVersions;
+use crate::value::Value;
+
+const TOPIC_ALIAS_DEFAULT: u16 = 10;
+const TLS_RECORD_BYTES_DEFAULT: u16 = 4_096;
+const AUTO_ID_PREFIX: &str = "auto-";
+
+/// What is the same for all listeners.
+pub(super) struct Shared<'a> {
+    pub(super) document: &'a Document,
+    pub(super) base: &'a Base,
+    pub(super) mode: Mode,
+}
+
+/// The listener, if it could be built.
+pub(super) fn resolve(
+    listener: &ListenerSection,
+    shared: &Shared<'_>,
+    findings: &mut Findings,
+) -> Option<Listener> {
+    let section = &listener.section;
+    let tls = tls(listener, shared, findings)?;
+    Some(Listener {
+        at: listener.at.clone(),
+        bind: bind(listener, shared.base),
+        protocol: Protocol::Mqtt,
+        tls,
+        access: access(section, shared),
+        max_connections: unless_negative(section, "max_connections"),
+        max_qos: match section.number("max_qos") {
+            Some(0) => MaxQos::AtMostOnce,
+            Some(1) => MaxQos::AtLeastOnce,
+            Some(_) | None => MaxQos::ExactlyOnce,
+        },
+        max_topic_alias: section.bounded("max_topic_alias").unwrap_or(TOPIC_ALIAS_DEFAULT),
+        max_topic_alias_broker: section.bounded("max_topic_alias_broker").unwrap_or(TOPIC_ALIAS_DEFAULT),
+        mount_point: section.text("mount_point"),
+        accept_protocol_versions: match section.last("accept_protocol_versions").map(|setting| &setting.value)
+        {
+            Some(Value::Versions(versions)) => *versions,
+            _ => ProtocolVersions::ALL,
+        },
+    })
+}
+
+fn bind(listener: &ListenerSection, base: &Base) -> Bind {
+    let section = &listener.section;
+    let family = match section.word("socket_domain") {
+        Some("ipv4") => SocketFamily::Ipv4,
+        Some("ipv6") => SocketFamily::Ipv6,
+        Some(_) | None => SocketFamily::Any,
+    };
+    let interface = section.text("bind_interface");
+    match &listener.origin {
+        Origin::Named { port: 0, place } => {
+            Bind::Unix { path: base.join(place.as_deref().unwrap_or_default()) }
+        }
+        Origin::Named { port, place } => Bind::Tcp { port: *port, address: place.clone(), family, interface },
+        Origin::Default => {
+            let port = section.bounded("port").unwrap_or(1883);
+            Bind::Tcp { port, address: section.text("bind_address"), family, interface }
+        }
+    }
+}
+
+/// Without `per_listener_settings` the global keys count for every listener; a listener has a file of its own then only
+/// by `plugin_use`. With it, only what stands under the listener counts.
+fn access(section: &Section, shared: &Shared<'_>) -> Access {
+    let global = &shared.document.global;
+    let keys = if shared.document.per_listener_settings { section } else { global };
+    let file = |key: &str| section.file(key, shared.base).or_else(|| keys.file(key, shared.base));
+    // Without per_listener_settings allow_anonymous is global and listener_allow_anonymous overrides it. With it both
+    // are about this listener: if they disagree, the stricter one counts.
+    let shared_anonymous = keys.flag("allow_anonymous");
+    let allow_anonymous = match (section.flag("listener_allow_anonymous"), shared_anonymous) {
+        (Some(own), Some(other)) if shared.document.per_listener_settings => own && other,
+        (Some(own), _) => own,
+        (None, Some(other)) => other,
+        (None, None) => shared.mode == Mode::LocalOnly,
+    };
+    Access {
+        allow_anonymous,
+        password_file: file("password_file"),
+        acl_file: file("acl_file"),
+        allow_zero_length_clientid: keys.flag("allow_zero_length_clientid").unwrap_or(true),
+        auto_id_prefix: section
+            .text("listener_auto_id_prefix")
+            .or_else(|| keys.text("auto_id_prefix"))
+            .unwrap_or_else(|| AUTO_ID_PREFIX.to_owned()),
+        use_username_as_clientid: section.flag("use_username_as_clientid").unwrap_or(false),
+    }
+}
+
+/// `None`: an error was found. `Some(None)`: plaintext.
+fn tls(
+    listener: &ListenerSection,
+    shared: &Shared<'_>,
+    findings: &mut Findings,
+) -> Option<Option<ListenerTls>> {
+    let section = &listener.section;
+    let file = |key: &str| section.file(key, shared.base);
+    match (file("certfile"), file("keyfile")) {
+        (Some(certfile), Some(keyfile)) => {
+            let tls = tls_with(section, shared.base, certfile, keyfile);
+            anchors(&tls, section, shared.document, findings).then_some(Some(tls))
+        }
+        (Some(lonely), None) | (None, Some(lonely)) => {
+            let text = "Both certfile and keyfile must be provided to enable a TLS listener.";
+            findings.add(Diagnostic::error(lonely.at, text).hint("add the other one below it"));
+            None
+        }
+        (None, None) => plaintext(section, findings).then_some(None),
+    }
+}
+
+fn tls_with(section: &Section, base: &Base, certfile: FileSetting, keyfile: FileSetting) -> ListenerTls {
+    ListenerTls {
+        certfile,
+        keyfile,
+        cafile: section.file("cafile", base),
+        capath: section.file("capath", base),
+        client_certificates: client_certificates(section),
+        identity: identity(section),
+        versions: match section.last("tls_version").map(|setting| &setting.value) {
+            Some(Value::Tls(versions)) => *versions,
+            _ => TlsVersions::From12,
+        },
+        ciphers: section.text_setting("ciphers"),
+        ciphers_tls13: section.text_setting("ciphers_tls1.3"),
+        legacy_client_certs: match section.word("legacy_client_certs") {
+            Some("accept") => LegacyClientCerts::Accept,
+            Some("deny") => LegacyClientCerts::Deny,
+            Some(_) | None => LegacyClientCerts::Warn,
+        },
+        tls_record_size_max: section.bounded("tls_record_size_max").unwrap_or(TLS_RECORD_BYTES_DEFAULT),
+    }
+}
+
+fn client_certificates(section: &Section) -> ClientCertificates {
+    match section.word("require_certificate") {
+        Some("true" | "1") => ClientCertificates::Required,
+        Some("optional") => ClientCertificates::Optional,
+        Some(_) | None => ClientCertificates::None,
+    }
+}
+
+/// As mosquitto: where both are true, the common name counts.
+fn identity(section: &Section) -> IdentityRule {
+    let is = |key: &str| section.flag(key) == Some(true);
+    match (is("use_identity_as_username"), is("use_subject_as_username")) {
+        (true, _) => IdentityRule::CommonName,
+        (false, true) => IdentityRule::Subject,
+        (false, false) => IdentityRule::None,
+    }
+}
+
+/// Client certificates are judged against something: a CA file, a CA folder, or this data directory's own CA.
+fn anchors(tls: &ListenerTls, section: &Section, document: &Document, findings: &mut Findings) -> bool {
+    let has_anchors = tls.cafile.is_some() || tls.capath.is_some() || document.global.has("data_dir");
+    if tls.client_certificates == ClientCertificates::None || has_anchors {
+        return true;
+    }
+    let text = "require_certificate needs a CA that signed the client certificates: no cafile, no capath.";
+    findings
+        .add(Diagnostic::error(section.at("require_certificate"), text).hint("add `cafile PATH` below it"));
+    false
+}
+
+/// Keys that promise something only TLS can keep stop the start on a listener without it.
+fn plaintext(section: &Section, findings: &mut Findings) -> bool {
+    let mut sound = true;
+    let mut refuse = |key: &str, text: String| {
+        let hint = "add `certfile` and `keyfile` to this listener, or remove the line";
+        findings.add(Diagnostic::error(section.at(key), text).hint(hint));
+        sound = false;
+    };
+    for key in ["cafile", "capath"] {
+        if section.has(key) {
+            refuse(key, format!("{key} specified without certfile and keyfile."));
+        }
+    }
+    if client_certificates(section) != ClientCertificates::None {
+        let text = "require_certificate specified without certfile and keyfile: the listener would be plaintext and let everybody in.";
+        refuse("require_certificate", text.to_owned());
+    }
+    for key in ["use_identity_as_username", "use_subject_as_username"] {
+        if section.flag(key) == Some(true) {
+            refuse(
+                key,
+                format!(
+                    "{key} specified without certfile and keyfile: there is no certificate that names a client."
+                ),
+            );
+        }
+    }
+    for key in ["tls_version", "ciphers", "ciphers_tls1.3", "legacy_client_certs", "tls_record_size_max"] {
+        if section.has(key) {
+            let text =
+                format!("'{key}' has no effect: this listener is plaintext (no certfile and keyfile).");
+            findings.add(
+                Diagnostic::warning(section.at(key), text).hint("is the line under the right listener?"),
+            );
+        }
+    }
+    sound
+}

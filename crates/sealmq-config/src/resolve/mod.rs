@@ -1,0 +1,115 @@
+//! Sections to the typed configuration: defaults, whose key counts for which listener, relative paths.
+
+mod global;
+mod listener;
+
+use crate::checks;
+use crate::config::{Bridge, Config, Mode};
+use crate::diagnostic::{Diagnostic, Exit, Place};
+use crate::document::{Base, BridgeSection, Document, Findings, ListenerSection, Origin, Section};
+use crate::source::{Arguments, Verbosity};
+use std::path::Path;
+
+/// `-p` at most so many times, as in mosquitto.
+const PORTS_MAX: usize = 10;
+
+/// The configuration, if every part of it could be built. Findings tell the rest.
+pub(crate) fn resolve(
+    document: &Document,
+    main: Option<&Path>,
+    arguments: &Arguments,
+    findings: &mut Findings,
+) -> Option<Config> {
+    let base = base(document, main);
+    let mode = match document.listeners.iter().any(ListenerSection::is_asked_for) {
+        true => Mode::Configured,
+        false => Mode::LocalOnly,
+    };
+    let mut global = global::resolve(document, main, &base, findings);
+    match arguments.verbosity {
+        Verbosity::FromFile => {}
+        Verbosity::All => global.log.types = crate::config::LogTypes::ALL,
+        Verbosity::Quiet => global.log.types = crate::config::LogTypes::NONE,
+    }
+    let ports = ports(arguments, mode, findings);
+    let sections = match mode {
+        Mode::Configured => document.listeners.clone(),
+        Mode::LocalOnly => local_only(document, &ports),
+    };
+    let shared = listener::Shared { document, base: &base, mode };
+    let listeners: Option<Vec<_>> =
+        sections.iter().map(|section| listener::resolve(section, &shared, findings)).collect();
+    let bridges: Option<Vec<_>> =
+        document.bridges.iter().map(|bridge| resolve_bridge(bridge, findings)).collect();
+    let config = Config { global, listeners: listeners?, bridges: bridges?, mode };
+    checks::cross_check(&config, document, findings);
+    Some(config)
+}
+
+/// Relative paths are on the working directory, as in mosquitto, unless the file is a data directory's own: then they are
+/// on the data directory, so that it can be moved as a whole.
+fn base(document: &Document, main: Option<&Path>) -> Base {
+    Base(document.global.text("data_dir").map(|written| data_dir_base(main).join(&written)))
+}
+
+/// A relative `data_dir` is on the folder of the file that says so.
+fn data_dir_base(main: Option<&Path>) -> Base {
+    Base(main.and_then(Path::parent).map(Path::to_owned))
+}
+
+fn ports(arguments: &Arguments, mode: Mode, findings: &mut Findings) -> Vec<u16> {
+    if arguments.ports.len() > PORTS_MAX {
+        findings.add(Diagnostic::error(
+            Place::command_line(),
+            format!("Only {PORTS_MAX} ports can be specified on the command line."),
+        ));
+    }
+    if arguments.ports.contains(&0) {
+        findings.add(
+            Diagnostic::error(Place::command_line(), "Invalid port specified (0).")
+                .hint("1 to 65535 is possible"),
+        );
+    }
+    if mode == Mode::Configured && !arguments.ports.is_empty() {
+        let text = "-p is ignored: the configuration file defines listeners.";
+        findings
+            .add(Diagnostic::warning(Place::command_line(), text).hint("add `listener PORT` to the file"));
+    }
+    match arguments.ports.is_empty() {
+        true => vec![1883],
+        false => arguments.ports.clone(),
+    }
+}
+
+/// Loopback only, both families, with whatever the file says about a listener it does not name. mosquitto 2.0 opens all
+/// addresses as soon as one such key is there; a file that asks for no listener is not reachable from elsewhere here.
+fn local_only(document: &Document, ports: &[u16]) -> Vec<ListenerSection> {
+    let default = document.default_listener.map(|index| &document.listeners[index]);
+    let section = default.map_or_else(Section::default, |listener| listener.section.clone());
+    let at = default.map_or_else(Place::command_line, |listener| listener.at.clone());
+    let listener = |port: u16, address: &str| ListenerSection {
+        at: at.clone(),
+        origin: Origin::Named { port, place: Some(address.to_owned()) },
+        section: section.clone(),
+    };
+    ports.iter().flat_map(|port| [listener(*port, "127.0.0.1"), listener(*port, "::1")]).collect()
+}
+
+fn resolve_bridge(bridge: &BridgeSection, findings: &mut Findings) -> Option<Bridge> {
+    let (addresses, topics) = (bridge.addresses(), bridge.topics());
+    let mut complete = true;
+    let hint = |key: &str| format!("the bridge '{}' needs a line `{key} …`", bridge.name);
+    let mut missing = |what: &str, key: &str| {
+        let text = format!("Invalid bridge configuration: {what}.");
+        findings.add(Diagnostic::error(bridge.at.clone(), text).hint(hint(key)).exit(Exit::Configuration));
+        complete = false;
+    };
+    if addresses.is_empty() {
+        missing("no remote addresses defined", "address");
+    }
+    if topics.is_empty() {
+        missing("no topics defined", "topic");
+    }
+    let name = bridge.name.clone();
+    complete.then(|| Bridge { name, at: bridge.at.clone(), addresses, topics })
+}

@@ -1,0 +1,402 @@
+//! The text after a key, read as its row in the table says.
+//!
+//! The errors are mosquitto's. What follows the words that a key takes is not an error (mosquitto never looks at it), but
+//! it is reported unless it is a comment.
+
+use crate::config::{BridgeAddress, BridgeDirection, BridgeTopic, ProtocolVersions};
+use crate::diagnostic::Exit;
+use crate::lexer::{blank, words};
+use crate::options::{Choice, Kind, OptionRow, Outside, Support};
+use crate::tls_version::{TlsVersionError, TlsVersions};
+
+/// mosquitto's bound on texts.
+const TEXT_BYTES_MAX: usize = 65_535;
+
+/// A value that its row allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Flag(bool),
+    Number(i64),
+    Text(String),
+    Word(&'static Choice),
+    Listen { port: u16, place: Option<String> },
+    Addresses(Vec<BridgeAddress>),
+    Topic(BridgeTopic),
+    Tls(TlsVersions),
+    Versions(ProtocolVersions),
+    LogDest(Destination),
+    Seconds(u64),
+    Unread,
+}
+
+/// `log_dest`, with those that are not built yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    None,
+    Stdout,
+    Stderr,
+    NotYet(&'static str),
+}
+
+/// A value, and what else stood on the line.
+pub(crate) struct Reading<'a> {
+    pub(crate) value: Value,
+    /// Text after the value that nobody looks at.
+    pub(crate) ignored: Option<&'a str>,
+}
+
+/// Why a value is not taken: the text without `Error: `.
+#[derive(Debug)]
+pub(crate) struct BadValue {
+    pub(crate) text: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) exit: Exit,
+}
+
+impl BadValue {
+    fn new(text: impl Into<String>) -> BadValue {
+        BadValue { text: text.into(), hint: None, exit: Exit::Configuration }
+    }
+
+    fn empty(name: &str) -> BadValue {
+        BadValue::new(format!("Empty '{name}' value in configuration."))
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> BadValue {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Reads `rest` for the key that was written as `written`.
+pub(crate) fn read<'a>(
+    row: &'static OptionRow,
+    written: &str,
+    rest: &'a str,
+) -> Result<Reading<'a>, BadValue> {
+    let name = row.name(written);
+    let whole = |value| Reading { value, ignored: None };
+    match row.kind {
+        Kind::Boolean => first(rest, name, |word| boolean(word, name)),
+        Kind::Integer { min, max, outside } => {
+            first(rest, name, |word| ranged(word, name, min, max, outside))
+        }
+        Kind::Word(choices, error) => first(rest, name, |word| choice(word, choices, error)),
+        Kind::Duration => first(rest, name, duration),
+        Kind::Text | Kind::Path | Kind::Plugin | Kind::IncludeDir => {
+            text(rest, name).map(|text| whole(Value::Text(text)))
+        }
+        Kind::TextUpTo(max, error) => match text(rest, name)? {
+            text if text.len() > max => Err(BadValue::new(error)),
+            text => Ok(whole(Value::Text(text))),
+        },
+        Kind::MountPoint => mount_point(text(rest, name)?).map(whole),
+        Kind::PluginOption => plugin_option(written, rest).map(whole),
+        Kind::Listen => listen(rest, name),
+        Kind::Addresses => addresses(rest).map(whole),
+        Kind::BridgeTopic => bridge_topic(rest).map(whole),
+        Kind::TlsVersions => tls_versions(rest).map(whole),
+        Kind::ProtocolVersions => protocol_versions(rest, name).map(whole),
+        Kind::LogDest => log_dest(rest, name),
+        Kind::RestartTimeout => restart_timeout(rest, name),
+        Kind::TcpKeepalive => tcp_keepalive(rest),
+        Kind::Unread => Ok(whole(Value::Unread)),
+    }
+}
+
+/// The first word and what comes after it.
+fn split(rest: &str) -> (&str, &str) {
+    let (word, after) = rest.split_once(blank).unwrap_or((rest, ""));
+    (word, after.trim_start_matches(blank))
+}
+
+fn leftover(after: &str) -> Option<&str> {
+    (!after.is_empty() && !after.starts_with('#')).then_some(after)
+}
+
+fn first<'a>(
+    rest: &'a str,
+    name: &str,
+    read: impl FnOnce(&'a str) -> Result<Value, BadValue>,
+) -> Result<Reading<'a>, BadValue> {
+    match split(rest) {
+        ("", _) => Err(BadValue::empty(name)),
+        (word, after) => Ok(Reading { value: read(word)?, ignored: leftover(after) }),
+    }
+}
+
+fn text(rest: &str, name: &str) -> Result<String, BadValue> {
+    match rest {
+        "" => Err(BadValue::empty(name)),
+        rest if rest.len() > TEXT_BYTES_MAX => {
+            Err(BadValue::new(format!("'{name}' value is longer than {TEXT_BYTES_MAX} bytes.")))
+        }
+        rest => Ok(rest.to_owned()),
+    }
+}
+
+fn boolean(word: &str, name: &str) -> Result<Value, BadValue> {
+    match word {
+        "true" | "1" => Ok(Value::Flag(true)),
+        "false" | "0" => Ok(Value::Flag(false)),
+        other => Err(BadValue::new(format!("Invalid '{name}' value ({other})."))
+            .hint(format!("write `{name} true` or `{name} false`, in small letters"))),
+    }
+}
+
+/// As C's `strtol` with base 0: `0x10` is 16 and `010` is 8.
+fn integer(word: &str, name: &str) -> Result<i64, BadValue> {
+    let (negative, digits) = match word.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, word.strip_prefix('+').unwrap_or(word)),
+    };
+    let (digits, radix) = match digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
+        Some(hex) => (hex, 16),
+        None if digits.len() > 1 && digits.starts_with('0') => (&digits[1..], 8),
+        None => (digits, 10),
+    };
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return Err(BadValue::new(format!("'{name}' value not a number.")).hint(format!("it says `{word}`")));
+    }
+    let magnitude = i64::from_str_radix(digits, radix).map_err(|_| {
+        BadValue::new(format!("'{name}' value out of range.")).hint(format!("it says `{word}`"))
+    })?;
+    Ok(if negative { -magnitude } else { magnitude })
+}
+
+fn ranged(word: &str, name: &str, min: i64, max: i64, outside: Outside) -> Result<Value, BadValue> {
+    let number = integer(word, name)?;
+    // mosquitto reads into an `int`, but for `memory_limit`, before it looks at the range.
+    let int = i64::from(i32::MIN)..=i64::from(i32::MAX);
+    if max <= i64::from(i32::MAX) && !int.contains(&number) {
+        return Err(BadValue::new(format!("'{name}' value out of range.")).hint(format!("it says `{word}`")));
+    }
+    match outside {
+        _ if (min..=max).contains(&number) => Ok(Value::Number(number)),
+        Outside::Clamp => Ok(Value::Number(number.clamp(min, max))),
+        Outside::Error(text) => Err(BadValue::new(text.replace("{}", &number.to_string()))
+            .hint(format!("it says {number}; {min} to {max} is possible"))),
+    }
+}
+
+fn choice(word: &str, choices: &'static [Choice], error: &str) -> Result<Value, BadValue> {
+    match choices.iter().find(|choice| choice.word == word) {
+        Some(choice) => Ok(Value::Word(choice)),
+        None => {
+            let known: Vec<_> = choices.iter().map(|choice| choice.word).collect();
+            Err(BadValue::new(error.replace("{}", word)).hint(format!("it may be {}", known.join(", "))))
+        }
+    }
+}
+
+fn duration(word: &str) -> Result<Value, BadValue> {
+    let seconds = |unit: char| match unit {
+        's' => Some(1),
+        'h' => Some(3_600),
+        'd' => Some(86_400),
+        'w' => Some(7 * 86_400),
+        'm' => Some(30 * 86_400),
+        'y' => Some(365 * 86_400),
+        _ => None,
+    };
+    let read = || {
+        let unit = seconds(word.chars().next_back()?)?;
+        let count: u64 = word[..word.len() - 1].parse().ok().filter(|count| *count > 0)?;
+        count.checked_mul(unit)
+    };
+    read().map(Value::Seconds).ok_or_else(|| {
+        BadValue::new("Invalid 'persistent_client_expiration' duration in configuration.")
+            .hint("a number with s, h, d, w, m or y, as in `14d`")
+    })
+}
+
+fn mount_point(text: String) -> Result<Value, BadValue> {
+    match text.contains(['+', '#']) {
+        false => Ok(Value::Text(text)),
+        true => Err(BadValue::new(format!(
+            "Invalid 'mount_point' value ({text}). Does it contain a wildcard character?"
+        ))),
+    }
+}
+
+fn plugin_option(written: &str, rest: &str) -> Result<Value, BadValue> {
+    let option = written.strip_prefix("plugin_opt_").or(written.strip_prefix("auth_opt_")).unwrap_or("");
+    match (option.len(), rest) {
+        // mosquitto counts the key, the blank and one letter of the value.
+        (0..3, _) => Err(BadValue::new("Invalid 'plugin_opt_' config option.")),
+        (_, "") => Err(BadValue::empty(option)),
+        (_, rest) => Ok(Value::Text(rest.to_owned())),
+    }
+}
+
+fn listen<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
+    let (word, after) = split(rest);
+    if word.is_empty() {
+        return Err(BadValue::empty(name).hint("write `listener 8883` or `listener 8883 192.0.2.1`"));
+    }
+    let number = integer(word, name)?;
+    let port =
+        u16::try_from(number).map_err(|_| BadValue::new(format!("Invalid 'port' value ({number}).")))?;
+    let (place, after) = match split(after) {
+        (word, _) if word.is_empty() || word.starts_with('#') => (None, ""),
+        (word, after) => (Some(word.to_owned()), after),
+    };
+    if port == 0 && place.is_none() {
+        return Err(BadValue::new("A listener with port 0 must provide a Unix socket path."));
+    }
+    Ok(Reading { value: Value::Listen { port, place }, ignored: leftover(after) })
+}
+
+fn addresses(rest: &str) -> Result<Value, BadValue> {
+    let one = |word: &str| match word.rsplit_once(':') {
+        None => Ok(BridgeAddress { host: word.to_owned(), port: 1883 }),
+        Some((host, port)) => match port.parse::<u16>() {
+            Ok(port) if port > 0 => Ok(BridgeAddress { host: host.to_owned(), port }),
+            Ok(_) | Err(_) => Err(BadValue::new(format!("Invalid bridge port value ({port})."))
+                .hint("HOST or HOST:PORT; an IPv6 address needs its port: 2001:db8::1:1883")),
+        },
+    };
+    let found = words(rest).map(one).collect::<Result<Vec<_>, _>>()?;
+    match found.is_empty() {
+        true => Err(BadValue::new("Empty address value in configuration.")),
+        false => Ok(Value::Addresses(found)),
+    }
+}
+
+fn bridge_topic(rest: &str) -> Result<Value, BadValue> {
+    if rest.is_empty() {
+        return Err(BadValue::empty("topic"));
+    }
+    let (pattern, after) = match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"').ok_or_else(|| {
+            BadValue::new(format!("Missing closing quote in topic value ({}).", split(rest).1))
+        })?,
+        None => split(rest),
+    };
+    let mut words = words(after);
+    let direction = match words.next().map(str::to_ascii_lowercase).as_deref() {
+        None | Some("out") => BridgeDirection::Out,
+        Some("in") => BridgeDirection::In,
+        Some("both") => BridgeDirection::Both,
+        Some(other) => return Err(BadValue::new(format!("Invalid bridge topic direction '{other}'."))),
+    };
+    let qos = match words.next() {
+        None => 0,
+        Some(word) => word
+            .parse()
+            .ok()
+            .filter(|qos| *qos <= 2)
+            .ok_or_else(|| BadValue::new(format!("Invalid bridge QoS level '{word}'.")))?,
+    };
+    let mut prefix = || words.next().filter(|word| *word != "\"\"").unwrap_or("").to_owned();
+    let (local_prefix, remote_prefix) = (prefix(), prefix());
+    for (which, prefix) in [("local", &local_prefix), ("remote", &remote_prefix)] {
+        if prefix.contains(['+', '#']) {
+            return Err(BadValue::new(format!("Invalid bridge topic {which} prefix '{prefix}'.")));
+        }
+    }
+    let pattern = pattern.to_owned();
+    Ok(Value::Topic(BridgeTopic { pattern, direction, qos, local_prefix, remote_prefix }))
+}
+
+fn tls_versions(rest: &str) -> Result<Value, BadValue> {
+    TlsVersions::parse(rest).map(Value::Tls).map_err(|error| {
+        let hint = match &error {
+            TlsVersionError::Empty | TlsVersionError::Unknown(_) => "it may be tlsv1.2, tlsv1.3 or both of them",
+            TlsVersionError::TooOld(_) => {
+                "write `tlsv1.2`; a device that cannot do that needs newer firmware, or a plaintext listener on a network of its own"
+            }
+        };
+        let exit = match &error {
+            TlsVersionError::Empty => Exit::Configuration,
+            TlsVersionError::Unknown(_) | TlsVersionError::TooOld(_) => Exit::Unusable,
+        };
+        BadValue { exit, ..BadValue::new(error.to_string()).hint(hint) }
+    })
+}
+
+fn protocol_versions(rest: &str, name: &str) -> Result<Value, BadValue> {
+    let mut versions = ProtocolVersions { v31: false, v311: false, v5: false };
+    let mut found = false;
+    for word in words(rest).flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
+        found = true;
+        match word {
+            "3" => versions.v31 = true,
+            "4" => versions.v311 = true,
+            "5" => versions.v5 = true,
+            other => {
+                return Err(BadValue::new(format!("Invalid '{name}' value ({other})."))
+                    .hint("3 is MQTT 3.1, 4 is MQTT 3.1.1, 5 is MQTT 5.0"));
+            }
+        }
+    }
+    if found { Ok(Value::Versions(versions)) } else { Err(BadValue::empty(name)) }
+}
+
+fn log_dest<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
+    let (word, after) = split(rest);
+    let destination = match word {
+        "" => return Err(BadValue::empty(name)),
+        "none" => Destination::None,
+        "stdout" => Destination::Stdout,
+        "stderr" => Destination::Stderr,
+        "syslog" => Destination::NotYet("syslog"),
+        "topic" => Destination::NotYet("topic"),
+        "dlt" => Destination::NotYet("dlt"),
+        "file" if after.is_empty() => {
+            return Err(BadValue::new("Empty \"log_dest file\" value in configuration."));
+        }
+        "file" => Destination::NotYet("file"),
+        other => {
+            return Err(BadValue::new(format!("Invalid 'log_dest' value ({other})."))
+                .hint("it may be stdout, stderr or none"));
+        }
+    };
+    let ignored = if word == "file" { None } else { leftover(after) };
+    Ok(Reading { value: Value::LogDest(destination), ignored })
+}
+
+fn restart_timeout<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
+    let numbers = words(rest).take(3).map(|word| integer(word, name)).collect::<Result<Vec<_>, _>>()?;
+    match numbers[..] {
+        [] => Err(BadValue::empty(name)),
+        [base, cap, ..] if cap < base.clamp(1, 3_600) => {
+            Err(BadValue::new("backoff cap is lower than the base in restart_timeout."))
+        }
+        [_, _, stable] if stable < 0 => Err(BadValue::new("stable connection period cannot be negative.")),
+        _ => Ok(Reading { value: Value::Unread, ignored: None }),
+    }
+}
+
+fn tcp_keepalive(rest: &str) -> Result<Reading<'_>, BadValue> {
+    let mut words = words(rest);
+    for (what, name) in [
+        ("idle", "bridge_tcp_keepalive_idle"),
+        ("interval", "bridge_tcp_keepalive_interval"),
+        ("counter", "bridge_tcp_keepalive_counter"),
+    ] {
+        let word = words.next().ok_or_else(|| BadValue::empty(name))?;
+        if integer(word, name)? <= 0 {
+            return Err(BadValue::new(format!("invalid TCP keepalive {what} value.")));
+        }
+    }
+    Ok(Reading { value: Value::Unread, ignored: None })
+}
+
+/// What SealMQ does with this very value.
+pub(crate) fn support(row: &'static OptionRow, value: &Value) -> Support {
+    match value {
+        Value::Word(choice) => choice.support.unwrap_or(row.support),
+        Value::Flag(_)
+        | Value::Number(_)
+        | Value::Text(_)
+        | Value::Listen { .. }
+        | Value::Addresses(_)
+        | Value::Topic(_)
+        | Value::Tls(_)
+        | Value::Versions(_)
+        | Value::LogDest(_)
+        | Value::Seconds(_)
+        | Value::Unread => row.support,
+    }
+}
