@@ -10,14 +10,14 @@ mod ext;
 mod facts;
 mod key_facts;
 mod oids;
-mod self_signed;
+mod signed;
 mod tlv;
 
 pub use dn::{Attribute, DistinguishedName};
 pub use ext::{AltName, BasicConstraints, ExtKeyUsage, KeyUsage, KeyUsageBit};
 pub use facts::{Facts, Version};
 pub use key_facts::{Curve, KeyKind};
-pub use self_signed::SelfSigned;
+pub use signed::{SelfSigned, SignedBy, signed_by};
 pub use tlv::ParseError;
 
 pub(crate) use tlv::Reader;

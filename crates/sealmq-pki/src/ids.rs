@@ -46,11 +46,7 @@ impl Serial {
     /// # Errors
     /// No octet at all.
     pub fn from_content(content: &[u8]) -> Result<Serial, SerialError> {
-        if content.is_empty() {
-            Err(SerialError::Empty)
-        } else {
-            Ok(Serial(content.to_vec()))
-        }
+        if content.is_empty() { Err(SerialError::Empty) } else { Ok(Serial(content.to_vec())) }
     }
 
     /// From what [`Display`](fmt::Display) and openssl print; colons between the octets are allowed.
@@ -61,26 +57,13 @@ impl Serial {
         let digits: Vec<u8> = text
             .chars()
             .filter(|c| *c != ':')
-            .map(|c| {
-                c.to_digit(16)
-                    .map(|d| d as u8)
-                    .ok_or(SerialError::NotHex(c))
-            })
+            .map(|c| c.to_digit(16).map(|d| d as u8).ok_or(SerialError::NotHex(c)))
             .collect::<Result<_, _>>()?;
         if digits.is_empty() {
             return Err(SerialError::Empty);
         }
-        let padded: Vec<u8> = if digits.len() % 2 == 1 {
-            [&[0], digits.as_slice()].concat()
-        } else {
-            digits
-        };
-        Ok(Serial::from_magnitude(
-            &padded
-                .chunks(2)
-                .map(|p| p[0] << 4 | p[1])
-                .collect::<Vec<u8>>(),
-        ))
+        let padded: Vec<u8> = if digits.len() % 2 == 1 { [&[0], digits.as_slice()].concat() } else { digits };
+        Ok(Serial::from_magnitude(&padded.chunks(2).map(|p| p[0] << 4 | p[1]).collect::<Vec<u8>>()))
     }
 
     /// The content octets of the INTEGER.
@@ -89,10 +72,7 @@ impl Serial {
     }
 
     fn from_magnitude(bytes: &[u8]) -> Serial {
-        let first = bytes
-            .iter()
-            .position(|b| *b != 0)
-            .unwrap_or(bytes.len().saturating_sub(1));
+        let first = bytes.iter().position(|b| *b != 0).unwrap_or(bytes.len().saturating_sub(1));
         let mut content = bytes[first..].to_vec();
         if content[0] & 0x80 != 0 {
             content.insert(0, 0);
@@ -105,11 +85,7 @@ impl fmt::Display for Serial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let negative = self.0[0] & 0x80 != 0;
         if !negative {
-            let digits = if self.0.len() > 1 && self.0[0] == 0 {
-                &self.0[1..]
-            } else {
-                &self.0[..]
-            };
+            let digits = if self.0.len() > 1 && self.0[0] == 0 { &self.0[1..] } else { &self.0[..] };
             return write_hex(f, digits);
         }
         f.write_str("-")?;

@@ -162,12 +162,7 @@ pub trait Inventory: Send + Sync {
     ///
     /// # Errors
     /// [`InventoryError::Unknown`], [`InventoryError::Final`], or the store cannot tell.
-    fn set_state(
-        &self,
-        issuer: &KeyId,
-        serial: &Serial,
-        state: State,
-    ) -> Result<(), InventoryError>;
+    fn set_state(&self, issuer: &KeyId, serial: &Serial, state: State) -> Result<(), InventoryError>;
 
     /// Every record, oldest first.
     ///
@@ -250,11 +245,7 @@ pub fn name_is_free(
             not_after: record.not_after,
         });
     }
-    if has_password {
-        Err(InventoryError::PasswordName { name: name.clone() })
-    } else {
-        Ok(())
-    }
+    if has_password { Err(InventoryError::PasswordName { name: name.clone() }) } else { Ok(()) }
 }
 
 /// Whether a record may change to this state: revoked is final.
@@ -263,12 +254,9 @@ pub fn name_is_free(
 /// [`InventoryError::Final`].
 pub fn may_become(record: &Record, next: &State) -> Result<(), InventoryError> {
     match (&record.state, next) {
-        (
-            State::Revoked { .. },
-            State::Valid | State::Superseded { .. } | State::Revoked { .. },
-        ) => Err(InventoryError::Final {
-            serial: record.serial.clone(),
-        }),
+        (State::Revoked { .. }, State::Valid | State::Superseded { .. } | State::Revoked { .. }) => {
+            Err(InventoryError::Final { serial: record.serial.clone() })
+        }
         (
             State::Valid | State::Superseded { .. },
             State::Valid | State::Superseded { .. } | State::Revoked { .. },
@@ -278,13 +266,7 @@ pub fn may_become(record: &Record, next: &State) -> Result<(), InventoryError> {
 
 impl Role {
     /// All roles.
-    pub const ALL: [Role; 5] = [
-        Role::Root,
-        Role::Issuing,
-        Role::Server,
-        Role::Device,
-        Role::Operator,
-    ];
+    pub const ALL: [Role; 5] = [Role::Root, Role::Issuing, Role::Server, Role::Device, Role::Operator];
 
     /// Its name in stores and lists: `root`, `issuing`, `server`, `device`, `operator`.
     pub const fn as_str(self) -> &'static str {
@@ -328,9 +310,7 @@ impl RevocationReason {
 
     /// The reason of that code.
     pub fn from_code(code: u8) -> Option<RevocationReason> {
-        RevocationReason::ALL
-            .into_iter()
-            .find(|reason| reason.code() == code)
+        RevocationReason::ALL.into_iter().find(|reason| reason.code() == code)
     }
 }
 

@@ -128,25 +128,18 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError::Damaged`] or [`KeyError::UnsupportedKind`].
     pub fn from_spki_der(spki: &[u8]) -> Result<PublicKey, KeyError> {
-        let facts = cert::public_key_facts(spki).map_err(|e| KeyError::Damaged {
-            reason: e.problem.to_string(),
-        })?;
+        let facts =
+            cert::public_key_facts(spki).map_err(|e| KeyError::Damaged { reason: e.problem.to_string() })?;
         let (kind, key_id) = facts;
         match kind {
             KeyKind::Ec(Curve::P256 | Curve::P384) | KeyKind::Rsa { bits: 2048..=8192 } => {
-                Ok(PublicKey {
-                    spki: spki.to_vec(),
-                    kind,
-                    key_id,
-                })
+                Ok(PublicKey { spki: spki.to_vec(), kind, key_id })
             }
             KeyKind::Ec(Curve::P521 | Curve::Other(_))
             | KeyKind::Rsa { .. }
             | KeyKind::Ed25519
             | KeyKind::Ed448
-            | KeyKind::Other(_) => Err(KeyError::UnsupportedKind {
-                kind: kind.to_string(),
-            }),
+            | KeyKind::Other(_) => Err(KeyError::UnsupportedKind { kind: kind.to_string() }),
         }
     }
 

@@ -13,15 +13,23 @@
 //!   give a key away, and no test needs them fixed.
 
 pub mod cert;
+pub mod host;
 pub mod ids;
 pub mod inventory;
+pub mod issue;
 pub mod key;
 pub mod name;
 pub mod pem;
+pub mod profile;
 pub mod time;
 
 pub use cert::{AltName, Facts, ParseError};
+pub use host::{HostName, HostNameError};
 pub use ids::{Fingerprint, KeyId, Serial};
-pub use key::{KeyError, PublicKey, SignError, SignatureAlgorithm, Signer, SoftKey};
+pub use issue::{
+    Ca, CaSubject, Certificate, End, Holder, IssueError, LeafRequest, issue_intermediate, issue_leaf,
+    issue_root,
+};
+pub use key::{EncryptionSalts, KeyError, PublicKey, SignError, SignatureAlgorithm, Signer, SoftKey};
 pub use name::{Name, NameError, NameKey, ReservedNames};
 pub use time::Timestamp;

@@ -28,9 +28,7 @@ pub struct NameKey(String);
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NameError {
     /// Nothing there.
-    #[error(
-        "the name is empty\nhint: choose 1 to 64 of A-Z a-z 0-9 . _ : @ -, for example 'kitchen-sensor'"
-    )]
+    #[error("the name is empty\nhint: choose 1 to 64 of A-Z a-z 0-9 . _ : @ -, for example 'kitchen-sensor'")]
     Empty,
     /// More than [`NAME_CHARS_MAX`] characters.
     #[error(
@@ -69,9 +67,7 @@ pub enum NameError {
         suggestion: String,
     },
     /// `operator`, or a name of this server.
-    #[error(
-        "the name '{name}' is reserved for {owner}\nhint: choose another, for example '{suggestion}'"
-    )]
+    #[error("the name '{name}' is reserved for {owner}\nhint: choose another, for example '{suggestion}'")]
     Reserved {
         /// The name.
         name: Name,
@@ -93,10 +89,7 @@ impl Name {
         };
         let chars = text.chars().count();
         if chars > NAME_CHARS_MAX {
-            return Err(NameError::TooLong {
-                shown: escaped(text, 24),
-                chars,
-            });
+            return Err(NameError::TooLong { shown: escaped(text, 24), chars });
         }
         if matches!(first, '.' | '-' | '$') {
             return Err(NameError::BadStart {
@@ -109,11 +102,7 @@ impl Name {
             None => Ok(Name(text.to_owned())),
             Some(index) => Err(NameError::BadCharacter {
                 name: escaped(text, NAME_CHARS_MAX),
-                found: text
-                    .chars()
-                    .nth(index)
-                    .map(|c| c.escape_debug().to_string())
-                    .unwrap_or_default(),
+                found: text.chars().nth(index).map(|c| c.escape_debug().to_string()).unwrap_or_default(),
                 position: index + 1,
                 suggestion: suggestion(text),
             }),
@@ -164,12 +153,7 @@ pub struct ReservedNames {
 impl ReservedNames {
     /// With the names (DNS and IP text) of the server; case does not matter.
     pub fn new<S: AsRef<str>>(server_names: impl IntoIterator<Item = S>) -> ReservedNames {
-        ReservedNames {
-            server: server_names
-                .into_iter()
-                .map(|n| n.as_ref().to_ascii_lowercase())
-                .collect(),
-        }
+        ReservedNames { server: server_names.into_iter().map(|n| n.as_ref().to_ascii_lowercase()).collect() }
     }
 
     /// Reads a name for somebody new: well-formed and not reserved.
@@ -188,11 +172,7 @@ impl ReservedNames {
         };
         let mut suggestion = format!("{name}-1");
         suggestion.truncate(NAME_CHARS_MAX);
-        Err(NameError::Reserved {
-            name,
-            owner,
-            suggestion,
-        })
+        Err(NameError::Reserved { name, owner, suggestion })
     }
 }
 
@@ -201,23 +181,13 @@ fn is_allowed(c: char) -> bool {
 }
 
 fn suggestion(text: &str) -> String {
-    let mended: String = text
-        .chars()
-        .take(NAME_CHARS_MAX)
-        .map(|c| if is_allowed(c) { c } else { '-' })
-        .collect();
+    let mended: String =
+        text.chars().take(NAME_CHARS_MAX).map(|c| if is_allowed(c) { c } else { '-' }).collect();
     let mended = mended.trim_start_matches(['.', '-', '$']);
-    if mended.is_empty() {
-        "device-1".to_owned()
-    } else {
-        mended.to_owned()
-    }
+    if mended.is_empty() { "device-1".to_owned() } else { mended.to_owned() }
 }
 
 /// At most `chars` characters of a text that somebody typed, safe for a terminal.
 fn escaped(text: &str, chars: usize) -> String {
-    text.chars()
-        .take(chars)
-        .flat_map(char::escape_debug)
-        .collect()
+    text.chars().take(chars).flat_map(char::escape_debug).collect()
 }

@@ -68,10 +68,7 @@ pub fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
         return Err(PemError::Binary);
     }
     let mut found = Vec::new();
-    let mut lines = text
-        .split(|b| *b == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .enumerate();
+    let mut lines = text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).enumerate();
     while let Some((index, line)) = lines.next() {
         if let Some(label) = marker(line, "BEGIN") {
             found.push(block(&label, index + 1, &mut lines)?);
@@ -85,20 +82,14 @@ pub fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
 /// # Errors
 /// As [`blocks`].
 pub fn of_label(text: &[u8], label: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, PemError> {
-    Ok(blocks(text)?
-        .into_iter()
-        .filter(|b| b.label == label)
-        .map(|b| b.der)
-        .collect())
+    Ok(blocks(text)?.into_iter().filter(|b| b.label == label).map(|b| b.der).collect())
 }
 
 /// A block as text: 64 columns, a newline at its end.
 pub fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
     let mut base64 = Zeroizing::new(vec![0; Base64::encoded_len(der)]);
     let body = Base64::encode(der, &mut base64).expect("the buffer has the encoded length");
-    let mut text = Zeroizing::new(String::with_capacity(
-        body.len() + body.len() / 64 + 2 * label.len() + 40,
-    ));
+    let mut text = Zeroizing::new(String::with_capacity(body.len() + body.len() / 64 + 2 * label.len() + 40));
     text.push_str(&format!("-----BEGIN {label}-----\n"));
     for line in body.as_bytes().chunks(64) {
         text.extend(line.iter().map(|b| char::from(*b)));
@@ -119,18 +110,10 @@ fn block<'a>(
         if marker(content, "END").is_some_and(|end| end == label) {
             let mut der = Zeroizing::new(vec![0; base64.len()]);
             let len = Base64::decode(base64.as_slice(), &mut der)
-                .map_err(|_| PemError::Base64 {
-                    line,
-                    label: shown(label),
-                })?
+                .map_err(|_| PemError::Base64 { line, label: shown(label) })?
                 .len();
             der.truncate(len);
-            return Ok(Block {
-                label: label.to_owned(),
-                der,
-                line,
-                headers,
-            });
+            return Ok(Block { label: label.to_owned(), der, line, headers });
         }
         if content.starts_with(b"-----") {
             break;
@@ -141,18 +124,13 @@ fn block<'a>(
             append_wiping(&mut base64, content);
         }
     }
-    Err(PemError::Unfinished {
-        line,
-        label: shown(label),
-    })
+    Err(PemError::Unfinished { line, label: shown(label) })
 }
 
 /// Appends without white space. Grows by hand, so that a reallocation leaves no unwiped copy of key text behind.
 fn append_wiping(base64: &mut Zeroizing<Vec<u8>>, content: &[u8]) {
     if base64.len() + content.len() > base64.capacity() {
-        let mut grown = Zeroizing::new(Vec::with_capacity(
-            2 * (base64.len() + content.len()).max(1024),
-        ));
+        let mut grown = Zeroizing::new(Vec::with_capacity(2 * (base64.len() + content.len()).max(1024)));
         grown.extend_from_slice(base64);
         *base64 = grown;
     }
@@ -161,18 +139,10 @@ fn append_wiping(base64: &mut Zeroizing<Vec<u8>>, content: &[u8]) {
 
 fn marker(line: &[u8], kind: &str) -> Option<String> {
     let text = std::str::from_utf8(line).ok()?;
-    let label = text
-        .strip_prefix("-----")?
-        .strip_prefix(kind)?
-        .strip_prefix(' ')?
-        .strip_suffix("-----")?;
+    let label = text.strip_prefix("-----")?.strip_prefix(kind)?.strip_prefix(' ')?.strip_suffix("-----")?;
     Some(label.to_owned())
 }
 
 fn shown(label: &str) -> String {
-    label
-        .chars()
-        .take(40)
-        .flat_map(char::escape_debug)
-        .collect()
+    label.chars().take(40).flat_map(char::escape_debug).collect()
 }

@@ -63,17 +63,14 @@ impl Timestamp {
         let month = time::Month::try_from(civil.month).ok()?;
         let date = time::Date::from_calendar_date(civil.year, month, civil.day).ok()?;
         let time = time::Time::from_hms(civil.hour, civil.minute, civil.second).ok()?;
-        Some(Timestamp::from_secs(
-            OffsetDateTime::new_utc(date, time).unix_timestamp(),
-        ))
+        Some(Timestamp::from_secs(OffsetDateTime::new_utc(date, time).unix_timestamp()))
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-        let moment =
-            OffsetDateTime::from_unix_timestamp(self.0).expect("the years 0 to 9999 are in range");
+        let moment = OffsetDateTime::from_unix_timestamp(self.0).expect("the years 0 to 9999 are in range");
         f.write_str(&moment.format(format).map_err(|_| fmt::Error)?)
     }
 }
@@ -96,11 +93,7 @@ pub fn ends_in(not_after: Timestamp, now: Timestamp) -> String {
         return "has no end".to_owned();
     }
     let left = not_after.secs_since(now);
-    if left >= 0 {
-        format!("ends in {}", span(left))
-    } else {
-        format!("ended {} ago", span(-left))
-    }
+    if left >= 0 { format!("ends in {}", span(left)) } else { format!("ended {} ago", span(-left)) }
 }
 
 fn span(secs: i64) -> String {

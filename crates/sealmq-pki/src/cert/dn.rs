@@ -29,10 +29,7 @@ pub struct Attribute {
 }
 
 impl DistinguishedName {
-    pub(crate) fn parse(
-        name: Tlv<'_>,
-        field: &'static str,
-    ) -> Result<DistinguishedName, ParseError> {
+    pub(crate) fn parse(name: Tlv<'_>, field: &'static str) -> Result<DistinguishedName, ParseError> {
         let mut rdns = Vec::new();
         let mut sequence = name.reader();
         while !sequence.is_empty() {
@@ -43,10 +40,7 @@ impl DistinguishedName {
             }
             rdns.push(rdn);
         }
-        Ok(DistinguishedName {
-            der: name.whole.to_vec(),
-            rdns,
-        })
+        Ok(DistinguishedName { der: name.whole.to_vec(), rdns })
     }
 
     /// The name's DER, byte for byte as it stands in the certificate.
@@ -75,15 +69,8 @@ impl DistinguishedName {
     /// user name: last RDN first, `CN=client1,O=MyOrg,L=City,ST=State,C=US`.
     pub fn rfc2253(&self) -> String {
         let rdns = self.rdns.iter().rev().filter(|rdn| !rdn.is_empty());
-        let texts: Vec<String> = rdns
-            .map(|rdn| {
-                rdn.iter()
-                    .rev()
-                    .map(Attribute::rfc2253)
-                    .collect::<Vec<_>>()
-                    .join("+")
-            })
-            .collect();
+        let texts: Vec<String> =
+            rdns.map(|rdn| rdn.iter().rev().map(Attribute::rfc2253).collect::<Vec<_>>().join("+")).collect();
         texts.join(",")
     }
 }
@@ -117,17 +104,12 @@ impl Attribute {
             // OpenSSL dumps the whole value of a type it does not know (XN_FLAG_DUMP_UNKNOWN_FIELDS).
             return format!("{}={}", self.oid, self.dumped());
         };
-        format!(
-            "{short}={}",
-            self.escaped().unwrap_or_else(|| self.dumped())
-        )
+        format!("{short}={}", self.escaped().unwrap_or_else(|| self.dumped()))
     }
 
     fn dumped(&self) -> String {
         let mut text = String::from("#");
-        self.whole
-            .iter()
-            .for_each(|octet| text.push_str(&format!("{octet:02X}")));
+        self.whole.iter().for_each(|octet| text.push_str(&format!("{octet:02X}")));
         text
     }
 
@@ -140,10 +122,7 @@ impl Attribute {
         let last = bytes.len().saturating_sub(1);
         let mut text = String::with_capacity(bytes.len());
         for (index, byte) in bytes.iter().enumerate() {
-            let edge = Edge {
-                first: index == 0 && index != last,
-                last: index == last,
-            };
+            let edge = Edge { first: index == 0 && index != last, last: index == last };
             push_escaped(&mut text, *byte, edge);
         }
         Some(text)
@@ -166,7 +145,7 @@ fn push_escaped(text: &mut String, byte: u8, edge: Edge) {
     if escape {
         text.push('\\');
     }
-    if byte < 0x20 || byte >= 0x7f {
+    if !(0x20..0x7f).contains(&byte) {
         text.push_str(&format!("\\{byte:02X}"));
     } else {
         text.push(char::from(byte));
@@ -197,9 +176,7 @@ fn wide(octets: &[u8], size: usize) -> Option<String> {
     let units = octets.chunks(size);
     units
         .map(|unit| {
-            let code = unit
-                .iter()
-                .fold(0, |sum, octet| sum << 8 | u32::from(*octet));
+            let code = unit.iter().fold(0, |sum, octet| sum << 8 | u32::from(*octet));
             (unit.len() == size).then(|| char::from_u32(code)).flatten()
         })
         .collect()
@@ -210,10 +187,5 @@ fn attribute(sequence: Tlv<'_>, field: &'static str) -> Result<Attribute, ParseE
     let oid = tlv::oid(reader.expect(tlv::OID, field)?, field)?;
     let value = reader.any(field)?;
     reader.finish(field)?;
-    Ok(Attribute {
-        oid,
-        tag: value.tag,
-        value: value.content.to_vec(),
-        whole: value.whole.to_vec(),
-    })
+    Ok(Attribute { oid, tag: value.tag, value: value.content.to_vec(), whole: value.whole.to_vec() })
 }

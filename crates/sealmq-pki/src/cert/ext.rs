@@ -123,17 +123,11 @@ pub(crate) fn parse(list: Tlv<'_>) -> Result<Extensions, ParseError> {
         let mut extension = reader.expect(tlv::SEQUENCE, FIELD)?.reader();
         let oid = tlv::oid(extension.expect(tlv::OID, FIELD)?, FIELD)?;
         let critical = extension.optional(tlv::BOOLEAN, FIELD)?;
-        let critical = critical
-            .map(|c| tlv::boolean(c, FIELD))
-            .transpose()?
-            .unwrap_or(false);
+        let critical = critical.map(|c| tlv::boolean(c, FIELD)).transpose()?.unwrap_or(false);
         let value = extension.expect(tlv::OCTET_STRING, FIELD)?;
         extension.finish(FIELD)?;
         if found.all.contains(&oid) {
-            return Err(ParseError {
-                field: FIELD,
-                problem: Problem::Repeated,
-            });
+            return Err(ParseError { field: FIELD, problem: Problem::Repeated });
         }
         read_known(&mut found, &oid, value.content)?;
         if critical {
@@ -158,17 +152,13 @@ fn read_known(found: &mut Extensions, oid: &str, value: &[u8]) -> Result<(), Par
 }
 
 fn subject_key_id(value: &[u8]) -> Result<KeyId, ParseError> {
-    Ok(KeyId::from_bytes(
-        tlv::sole(value, tlv::OCTET_STRING, "subjectKeyIdentifier")?.content,
-    ))
+    Ok(KeyId::from_bytes(tlv::sole(value, tlv::OCTET_STRING, "subjectKeyIdentifier")?.content))
 }
 
 fn authority_key_id(value: &[u8]) -> Result<Option<KeyId>, ParseError> {
     const FIELD: &str = "authorityKeyIdentifier";
     let mut reader = tlv::sole(value, tlv::SEQUENCE, FIELD)?.reader();
-    Ok(reader
-        .optional(0x80, FIELD)?
-        .map(|id| KeyId::from_bytes(id.content)))
+    Ok(reader.optional(0x80, FIELD)?.map(|id| KeyId::from_bytes(id.content)))
 }
 
 fn key_usage(value: &[u8]) -> Result<KeyUsage, ParseError> {
@@ -200,15 +190,9 @@ fn ext_key_usage(value: &[u8]) -> Result<Vec<ExtKeyUsage>, ParseError> {
 fn basic_constraints(value: &[u8]) -> Result<BasicConstraints, ParseError> {
     const FIELD: &str = "basicConstraints";
     let mut reader = tlv::sole(value, tlv::SEQUENCE, FIELD)?.reader();
-    let ca = reader
-        .optional(tlv::BOOLEAN, FIELD)?
-        .map(|b| tlv::boolean(b, FIELD))
-        .transpose()?
-        .unwrap_or(false);
-    let path_len = reader
-        .optional(tlv::INTEGER, FIELD)?
-        .map(|n| tlv::small_integer(n, FIELD))
-        .transpose()?;
+    let ca =
+        reader.optional(tlv::BOOLEAN, FIELD)?.map(|b| tlv::boolean(b, FIELD)).transpose()?.unwrap_or(false);
+    let path_len = reader.optional(tlv::INTEGER, FIELD)?.map(|n| tlv::small_integer(n, FIELD)).transpose()?;
     reader.finish(FIELD)?;
     Ok(BasicConstraints { ca, path_len })
 }
@@ -227,12 +211,7 @@ fn alt_names(value: &[u8]) -> Result<Vec<AltName>, ParseError> {
 /// make the list look empty, which would let a verifier fall back to the CN.
 fn alt_name(name: Tlv<'_>) -> AltName {
     let kind = name.tag & 0x1f;
-    let text = || {
-        std::str::from_utf8(name.content)
-            .ok()
-            .filter(|t| t.is_ascii())
-            .map(str::to_owned)
-    };
+    let text = || std::str::from_utf8(name.content).ok().filter(|t| t.is_ascii()).map(str::to_owned);
     let read = match name.tag {
         0x81 => text().map(AltName::Email),
         0x82 => text().map(AltName::Dns),
@@ -247,7 +226,5 @@ fn address(octets: &[u8]) -> Option<IpAddr> {
     if let Ok(v4) = <[u8; 4]>::try_from(octets) {
         return Some(IpAddr::V4(Ipv4Addr::from(v4)));
     }
-    <[u8; 16]>::try_from(octets)
-        .ok()
-        .map(|v6| IpAddr::V6(Ipv6Addr::from(v6)))
+    <[u8; 16]>::try_from(octets).ok().map(|v6| IpAddr::V6(Ipv6Addr::from(v6)))
 }

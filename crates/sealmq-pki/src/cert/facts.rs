@@ -6,7 +6,7 @@ use super::dn::DistinguishedName;
 use super::ext::{self, AltName, BasicConstraints, ExtKeyUsage, Extensions, KeyUsage, KeyUsageBit};
 use super::key_facts::{self, KeyKind};
 use super::oids::signature_name;
-use super::self_signed::{self, SelfSigned};
+use super::signed::{Envelope, SelfSigned};
 use super::tlv::{self, ParseError, Problem, Reader, Tlv};
 use crate::ids::{Fingerprint, KeyId, Serial};
 use crate::time::{Timestamp, ends_in};
@@ -77,28 +77,13 @@ impl Facts {
     /// # Errors
     /// [`ParseError`] with the field that is no valid DER, or an extension that stands twice.
     pub fn parse(der: &[u8]) -> Result<Facts, ParseError> {
-        let certificate = tlv::sole(der, tlv::SEQUENCE, "certificate")?;
-        let mut reader = certificate.reader();
-        let tbs = reader.expect(tlv::SEQUENCE, "tbsCertificate")?;
-        let algorithm = reader.expect(tlv::SEQUENCE, "signatureAlgorithm")?;
-        let signature = reader.expect(tlv::BIT_STRING, "signatureValue")?;
-        reader.finish("certificate")?;
-        let signature_oid = algorithm_oid(algorithm, "signatureAlgorithm")?;
-        let (signature, _) = tlv::bit_string(signature, "signatureValue")?;
-        let body = Body::parse(tbs, algorithm)?;
-        let signed = self_signed::Signed {
-            tbs: tbs.whole,
-            algorithm_oid: &signature_oid,
-            signature,
-        };
-        body.into_facts(der, signed)
+        let envelope = Envelope::parse(der)?;
+        Body::parse(&envelope)?.into_facts(der, &envelope)
     }
 
     /// CA:TRUE, and keyCertSign where KeyUsage exists. Never for a version 1 certificate, which cannot say it.
     pub fn is_ca(&self) -> bool {
-        let may_sign = self
-            .key_usage
-            .is_none_or(|usage| usage.has(KeyUsageBit::KeyCertSign));
+        let may_sign = self.key_usage.is_none_or(|usage| usage.has(KeyUsageBit::KeyCertSign));
         self.basic_constraints.is_some_and(|bc| bc.ca) && may_sign
     }
 
@@ -119,18 +104,12 @@ impl Facts {
 
     /// The text values of all CNs, in the order of the certificate; unreadable ones are left out.
     pub fn common_names(&self) -> Vec<String> {
-        self.subject
-            .common_names()
-            .into_iter()
-            .filter_map(|cn| cn.text())
-            .collect()
+        self.subject.common_names().into_iter().filter_map(|cn| cn.text()).collect()
     }
 
     /// The key identifier by which certificates issued with this key name it: the extension, else the computed one.
     pub fn key_id(&self) -> &KeyId {
-        self.subject_key_id
-            .as_ref()
-            .unwrap_or(&self.computed_key_id)
+        self.subject_key_id.as_ref().unwrap_or(&self.computed_key_id)
     }
 }
 
@@ -157,22 +136,17 @@ struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    fn parse(tbs: Tlv<'a>, outer: Tlv<'_>) -> Result<Body<'a>, ParseError> {
-        let mut reader = tbs.reader();
+    fn parse(envelope: &Envelope<'a>) -> Result<Body<'a>, ParseError> {
+        let mut reader = envelope.tbs.reader();
         let version = version(&mut reader)?;
         let serial = serial(reader.expect(tlv::INTEGER, "tbsCertificate.serialNumber")?)?;
         let inner = reader.expect(tlv::SEQUENCE, "tbsCertificate.signature")?;
-        if inner.whole != outer.whole {
+        if inner.whole != envelope.algorithm.whole {
             // RFC 5280 §4.1.1.2: the two MUST be the same; only the inner one is signed.
-            return Err(ParseError {
-                field: "signatureAlgorithm",
-                problem: Problem::Value,
-            });
+            return Err(ParseError { field: "signatureAlgorithm", problem: Problem::Value });
         }
         let issuer = name(&mut reader, "tbsCertificate.issuer")?;
-        let mut validity = reader
-            .expect(tlv::SEQUENCE, "tbsCertificate.validity")?
-            .reader();
+        let mut validity = reader.expect(tlv::SEQUENCE, "tbsCertificate.validity")?.reader();
         let not_before = moment(&mut validity, "tbsCertificate.validity.notBefore")?;
         let not_after = moment(&mut validity, "tbsCertificate.validity.notAfter")?;
         validity.finish("tbsCertificate.validity")?;
@@ -182,19 +156,10 @@ impl<'a> Body<'a> {
         reader.optional(0x82, "tbsCertificate.subjectUniqueID")?;
         let extensions = extensions(&mut reader, version)?;
         reader.finish("tbsCertificate")?;
-        Ok(Body {
-            version,
-            serial,
-            issuer,
-            not_before,
-            not_after,
-            subject,
-            spki,
-            extensions,
-        })
+        Ok(Body { version, serial, issuer, not_before, not_after, subject, spki, extensions })
     }
 
-    fn into_facts(self, der: &[u8], signed: self_signed::Signed<'_>) -> Result<Facts, ParseError> {
+    fn into_facts(self, der: &[u8], envelope: &Envelope<'_>) -> Result<Facts, ParseError> {
         let key = key_facts::parse(self.spki)?;
         let extensions = self.extensions;
         Ok(Facts {
@@ -213,11 +178,11 @@ impl<'a> Body<'a> {
             spki_der: self.spki.whole.to_vec(),
             spki_sha256: Fingerprint::of(self.spki.whole),
             computed_key_id: KeyId::of_public_key(key.bits),
-            signature_algorithm: signature_name(signed.algorithm_oid)
-                .unwrap_or(signed.algorithm_oid)
+            signature_algorithm: signature_name(&envelope.algorithm_oid)
+                .unwrap_or(&envelope.algorithm_oid)
                 .to_owned(),
             fingerprint: Fingerprint::of(der),
-            self_signed: SelfSigned::of(self.subject == self.issuer, &signed, &key),
+            self_signed: envelope.self_signed(self.subject == self.issuer, &key),
             key: key.kind,
             subject: self.subject,
             issuer: self.issuer,
@@ -234,19 +199,13 @@ fn version(reader: &mut Reader<'_>) -> Result<Version, ParseError> {
         0 => Ok(Version::V1),
         1 => Ok(Version::V2),
         2 => Ok(Version::V3),
-        _ => Err(ParseError {
-            field: FIELD,
-            problem: Problem::Value,
-        }),
+        _ => Err(ParseError { field: FIELD, problem: Problem::Value }),
     }
 }
 
 fn serial(integer: Tlv<'_>) -> Result<Serial, ParseError> {
     const FIELD: &str = "tbsCertificate.serialNumber";
-    Serial::from_content(integer.content).map_err(|_| ParseError {
-        field: FIELD,
-        problem: Problem::Value,
-    })
+    Serial::from_content(integer.content).map_err(|_| ParseError { field: FIELD, problem: Problem::Value })
 }
 
 fn name(reader: &mut Reader<'_>, field: &'static str) -> Result<DistinguishedName, ParseError> {
@@ -264,13 +223,8 @@ fn extensions(reader: &mut Reader<'_>, version: Version) -> Result<Extensions, P
     match (reader.optional(0xa3, FIELD)?, version) {
         (None, _) => Ok(Extensions::default()),
         (Some(tagged), Version::V3) => ext::parse(tlv::sole(tagged.content, tlv::SEQUENCE, FIELD)?),
-        (Some(_), Version::V1 | Version::V2) => Err(ParseError {
-            field: FIELD,
-            problem: Problem::UnexpectedTag(0xa3),
-        }),
+        (Some(_), Version::V1 | Version::V2) => {
+            Err(ParseError { field: FIELD, problem: Problem::UnexpectedTag(0xa3) })
+        }
     }
-}
-
-fn algorithm_oid(algorithm: Tlv<'_>, field: &'static str) -> Result<String, ParseError> {
-    tlv::oid(algorithm.reader().expect(tlv::OID, field)?, field)
 }

@@ -53,15 +53,10 @@ pub(crate) fn parse(spki: Tlv<'_>) -> Result<KeyFacts<'_>, ParseError> {
     let (bits, unused) = tlv::bit_string(reader.expect(tlv::BIT_STRING, FIELD)?, FIELD)?;
     reader.finish(FIELD)?;
     if unused != 0 {
-        return Err(ParseError {
-            field: FIELD,
-            problem: Problem::Value,
-        });
+        return Err(ParseError { field: FIELD, problem: Problem::Value });
     }
     let kind = match oid.as_str() {
-        RSA => KeyKind::Rsa {
-            bits: modulus_bits(bits)?,
-        },
+        RSA => KeyKind::Rsa { bits: modulus_bits(bits)? },
         EC => KeyKind::Ec(curve(algorithm)?),
         "1.3.101.112" => KeyKind::Ed25519,
         "1.3.101.113" => KeyKind::Ed448,

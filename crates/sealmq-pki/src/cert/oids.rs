@@ -98,8 +98,5 @@ pub(crate) fn signature_name(oid: &str) -> Option<&'static str> {
 }
 
 fn named(table: &[(&str, &'static str)], oid: &str) -> Option<&'static str> {
-    table
-        .iter()
-        .find(|(known, _)| *known == oid)
-        .map(|(_, name)| *name)
+    table.iter().find(|(known, _)| *known == oid).map(|(_, name)| *name)
 }

@@ -92,11 +92,7 @@ impl<'a> Reader<'a> {
         let (content, rest) = after.split_at(len);
         let whole = &self.rest[..self.rest.len() - rest.len()];
         self.rest = rest;
-        Ok(Tlv {
-            tag: *tag,
-            content,
-            whole,
-        })
+        Ok(Tlv { tag: *tag, content, whole })
     }
 
     /// The next value, which must have this tag.
@@ -105,36 +101,18 @@ impl<'a> Reader<'a> {
         if tlv.tag == tag {
             Ok(tlv)
         } else {
-            Err(ParseError {
-                field,
-                problem: Problem::UnexpectedTag(tlv.tag),
-            })
+            Err(ParseError { field, problem: Problem::UnexpectedTag(tlv.tag) })
         }
     }
 
     /// The next value if it has this tag.
-    pub(crate) fn optional(
-        &mut self,
-        tag: u8,
-        field: &'static str,
-    ) -> Result<Option<Tlv<'a>>, ParseError> {
-        if self.peek() == Some(tag) {
-            self.any(field).map(Some)
-        } else {
-            Ok(None)
-        }
+    pub(crate) fn optional(&mut self, tag: u8, field: &'static str) -> Result<Option<Tlv<'a>>, ParseError> {
+        if self.peek() == Some(tag) { self.any(field).map(Some) } else { Ok(None) }
     }
 
     /// Nothing may be left.
     pub(crate) fn finish(self, field: &'static str) -> Result<(), ParseError> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(ParseError {
-                field,
-                problem: Problem::Trailing,
-            })
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(ParseError { field, problem: Problem::Trailing }) }
     }
 }
 
@@ -145,11 +123,7 @@ impl<'a> Tlv<'a> {
 }
 
 /// A value and nothing after it.
-pub(crate) fn sole<'a>(
-    bytes: &'a [u8],
-    tag: u8,
-    field: &'static str,
-) -> Result<Tlv<'a>, ParseError> {
+pub(crate) fn sole<'a>(bytes: &'a [u8], tag: u8, field: &'static str) -> Result<Tlv<'a>, ParseError> {
     let mut reader = Reader::new(bytes);
     let tlv = reader.expect(tag, field)?;
     reader.finish(field)?;
@@ -157,18 +131,10 @@ pub(crate) fn sole<'a>(
 }
 
 /// The octets of a BIT STRING, and how many bits of the last one do not count.
-pub(crate) fn bit_string<'a>(
-    tlv: Tlv<'a>,
-    field: &'static str,
-) -> Result<(&'a [u8], u8), ParseError> {
+pub(crate) fn bit_string<'a>(tlv: Tlv<'a>, field: &'static str) -> Result<(&'a [u8], u8), ParseError> {
     match tlv.content {
-        [unused, bits @ ..] if *unused < 8 && (*unused == 0 || !bits.is_empty()) => {
-            Ok((bits, *unused))
-        }
-        _ => Err(ParseError {
-            field,
-            problem: Problem::Value,
-        }),
+        [unused, bits @ ..] if *unused < 8 && (*unused == 0 || !bits.is_empty()) => Ok((bits, *unused)),
+        _ => Err(ParseError { field, problem: Problem::Value }),
     }
 }
 
@@ -176,40 +142,23 @@ pub(crate) fn bit_string<'a>(
 pub(crate) fn boolean(tlv: Tlv<'_>, field: &'static str) -> Result<bool, ParseError> {
     match tlv.content {
         [octet] => Ok(*octet != 0),
-        _ => Err(ParseError {
-            field,
-            problem: Problem::Value,
-        }),
+        _ => Err(ParseError { field, problem: Problem::Value }),
     }
 }
 
 /// A small non-negative INTEGER.
 pub(crate) fn small_integer(tlv: Tlv<'_>, field: &'static str) -> Result<u32, ParseError> {
     match tlv.content {
-        [] => Err(ParseError {
-            field,
-            problem: Problem::Value,
-        }),
-        [first, ..] if first & 0x80 != 0 => Err(ParseError {
-            field,
-            problem: Problem::Value,
-        }),
-        content if content.len() > 4 => Err(ParseError {
-            field,
-            problem: Problem::Value,
-        }),
-        content => Ok(content
-            .iter()
-            .fold(0, |sum, octet| sum << 8 | u32::from(*octet))),
+        [] => Err(ParseError { field, problem: Problem::Value }),
+        [first, ..] if first & 0x80 != 0 => Err(ParseError { field, problem: Problem::Value }),
+        content if content.len() > 4 => Err(ParseError { field, problem: Problem::Value }),
+        content => Ok(content.iter().fold(0, |sum, octet| sum << 8 | u32::from(*octet))),
     }
 }
 
 /// An OBJECT IDENTIFIER in dots.
 pub(crate) fn oid(tlv: Tlv<'_>, field: &'static str) -> Result<String, ParseError> {
-    dotted(tlv.content).ok_or(ParseError {
-        field,
-        problem: Problem::Value,
-    })
+    dotted(tlv.content).ok_or(ParseError { field, problem: Problem::Value })
 }
 
 fn dotted(content: &[u8]) -> Option<String> {
@@ -245,9 +194,7 @@ pub(crate) fn time(tlv: Tlv<'_>, field: &'static str) -> Result<Timestamp, Parse
         GENERALIZED_TIME => number(tlv.content, 4).ok_or(err(Problem::Value))?,
         other => return Err(err(Problem::UnexpectedTag(other))),
     };
-    civil(year, rest)
-        .and_then(Timestamp::from_civil)
-        .ok_or(err(Problem::Value))
+    civil(year, rest).and_then(Timestamp::from_civil).ok_or(err(Problem::Value))
 }
 
 fn civil(year: u32, rest: &[u8]) -> Option<Civil> {
@@ -256,11 +203,7 @@ fn civil(year: u32, rest: &[u8]) -> Option<Civil> {
     let (hour, rest) = number(rest, 2)?;
     let (minute, rest) = number(rest, 2)?;
     // UTCTime without seconds is BER, but old tools wrote it and OpenSSL reads it.
-    let (second, rest) = if rest == b"Z" {
-        (0, rest)
-    } else {
-        number(rest, 2)?
-    };
+    let (second, rest) = if rest == b"Z" { (0, rest) } else { number(rest, 2)? };
     let narrow = |n: u32| u8::try_from(n).expect("two digits");
     (rest == b"Z").then(|| Civil {
         year: i32::try_from(year).expect("four digits"),
@@ -274,9 +217,8 @@ fn civil(year: u32, rest: &[u8]) -> Option<Civil> {
 
 fn number(bytes: &[u8], digits: usize) -> Option<(u32, &[u8])> {
     let (number, rest) = bytes.split_at_checked(digits)?;
-    let sum = number.iter().try_fold(0, |sum, c| {
-        c.is_ascii_digit().then(|| sum * 10 + u32::from(c - b'0'))
-    })?;
+    let sum =
+        number.iter().try_fold(0, |sum, c| c.is_ascii_digit().then(|| sum * 10 + u32::from(c - b'0')))?;
     Some((sum, rest))
 }
 
@@ -289,12 +231,6 @@ fn length(first: u8, after: &[u8]) -> Result<(usize, &[u8]), Problem> {
         return Err(Problem::Length);
     }
     let (octets, after) = after.split_at_checked(count).ok_or(Problem::Truncated)?;
-    let len = octets
-        .iter()
-        .fold(0usize, |sum, octet| sum << 8 | usize::from(*octet));
-    if octets[0] == 0 || len < 0x80 {
-        Err(Problem::Length)
-    } else {
-        Ok((len, after))
-    }
+    let len = octets.iter().fold(0usize, |sum, octet| sum << 8 | usize::from(*octet));
+    if octets[0] == 0 || len < 0x80 { Err(Problem::Length) } else { Ok((len, after)) }
 }

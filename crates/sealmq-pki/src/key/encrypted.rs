@@ -28,48 +28,29 @@ pub(super) fn encrypt(
     passphrase: &[u8],
     salts: EncryptionSalts,
 ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let failed = |_| KeyError::Library {
-        action: "encrypted a key",
-    };
-    let work = scrypt::Params::new(SCRYPT_LOG_N, 8, 1).map_err(|_| KeyError::Library {
-        action: "set scrypt up",
-    })?;
-    let scheme = pbes2::Parameters::generate_scrypt_aes256cbc(work, &salts.salt, salts.iv)
-        .map_err(failed)?;
+    let failed = |_| KeyError::Library { action: "encrypted a key" };
+    let work =
+        scrypt::Params::new(SCRYPT_LOG_N, 8, 1).map_err(|_| KeyError::Library { action: "set scrypt up" })?;
+    let scheme = pbes2::Parameters::generate_scrypt_aes256cbc(work, &salts.salt, salts.iv).map_err(failed)?;
     let encrypted = scheme.encrypt(passphrase, pkcs8).map_err(failed)?;
-    let data = OctetStringRef::new(&encrypted).map_err(|_| KeyError::Library {
-        action: "encoded a key",
-    })?;
-    let info = EncryptedPrivateKeyInfoRef {
-        encryption_algorithm: scheme.into(),
-        encrypted_data: data,
-    };
-    info.to_der()
-        .map(Zeroizing::new)
-        .map_err(|_| KeyError::Library {
-            action: "encoded a key",
-        })
+    let data = OctetStringRef::new(&encrypted).map_err(|_| KeyError::Library { action: "encoded a key" })?;
+    let info = EncryptedPrivateKeyInfoRef { encryption_algorithm: scheme.into(), encrypted_data: data };
+    info.to_der().map(Zeroizing::new).map_err(|_| KeyError::Library { action: "encoded a key" })
 }
 
 pub(super) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let info =
-        EncryptedPrivateKeyInfoRef::from_der(der).map_err(|e| KeyError::UnsupportedEncryption {
-            scheme: e.to_string(),
-        })?;
+    let info = EncryptedPrivateKeyInfoRef::from_der(der)
+        .map_err(|e| KeyError::UnsupportedEncryption { scheme: e.to_string() })?;
     bounded(&info.encryption_algorithm)?;
     let mut buffer = Zeroizing::new(info.encrypted_data.as_bytes().to_vec());
-    let plain = info
-        .encryption_algorithm
-        .decrypt_in_place(passphrase, &mut buffer);
+    let plain = info.encryption_algorithm.decrypt_in_place(passphrase, &mut buffer);
     let len = match plain {
         Ok(plain) => plain.len(),
         Err(pkcs5::Error::DecryptFailed | pkcs5::Error::EncryptFailed) => {
             return Err(KeyError::WrongPassphrase);
         }
         Err(other) => {
-            return Err(KeyError::UnsupportedEncryption {
-                scheme: other.to_string(),
-            });
+            return Err(KeyError::UnsupportedEncryption { scheme: other.to_string() });
         }
     };
     buffer.truncate(len);
@@ -83,9 +64,7 @@ pub(super) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>
 /// A key file decides how much work it is to open; a mistaken or hostile one must not take the memory of the machine.
 fn bounded(scheme: &EncryptionScheme) -> Result<(), KeyError> {
     let Some(parameters) = scheme.pbes2() else {
-        return Err(KeyError::UnsupportedEncryption {
-            scheme: "PBES1".to_owned(),
-        });
+        return Err(KeyError::UnsupportedEncryption { scheme: "PBES1".to_owned() });
     };
     let absurd = match &parameters.kdf {
         pbes2::Kdf::Scrypt(work) => {
@@ -98,9 +77,7 @@ fn bounded(scheme: &EncryptionScheme) -> Result<(), KeyError> {
         _ => false,
     };
     if absurd {
-        return Err(KeyError::UnsupportedEncryption {
-            scheme: "an absurd work factor".to_owned(),
-        });
+        return Err(KeyError::UnsupportedEncryption { scheme: "an absurd work factor".to_owned() });
     }
     Ok(())
 }

@@ -1,0 +1,12 @@
+//! What `sealmq-pki` issues and reads, judged by itself, by webpki, and by openssl, GnuTLS and pkilint where they are
+//! installed (in CI they must be).
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, missing_docs)]
+
+mod fixture;
+mod foreign;
+mod guide;
+mod inventory;
+mod issuing;
+mod keys;
+mod names;
+mod reading;
