@@ -1,1 +1,51 @@
 //! The MQTT broker as a state machine: sessions, router, retained messages, QoS, ACL, wills. Sans-I/O.
+//!
+//! What it is: one [`Broker`] per shard. It is given one [`Input`] at a time with the time of [`Now`], and asked for
+//! [`Output`]s until there are none. What is one for all shards ([`Tables`]) it is given as an argument.
+//! What it is not: it knows no socket, no thread, no file, no certificate, no password, and no number of shards.
+//!
+//! Invariants:
+//! * Same inputs, same tables, same outputs, in the same order: no clock, no randomness, no iteration over a hash.
+//! * A session, its window, its queue and a take-over are on one shard: the client id decides which.
+//! * A client's own copies of what it publishes are given out before the acknowledgement of that publish.
+//! * What a peer can grow has a bound in [`Limits`]. Nothing that a peer sends panics.
+//! * Nobody is adopted or kept on a judgment older than the current trust generation.
+
+mod acl;
+mod event;
+mod exchange;
+mod groups;
+mod ids;
+mod interest;
+mod io;
+mod limits;
+mod message;
+mod now;
+mod peer;
+mod policy;
+mod record;
+mod retained;
+mod tables;
+mod trie;
+
+pub use acl::{Access, Acl, AclEntry, AclError, AclRules, AclUser, Action, Subject};
+pub use event::{Counters, Event, Start};
+pub use exchange::{Exchange, Letter, Mailbox, Marks, Reading};
+pub use groups::GroupTable;
+pub use ids::{ClientId, ConnId, ShardId, ShardSet};
+pub use interest::InterestTable;
+pub use io::{Delivery, Ending, Input, Lane, LocalPublish, Lost, Outgoing, Output, Refusal, Retain, Stored};
+pub use limits::Limits;
+pub use message::{Message, Source};
+pub use now::{Millis, Mono, Now, Wall};
+pub use peer::{Admission, Assigned, Ended, ListenerId, ListenerRules, Peer, Principal, Role, TrustGeneration};
+pub use policy::{
+    DollarTopics, Durability, OfflineQoS0, OutgoingQoS, Owner, Policy, RetainSource, RetainedMessages, SessionOwner,
+};
+pub use record::{Commit, Record};
+pub use retained::RetainedTable;
+pub use tables::{
+    Forward, GroupsFull, Interest, Live, Member, Pick, Presence, Retained, RetainedFull, RetainedMessage,
+    RetainedVersion, SharedGroups, Tables,
+};
+pub use trie::{FilterTrie, Occupant};

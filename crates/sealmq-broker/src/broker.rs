@@ -1,0 +1,220 @@
+//! One shard's broker: its state, its inputs, its outputs.
+
+use crate::{
+    Commit, ConnId, Counters, Durability, Ending, Event, Input, Lane, Limits, Lost, Mono, Now, Outgoing, Output, Pick,
+    Policy, Record, ShardId, Tables,
+    route::Route,
+    session::Session,
+    sessions::{SessionIndex, Sessions},
+    subscriber::Subscriber,
+    timers::Timers,
+    trie::FilterTrie,
+};
+use bytes::Bytes;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+/// The state machine of one shard.
+///
+/// Drive it with [`Broker::handle`] and [`Broker::handle_timeout`]; after each, take [`Broker::poll_output`] until it
+/// gives `None`, then ask [`Broker::poll_timeout`].
+#[derive(Debug)]
+pub struct Broker {
+    pub(crate) shard: ShardId,
+    pub(crate) limits: Limits,
+    pub(crate) tables: Tables,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) sessions: Sessions,
+    /// The ordinary subscriptions of this shard.
+    pub(crate) subscribers: FilterTrie<Vec<Subscriber>>,
+    pub(crate) timers: Timers,
+    /// The sequence of the last message accepted here.
+    pub(crate) sequence: u64,
+    /// The last sequence taken from each origin.
+    pub(crate) taken: BTreeMap<ShardId, u64>,
+    pub(crate) commit: Commit,
+    /// Acknowledgements of QoS 1 publishes that wait for a commit, in order.
+    pub(crate) acks_gated: VecDeque<(Commit, ConnId)>,
+    pub(crate) generation: u64,
+    pub(crate) stage: Stage,
+    pub(crate) counters: Counters,
+    pub(crate) route: Route,
+    pub(crate) picks: Vec<Pick>,
+    outputs: VecDeque<Output>,
+}
+
+/// Whether the process is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Serving,
+    ShuttingDown,
+}
+
+impl Broker {
+    /// An empty broker for `shard`.
+    pub fn new(shard: ShardId, limits: Limits, tables: Tables, policy: Arc<Policy>) -> Broker {
+        let generation = tables.trust.current();
+        Broker {
+            shard,
+            limits,
+            tables,
+            policy,
+            sessions: Sessions::default(),
+            subscribers: FilterTrie::new(),
+            timers: Timers::default(),
+            sequence: 0,
+            taken: BTreeMap::new(),
+            commit: Commit(0),
+            acks_gated: VecDeque::new(),
+            generation,
+            stage: Stage::Serving,
+            counters: Counters::default(),
+            route: Route::default(),
+            picks: Vec::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Handles one input. Inputs of a connection that has been closed are ignored: the shell may still have had them.
+    pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        match input {
+            Input::Connected { conn, connect, peer } => self.connected(now, conn, connect, peer),
+            Input::Received { conn, packet } => {
+                if let Some(index) = self.sessions.of_conn(conn) {
+                    self.received(now, index, packet);
+                }
+            }
+            Input::Malformed { conn, error } => {
+                if let Some(index) = self.sessions.of_conn(conn) {
+                    let reason = error.reason_code();
+                    self.disconnect(now, index, reason, Ending::Malformed(error));
+                }
+            }
+            Input::Lost { conn, cause } => self.lost(now, conn, cause),
+            Input::Written { conn, bytes } => self.written(conn, bytes),
+            Input::Forwarded { from, forward } => self.forwarded(now, from, forward),
+            Input::Local(publish) => self.publish_local(now, publish),
+            Input::Committed { upto } => self.committed(upto),
+            Input::Fetched { client, messages } => self.fetched(now, &client, messages),
+            Input::Turn => self.turn(now),
+            Input::Policy(policy) => self.policy = policy,
+            Input::Shutdown => self.shutdown(now),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Broker::handle_timeout`] is due; `None`: nothing waits.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        self.timers.next()
+    }
+
+    /// Handles every timer that is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some((index, kind)) = self.timers.due(now.mono) {
+            self.timer(now, index, kind);
+        }
+    }
+
+    /// Which shard this is.
+    pub const fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    /// The trust generation at which every session here has been judged.
+    pub const fn trust_generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What has been counted.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            clients_connected: self.sessions.connections() as u64,
+            sessions: self.sessions.len() as u64,
+            ..self.counters
+        }
+    }
+
+    pub(crate) fn session(&self, index: SessionIndex) -> &Session {
+        self.sessions.at(index)
+    }
+
+    pub(crate) fn session_mut(&mut self, index: SessionIndex) -> &mut Session {
+        self.sessions.at_mut(index)
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// Sends to a session's connection; nothing where it has none.
+    pub(crate) fn send(&mut self, index: SessionIndex, packet: Outgoing, lane: Lane, gate: Option<Commit>) {
+        let length = packet.len();
+        if let Some(connection) = self.session_mut(index).connection_mut() {
+            connection.unwritten += length;
+            let conn = connection.conn;
+            self.counters.packets_sent += 1;
+            self.outputs.push_back(Output::Send { conn, packet, lane, gate });
+        }
+    }
+
+    /// Sends an encoded packet in the flow lane, ungated.
+    pub(crate) fn send_flow(&mut self, index: SessionIndex, packet: Bytes) {
+        self.send(index, Outgoing::Packet(packet), Lane::Flow, None);
+    }
+
+    /// Writes a record down, where that is wanted, and gives its number as a gate.
+    pub(crate) fn append(&mut self, record: impl FnOnce() -> Record) -> Option<Commit> {
+        match self.policy.durability {
+            Durability::None => None,
+            Durability::Gated => {
+                self.commit.0 += 1;
+                let commit = self.commit;
+                self.outputs.push_back(Output::Append { commit, record: record() });
+                Some(commit)
+            }
+        }
+    }
+
+    /// The same for a change of one session, which is written down only if it outlives its connection.
+    pub(crate) fn append_session(&mut self, index: SessionIndex, record: impl FnOnce(&Session) -> Record) -> Option<Commit> {
+        if self.policy.durability == Durability::None || !self.session(index).is_persistent() {
+            return None;
+        }
+        let record = record(self.session(index));
+        self.append(|| record)
+    }
+
+    fn lost(&mut self, now: Now, conn: ConnId, cause: Lost) {
+        if let Some(index) = self.sessions.of_conn(conn) {
+            self.end_connection(now, index, Ending::Lost(cause));
+        }
+    }
+
+    fn written(&mut self, conn: ConnId, bytes: usize) {
+        if let Some(index) = self.sessions.of_conn(conn) {
+            if let Some(connection) = self.session_mut(index).connection_mut() {
+                connection.unwritten = connection.unwritten.saturating_sub(bytes);
+            }
+        }
+    }
+
+    fn committed(&mut self, upto: Commit) {
+        while let Some((_, conn)) = self.acks_gated.pop_front_if(|(commit, _)| *commit <= upto) {
+            if let Some(index) = self.sessions.of_conn(conn) {
+                if let Some(connection) = self.session_mut(index).connection_mut() {
+                    connection.receiving = connection.receiving.saturating_sub(1);
+                }
+            }
+        }
+    }
+}

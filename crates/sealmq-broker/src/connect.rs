@@ -1,0 +1,214 @@
+//! CONNECT: the rules of both versions, the session it begins or continues, CONNACK.
+
+use crate::{
+    Assigned, Broker, ClientId, ConnId, Ending, Event, Lane, Millis, Now, Outgoing, Output, Peer, Presence, Record,
+    Refusal, RetainedMessages, SessionOwner, Source, Start,
+    answers::{self, Accepted},
+    broker::Stage,
+    session::{AliasesOut, ClientKind, Connection, Life, Link, Session, Subscriptions, Incoming, Will, Window},
+    sessions::SessionIndex,
+    timers::{Deadlines, TimerKind},
+    will,
+};
+use sealmq_mqtt::{Connect, Version};
+use std::{collections::BTreeMap, sync::Arc};
+
+impl Broker {
+    /// Adopts a connection, or refuses it with CONNACK.
+    pub(crate) fn connected(&mut self, now: Now, conn: ConnId, connect: &Connect<'_>, mut peer: Peer) {
+        self.counters.packets_received += 1;
+        match self.check(now, connect, &mut peer) {
+            Ok(will) => self.adopt(now, conn, connect, peer, will),
+            Err(why) => self.refuse(conn, connect.version, peer, why),
+        }
+    }
+
+    /// Everything that can refuse, before anything changes.
+    fn check(&mut self, now: Now, connect: &Connect<'_>, peer: &mut Peer) -> Result<Option<Box<Will>>, Refusal> {
+        if self.stage == Stage::ShuttingDown {
+            return Err(Refusal::Shutdown);
+        }
+        self.judge_newcomer(now.wall, &mut peer.principal)?;
+        if connect.properties.authentication_method().is_some() {
+            return Err(Refusal::AuthenticationMethod);
+        }
+        self.check_keep_alive(connect)?;
+        let will = connect.will.as_ref().map(|asked| self.check_will(now, connect, asked, peer)).transpose()?;
+        match self.sessions.of_client(peer.client_id.as_str()) {
+            Some(index) => self.check_owner(index, peer)?,
+            None if self.sessions.len() >= self.limits.sessions_max => return Err(Refusal::Sessions),
+            None => {}
+        }
+        Ok(will)
+    }
+
+    /// A client of 3.x cannot be told another keep alive, so it is refused; one of 5.0 is told. [MQTT-3.1.2-21]
+    fn check_keep_alive(&self, connect: &Connect<'_>) -> Result<(), Refusal> {
+        let asked = connect.keep_alive;
+        let too_long = self.policy.keep_alive_max_secs.is_some_and(|max| asked == 0 || asked > max);
+        if too_long && !connect.version.is_v5() { Err(Refusal::KeepAlive) } else { Ok(()) }
+    }
+
+    fn check_will(
+        &self,
+        now: Now,
+        connect: &Connect<'_>,
+        asked: &sealmq_mqtt::Will<'_>,
+        peer: &Peer,
+    ) -> Result<Box<Will>, Refusal> {
+        if self.limits.payload_bytes_max.is_some_and(|max| asked.payload.len() > max) {
+            return Err(Refusal::Will);
+        }
+        // [MQTT-3.2.2-12]
+        if asked.qos > peer.rules.max_qos {
+            return Err(Refusal::WillQoS);
+        }
+        // [MQTT-3.2.2-13]
+        if asked.retain && self.policy.retained == RetainedMessages::Unavailable {
+            return Err(Refusal::WillRetain);
+        }
+        let source = Source::of(&peer.client_id, &peer.principal, &peer.rules);
+        Ok(Box::new(will::from_connect(now, self.shard, connect, asked, &peer.rules, Arc::new(source))))
+    }
+
+    fn check_owner(&self, index: SessionIndex, peer: &Peer) -> Result<(), Refusal> {
+        match self.policy.session_owner {
+            SessionOwner::Bound if self.session(index).owner != peer.principal.owner => Err(Refusal::SessionOfAnother),
+            SessionOwner::Bound | SessionOwner::Mosquitto => Ok(()),
+        }
+    }
+
+    fn refuse(&mut self, conn: ConnId, version: Version, peer: Peer, why: Refusal) {
+        let packet = Outgoing::Packet(answers::connack_refused(version, &why, peer.rules.max_qos));
+        self.counters.packets_sent += 1;
+        self.output(Output::Send { conn, packet, lane: Lane::Flow, gate: None });
+        self.event(Event::Refused { conn, client: peer.client_id, why: why.clone() });
+        self.output(Output::Close { conn, why: Ending::Refused(why) });
+    }
+
+    fn adopt(&mut self, now: Now, conn: ConnId, connect: &Connect<'_>, peer: Peer, will: Option<Box<Will>>) {
+        let existing = self.make_way(now, connect, &peer.client_id);
+        let resumed = existing.is_some();
+        let keep_alive_secs = self.keep_alive(connect);
+        let life = self.life(connect);
+        let source = Arc::new(Source::of(&peer.client_id, &peer.principal, &peer.rules));
+        let (client_id, assigned, rules) = (peer.client_id.clone(), peer.assigned, Arc::clone(&peer.rules));
+        let owner = peer.principal.owner.clone();
+        let username = peer.principal.username.clone();
+        let connection = self.connection(now, conn, connect, peer, keep_alive_secs);
+        let index = match existing {
+            Some(index) => index,
+            None => self.sessions.insert(Session {
+                client_id: client_id.clone(),
+                owner: owner.clone(),
+                source: Arc::clone(&source),
+                life,
+                link: Link::Offline,
+                subscriptions: Subscriptions::default(),
+                outgoing: Window::new(),
+                incoming: Incoming::default(),
+                will: None,
+                deadlines: Deadlines::default(),
+            }),
+        };
+        let session = self.session_mut(index);
+        (session.owner, session.source, session.life, session.will) = (owner, source, life, will);
+        session.link = Link::Online(Box::new(connection));
+        self.sessions.bind(conn, index);
+        self.arm_connection_timers(now, index);
+        self.set_presence(index, Presence::Online);
+        let gate = self.append_session(index, |session| Record::Session {
+            client: session.client_id.clone(),
+            owner: session.owner.clone(),
+            expires: None,
+        });
+        let start = if connect.clean_start { Start::Clean } else { Start::Resume };
+        let (version, announced) = (connect.version, keep_alive_secs);
+        let accepted = Accepted {
+            version,
+            session_present: resumed,
+            server_keep_alive: (announced != connect.keep_alive).then_some(announced),
+            assigned: (assigned == Assigned::ByServer).then_some(client_id.as_str()),
+            retained: self.policy.retained,
+            inflight_max: self.limits.inflight_max.max(1),
+            rules: &rules,
+        };
+        let packet = Outgoing::Packet(answers::connack_accepted(&accepted));
+        self.send(index, packet, Lane::Flow, gate);
+        self.event(Event::Connected { conn, client: client_id, username, version, start, keep_alive_secs });
+        if resumed {
+            self.resume(now, index);
+        }
+    }
+
+    /// Ends what stands in the way: an older connection of the same client id, and its session where the new one is
+    /// clean. The session that is left, if any, is the one to continue. [MQTT-3.1.4-3] [MQTT-3.1.2-4] [MQTT-3.1.2-5]
+    fn make_way(&mut self, now: Now, connect: &Connect<'_>, client: &ClientId) -> Option<SessionIndex> {
+        if let Some(index) = self.sessions.of_client(client.as_str()) {
+            if self.session(index).connection().is_some() {
+                self.disconnect(now, index, sealmq_mqtt::ReasonCode::SessionTakenOver, Ending::TakenOver);
+            }
+        }
+        let index = self.sessions.of_client(client.as_str())?;
+        if connect.clean_start {
+            self.end_session(now, index);
+            return None;
+        }
+        self.disarm(index, TimerKind::SessionEnd);
+        // The client is back before its will was due. [MQTT-3.1.3-9]
+        self.disarm(index, TimerKind::Will);
+        self.session_mut(index).will = None;
+        Some(index)
+    }
+
+    fn connection(&self, now: Now, conn: ConnId, connect: &Connect<'_>, peer: Peer, keep_alive_secs: u16) -> Connection {
+        let properties = &connect.properties;
+        let aliases_max = properties.topic_alias_maximum().unwrap_or(0).min(peer.rules.topic_alias_broker_max);
+        Connection {
+            conn,
+            version: connect.version,
+            kind: if connect.bridge { ClientKind::Bridge } else { ClientKind::Ordinary },
+            // [MQTT-3.1.2-22] [MQTT311-3.1.2-24]
+            silence_max: (keep_alive_secs != 0).then(|| Millis(u64::from(keep_alive_secs) * 1500)),
+            last_received: now.mono,
+            receive_max: properties.receive_maximum().map_or(usize::from(u16::MAX), usize::from),
+            packet_bytes_max: properties.maximum_packet_size().map_or(usize::MAX, |max| max as usize),
+            aliases_in: BTreeMap::new(),
+            aliases_out: AliasesOut::new(aliases_max),
+            unwritten: 0,
+            receiving: 0,
+            admitted_by: peer.principal.admitted_by,
+            generation: peer.principal.generation,
+            ends_at: peer.principal.ends_at,
+            rules: peer.rules,
+        }
+    }
+
+    /// The keep alive that counts. [MQTT-3.2.2-21]
+    fn keep_alive(&self, connect: &Connect<'_>) -> u16 {
+        match self.policy.keep_alive_max_secs {
+            Some(max) if connect.keep_alive == 0 || connect.keep_alive > max => max,
+            Some(_) | None => connect.keep_alive,
+        }
+    }
+
+    fn life(&self, connect: &Connect<'_>) -> Life {
+        match (connect.version, connect.clean_start) {
+            (Version::V5, _) => Life::from_session_expiry(connect.properties.session_expiry_interval().unwrap_or(0)),
+            (Version::V31 | Version::V311, true) => Life::Connection,
+            (Version::V31 | Version::V311, false) => {
+                self.policy.persistent_client_expiration.map_or(Life::Forever, Life::After)
+            }
+        }
+    }
+
+    /// Sends again what was under way, in its order, then what has waited. [MQTT-4.4.0-1] [MQTT311-4.4.0-1]
+    fn resume(&mut self, now: Now, index: SessionIndex) {
+        let released: Vec<_> = self.session(index).outgoing.released().collect();
+        let version = self.session(index).connection().map_or(Version::V311, |connection| connection.version);
+        for packet_id in released {
+            self.send_flow(index, answers::pubrel(version, packet_id));
+        }
+        self.pump(now, index);
+    }
+}

@@ -1,0 +1,345 @@
+//! The outgoing side of a session: QoS 1 and 2 messages in flight, and those that wait behind them.
+//!
+//! Invariants: packet ids in flight are distinct [MQTT-2.2.1-4]; what is in flight stays in the order it was first
+//! sent [MQTT-4.6.0-1]; the queue is a window of messages in memory with `behind` more in the store, all of them later.
+
+use crate::{Delivery, Limits, Message, Mono, Stored};
+use sealmq_mqtt::{PacketId, QoS};
+use std::{collections::VecDeque, sync::Arc};
+
+/// In flight and queued.
+#[derive(Debug)]
+pub(crate) struct Window {
+    flights: VecDeque<Flight>,
+    flight_bytes: usize,
+    /// Of the flights, how many have not been sent on this connection.
+    unsent: usize,
+    queue: VecDeque<Queued>,
+    queue_bytes: usize,
+    /// The earliest end of life of a queued message, or earlier.
+    next_expiry: Option<Mono>,
+    /// Messages that are in the store only.
+    behind: usize,
+    /// Their bytes.
+    behind_bytes: usize,
+    /// How many messages the store was asked for; 0: it was not asked.
+    asked: usize,
+    ids: PacketIds,
+    /// Whether the queue being full has been said.
+    pub(crate) full_said: FullSaid,
+}
+
+/// A message under way.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub(crate) id: PacketId,
+    pub(crate) stage: Stage,
+}
+
+/// What is sent again after a reconnect.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// PUBLISH, until PUBACK or PUBREC.
+    Publish {
+        message: Arc<Message>,
+        delivery: Delivery,
+        sent: Sent,
+    },
+    /// PUBREL, until PUBCOMP. [MQTT-4.3.3-5]
+    Release,
+}
+
+/// Whether a PUBLISH in flight has been sent on this connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Yes,
+    /// Only on an earlier one: it goes out again with DUP.
+    Before,
+}
+
+/// A message that waits.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub(crate) message: Arc<Message>,
+    pub(crate) delivery: Delivery,
+}
+
+/// Whether [`crate::Event::QueueFull`] was said since there was room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FullSaid {
+    No,
+    Yes,
+}
+
+/// What became of a message that was to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enqueued {
+    /// It waits in memory.
+    Waits,
+    /// It waits in the store only.
+    Behind,
+    /// There is no room: it is dropped.
+    Full,
+}
+
+impl Window {
+    pub(crate) fn new() -> Window {
+        Window {
+            flights: VecDeque::new(),
+            flight_bytes: 0,
+            unsent: 0,
+            queue: VecDeque::new(),
+            queue_bytes: 0,
+            next_expiry: None,
+            behind: 0,
+            behind_bytes: 0,
+            asked: 0,
+            ids: PacketIds::new(),
+            full_said: FullSaid::No,
+        }
+    }
+
+    /// Whether another message of `size` bytes may be sent now.
+    pub(crate) fn has_room(&self, receive_max: usize, size: usize, limits: &Limits) -> bool {
+        let bytes_fit = limits.inflight_bytes_max.is_none_or(|max| self.flights.is_empty() || self.flight_bytes + size <= max);
+        // Every packet id is in use at 65,535.
+        self.flights.len() - self.unsent < receive_max.min(usize::from(limits.inflight_max).max(1)) && bytes_fit && self.flights.len() < usize::from(u16::MAX)
+    }
+
+    /// Whether a new message has to wait behind others.
+    pub(crate) fn must_wait(&self) -> bool {
+        self.unsent > 0 || !self.queue.is_empty() || self.behind > 0
+    }
+
+    /// Puts a message in flight and gives it its packet id.
+    pub(crate) fn start(&mut self, message: Arc<Message>, delivery: Delivery) -> PacketId {
+        let id = self.ids.take(&self.flights);
+        self.flight_bytes += message.size();
+        self.flights.push_back(Flight { id, stage: Stage::Publish { message, delivery, sent: Sent::Yes } });
+        id
+    }
+
+    /// The QoS of the PUBLISH in flight under `id`; `Err` where PUBREL is; `None` where nothing is.
+    pub(crate) fn stage_of(&self, id: PacketId) -> Option<Result<QoS, Released>> {
+        let flight = self.flights.iter().find(|flight| flight.id == id)?;
+        Some(match &flight.stage {
+            Stage::Publish { delivery, .. } => Ok(delivery.qos),
+            Stage::Release => Err(Released),
+        })
+    }
+
+    /// PUBREC came: only PUBREL is sent from now on.
+    pub(crate) fn release(&mut self, id: PacketId) {
+        if let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == id) {
+            if let Stage::Publish { message, sent, .. } = &flight.stage {
+                self.flight_bytes -= message.size();
+                self.unsent -= usize::from(*sent == Sent::Before);
+            }
+            flight.stage = Stage::Release;
+        }
+    }
+
+    /// The message under `id` is done.
+    pub(crate) fn complete(&mut self, id: PacketId) {
+        let Some(at) = self.flights.iter().position(|flight| flight.id == id) else { return };
+        if let Some(Flight { stage: Stage::Publish { message, sent, .. }, .. }) = self.flights.remove(at) {
+            self.flight_bytes -= message.size();
+            self.unsent -= usize::from(sent == Sent::Before);
+        }
+    }
+
+    /// The connection is gone: every PUBLISH in flight has to go out again.
+    pub(crate) fn connection_lost(&mut self) {
+        self.unsent = 0;
+        for flight in &mut self.flights {
+            if let Stage::Publish { sent, .. } = &mut flight.stage {
+                *sent = Sent::Before;
+                self.unsent += 1;
+            }
+        }
+    }
+
+    /// The packet ids for which PUBREL is to be sent again, in order.
+    pub(crate) fn released(&self) -> impl Iterator<Item = PacketId> {
+        self.flights.iter().filter(|flight| matches!(flight.stage, Stage::Release)).map(|flight| flight.id)
+    }
+
+    /// The first PUBLISH in flight that has to go out again, if it may now; it counts as sent from here on.
+    pub(crate) fn resend_next(&mut self, receive_max: usize) -> Option<(PacketId, Arc<Message>, Delivery)> {
+        if self.unsent == 0 || self.flights.len() - self.unsent >= receive_max {
+            return None;
+        }
+        self.flights.iter_mut().find_map(|flight| match &mut flight.stage {
+            Stage::Publish { message, delivery, sent: sent @ Sent::Before } => {
+                *sent = Sent::Yes;
+                self.unsent -= 1;
+                Some((flight.id, Arc::clone(message), delivery.clone()))
+            }
+            Stage::Publish { sent: Sent::Yes, .. } | Stage::Release => None,
+        })
+    }
+
+    /// Puts a message at the end of the queue, if it has room.
+    pub(crate) fn enqueue(&mut self, queued: Queued, now: Mono, limits: &Limits, store: StoreBehind) -> Enqueued {
+        let size = queued.message.size();
+        if self.is_full(size, limits) {
+            self.drop_expired(now);
+        }
+        if self.is_full(size, limits) {
+            return Enqueued::Full;
+        }
+        let in_memory = match store {
+            StoreBehind::No => true,
+            StoreBehind::Yes => self.behind == 0 && self.queue.len() < limits.queue_window.max(1),
+        };
+        if !in_memory {
+            self.behind += 1;
+            self.behind_bytes += size;
+            return Enqueued::Behind;
+        }
+        self.push(queued);
+        Enqueued::Waits
+    }
+
+    /// The next message in the queue. It stays.
+    pub(crate) fn first_queued(&self) -> Option<&Queued> {
+        self.queue.front()
+    }
+
+    /// Takes the next message out of the queue.
+    pub(crate) fn dequeue(&mut self) -> Option<Queued> {
+        let queued = self.queue.pop_front()?;
+        self.queue_bytes -= queued.message.size();
+        self.full_said = FullSaid::No;
+        Some(queued)
+    }
+
+    /// How many messages to ask the store for, where that is due; counts as asked.
+    pub(crate) fn fetch_due(&mut self, limits: &Limits) -> Option<usize> {
+        let window = limits.queue_window.max(1);
+        if self.behind == 0 || self.asked > 0 || self.queue.len() > window / 2 {
+            return None;
+        }
+        self.asked = (window - self.queue.len()).min(self.behind);
+        Some(self.asked)
+    }
+
+    /// The store's answer.
+    pub(crate) fn fetched(&mut self, messages: Vec<Stored>) {
+        let exhausted = messages.len() < self.asked;
+        self.asked = 0;
+        for Stored { message, delivery } in messages {
+            self.behind = self.behind.saturating_sub(1);
+            self.behind_bytes = self.behind_bytes.saturating_sub(message.size());
+            self.push(Queued { message, delivery });
+        }
+        if exhausted {
+            self.behind = 0;
+            self.behind_bytes = 0;
+        }
+    }
+
+    /// How many messages wait, in memory and behind.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len() + self.behind
+    }
+
+    /// How many messages are in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    fn push(&mut self, queued: Queued) {
+        self.queue_bytes += queued.message.size();
+        let end = queued.message.expires_at();
+        self.next_expiry = match (self.next_expiry, end) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, None) | (None, one) => one,
+        };
+        self.queue.push_back(queued);
+    }
+
+    fn is_full(&self, size: usize, limits: &Limits) -> bool {
+        self.queued() >= limits.queued_max
+            || limits.queued_bytes_max.is_some_and(|max| self.queue_bytes + self.behind_bytes + size > max)
+    }
+
+    /// Makes room where messages have expired while they waited. [MQTT-3.3.2-5]
+    fn drop_expired(&mut self, now: Mono) {
+        if self.behind > 0 || self.next_expiry.is_none_or(|end| end > now) {
+            return;
+        }
+        self.queue.retain(|queued| !queued.message.is_expired(now));
+        self.queue_bytes = self.queue.iter().map(|queued| queued.message.size()).sum();
+        self.next_expiry = self.queue.iter().filter_map(|queued| queued.message.expires_at()).min();
+    }
+}
+
+/// A flight that is past its PUBREC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Released;
+
+/// Whether a store holds what does not fit into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreBehind {
+    No,
+    Yes,
+}
+
+/// Hands out packet ids, cyclically, around those in use.
+#[derive(Debug)]
+struct PacketIds {
+    next: PacketId,
+    /// How many ids from `next` on are known to be free.
+    free: u16,
+}
+
+impl PacketIds {
+    fn new() -> PacketIds {
+        PacketIds { next: PacketId::MIN, free: u16::MAX }
+    }
+
+    /// An id that none of `flights` has; there are fewer than 65,535 of them.
+    fn take(&mut self, flights: &VecDeque<Flight>) -> PacketId {
+        while self.free == 0 {
+            let next = self.next.get();
+            let distance = |flight: &Flight| {
+                let id = flight.id.get();
+                if id >= next { id - next } else { u16::MAX - (next - id) }
+            };
+            match flights.iter().map(distance).min() {
+                Some(0) => self.next = self.next.next(),
+                Some(distance) => self.free = distance,
+                None => self.free = u16::MAX,
+            }
+        }
+        let id = self.next;
+        self.next = id.next();
+        self.free -= 1;
+        id
+    }
+}
+
+/// A queued message that has waited for too long is not sent. [MQTT-3.3.2-5]
+impl Queued {
+    pub(crate) fn is_expired(&self, now: Mono) -> bool {
+        self.message.is_expired(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flight(id: u16) -> Flight {
+        Flight { id: PacketId::new(id).unwrap(), stage: Stage::Release }
+    }
+
+    #[test]
+    fn packet_ids_skip_those_in_use_after_wrapping() {
+        let mut ids = PacketIds { next: PacketId::new(65534).unwrap(), free: 2 };
+        let flights: VecDeque<Flight> = [1, 2, 5].map(flight).into();
+        let taken: Vec<u16> = (0..5).map(|_| ids.take(&flights).get()).collect();
+        assert_eq!(taken, [65534, 65535, 3, 4, 6]);
+    }
+}

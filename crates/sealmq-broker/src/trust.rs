@@ -1,0 +1,69 @@
+//! Judging again: whoever was admitted stays only as long as the trust that admitted them says yes.
+//!
+//! Invariant: `Broker::generation` is a trust generation at which every connection here has been judged, or newer
+//! than which it was admitted. The generation is read before anyone is judged: what moves meanwhile is seen next turn.
+
+use crate::{Admission, Broker, Ended, Ending, Event, Now, Principal, Refusal, Wall, sessions::SessionIndex};
+use sealmq_mqtt::ReasonCode;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+impl Broker {
+    /// Once per turn of the loop: compares the generation, and judges every connection again where it moved.
+    pub(crate) fn turn(&mut self, now: Now) {
+        let current = self.tables.trust.current();
+        if current == self.generation {
+            return;
+        }
+        for index in self.sessions.indexes() {
+            self.judge_again(now, index, current);
+        }
+        self.generation = current;
+        self.event(Event::Judged { generation: current });
+    }
+
+    fn judge_again(&mut self, now: Now, index: SessionIndex, current: u64) {
+        let Some(connection) = self.session(index).connection() else { return };
+        if connection.generation >= current {
+            return;
+        }
+        let admission = Arc::clone(&connection.admitted_by);
+        match judge(&*admission, now.wall, current) {
+            Ok(generation) => {
+                if let Some(connection) = self.session_mut(index).connection_mut() {
+                    connection.generation = generation;
+                }
+            }
+            // The will is published, under the ACL of now.
+            Err(ended) => self.disconnect(now, index, ReasonCode::NotAuthorized, Ending::NotAuthorised(ended)),
+        }
+    }
+
+    /// A connection arrives: between its judgment and now the trust may have moved, and its certificate may have ended.
+    pub(crate) fn judge_newcomer(&self, now: Wall, principal: &mut Principal) -> Result<(), Refusal> {
+        if principal.ends_at.is_some_and(|end| end <= now) {
+            return Err(Refusal::CertificateEnded);
+        }
+        let current = self.tables.trust.current();
+        if principal.generation < current {
+            principal.generation = judge(&*principal.admitted_by, now, current).map_err(Refusal::NotAuthorised)?;
+        }
+        Ok(())
+    }
+}
+
+/// Judges at `current` or later. A judgment that panics, or that is older than asked, is a refusal.
+fn judge(admission: &dyn Admission, now: Wall, current: u64) -> Result<u64, Ended> {
+    match catch_unwind(AssertUnwindSafe(|| admission.judge(now))) {
+        Ok(Ok(generation)) if generation >= current => Ok(generation),
+        Ok(Ok(generation)) => Err(cannot_tell(format!("judged at generation {generation}, now is {current}"))),
+        Ok(Err(ended)) => Err(ended),
+        Err(_) => Err(cannot_tell("the judgment panicked".to_owned())),
+    }
+}
+
+fn cannot_tell(text: String) -> Ended {
+    Ended { code: "cannot-judge", text }
+}
