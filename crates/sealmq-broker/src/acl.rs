@@ -160,7 +160,13 @@ impl Acl {
 
 impl Policy {
     /// The whole decision: the rules for `$SYS` and `$CONTROL`, then the listener's list.
-    pub fn allows(&self, listener: crate::ListenerId, subject: &Subject<'_>, action: Action, topic: &str) -> bool {
+    pub fn allows(
+        &self,
+        listener: crate::ListenerId,
+        subject: &Subject<'_>,
+        action: Action,
+        topic: &str,
+    ) -> bool {
         (!topic.starts_with('$') || self.dollar_allows(subject, action, topic))
             && self.acl_of(listener).allows(subject, action, topic)
     }

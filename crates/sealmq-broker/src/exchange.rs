@@ -105,7 +105,12 @@ pub struct Exchange {
 impl Exchange {
     /// For shard `me` of `shards`.
     pub fn new(me: ShardId, shards: usize, marks: Marks) -> Exchange {
-        Exchange { me, marks, outboxes: (0..shards).map(|_| VecDeque::new()).collect(), reading: Reading::Everything }
+        Exchange {
+            me,
+            marks,
+            outboxes: (0..shards).map(|_| VecDeque::new()).collect(),
+            reading: Reading::Everything,
+        }
     }
 
     /// Takes what [`crate::Output::Forward`] gave. Never refuses.

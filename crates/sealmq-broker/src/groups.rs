@@ -8,11 +8,12 @@
 
 use crate::{ClientId, FilterTrie, GroupsFull, Member, Pick, Presence};
 use sealmq_mqtt::QoS;
-use std::{collections::VecDeque, sync::Arc};
+use std::{cell::RefCell, collections::VecDeque, sync::Arc};
 
 /// (Group, filter) → members and the order of turns.
 #[derive(Debug)]
 pub struct GroupTable {
+    /// A pick moves a cursor while the index is only read.
     filters: FilterTrie<Vec<RefCell<Group>>>,
     members: usize,
     members_max: usize,
@@ -40,19 +41,22 @@ impl GroupTable {
     pub fn join(&mut self, group: &str, filter: &str, member: Member) -> Result<(), GroupsFull> {
         let (members, limit) = (self.members, self.members_max);
         let added = self.filters.update(filter, |groups| {
-            let found = groups.iter().position(|other| *other.name == *group);
-            if let Some(old) = found.and_then(|at| groups[at].turns.iter_mut().find(|old| old.client == member.client)) {
-                *old = member;
-                return Ok(0);
+            let found = position(groups, group);
+            if let Some(at) = found {
+                let turns = &mut groups[at].get_mut().turns;
+                if let Some(old) = turns.iter_mut().find(|old| old.client == member.client) {
+                    *old = member;
+                    return Ok(0);
+                }
             }
             if members >= limit {
                 return Err(GroupsFull { limit });
             }
             let at = found.unwrap_or_else(|| {
-                groups.push(Group::new(group, filter));
+                groups.push(RefCell::new(Group::new(group, filter)));
                 groups.len() - 1
             });
-            groups[at].turns.push_back(member);
+            groups[at].get_mut().turns.push_back(member);
             Ok(1)
         })?;
         self.members += added;
@@ -62,8 +66,8 @@ impl GroupTable {
     /// See [`crate::SharedGroups::leave`].
     pub fn leave(&mut self, group: &str, filter: &str, client: &ClientId) {
         let removed = self.filters.update(filter, |groups| {
-            let Some(at) = groups.iter().position(|other| *other.name == *group) else { return 0 };
-            let turns = &mut groups[at].turns;
+            let Some(at) = position(groups, group) else { return 0 };
+            let turns = &mut groups[at].get_mut().turns;
             let before = turns.len();
             turns.retain(|member| member.client != *client);
             let removed = before - turns.len();
@@ -78,9 +82,11 @@ impl GroupTable {
     /// See [`crate::SharedGroups::presence`].
     pub fn presence(&mut self, group: &str, filter: &str, client: &ClientId, presence: Presence) {
         self.filters.update(filter, |groups| {
-            let members = groups.iter_mut().filter(|other| *other.name == *group).flat_map(|group| &mut group.turns);
-            for member in members.filter(|member| member.client == *client) {
-                member.presence = presence;
+            if let Some(at) = position(groups, group) {
+                let turns = &mut groups[at].get_mut().turns;
+                if let Some(member) = turns.iter_mut().find(|member| member.client == *client) {
+                    member.presence = presence;
+                }
             }
         });
     }
@@ -96,6 +102,11 @@ impl GroupTable {
     pub const fn members(&self) -> usize {
         self.members
     }
+}
+
+/// Where a group stands among those of its filter.
+fn position(groups: &[RefCell<Group>], name: &str) -> Option<usize> {
+    groups.iter().position(|group| *group.borrow().name == *name)
 }
 
 impl Group {

@@ -225,7 +225,11 @@ impl Outgoing {
     /// Appends its bytes to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Outgoing::Publish { shared, packet_id, dup } => shared.write(*packet_id, *dup, out),
+            Outgoing::Publish { shared, packet_id, dup } => {
+                shared
+                    .write(*packet_id, *dup, out)
+                    .expect("made by the core: a packet id exactly above QoS 0");
+            }
             Outgoing::Packet(bytes) => out.extend_from_slice(bytes),
         }
     }

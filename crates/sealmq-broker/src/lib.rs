@@ -38,9 +38,12 @@ pub use io::{Delivery, Ending, Input, Lane, LocalPublish, Lost, Outgoing, Output
 pub use limits::Limits;
 pub use message::{Message, Source};
 pub use now::{Millis, Mono, Now, Wall};
-pub use peer::{Admission, Assigned, Ended, ListenerId, ListenerRules, Peer, Principal, Role, TrustGeneration};
+pub use peer::{
+    Admission, Assigned, Ended, ListenerId, ListenerRules, Peer, Principal, Role, TrustGeneration,
+};
 pub use policy::{
-    DollarTopics, Durability, OfflineQoS0, OutgoingQoS, Owner, Policy, RetainSource, RetainedMessages, SessionOwner,
+    DollarTopics, Durability, OfflineQoS0, OutgoingQoS, Owner, Policy, RetainSource, RetainedMessages,
+    SessionOwner,
 };
 pub use record::{Commit, Record};
 pub use retained::RetainedTable;

@@ -25,7 +25,13 @@ const SEPARATOR: char = '\0';
 impl RetainedTable {
     /// An empty table with the bounds [`crate::Limits::retained_max`] and [`crate::Limits::retained_bytes_max`].
     pub fn new(messages_max: usize, bytes_max: usize) -> RetainedTable {
-        RetainedTable { messages: BTreeMap::new(), bytes: 0, version: RetainedVersion(0), messages_max, bytes_max }
+        RetainedTable {
+            messages: BTreeMap::new(),
+            bytes: 0,
+            version: RetainedVersion(0),
+            messages_max,
+            bytes_max,
+        }
     }
 
     /// See [`crate::Retained::store`].
@@ -104,7 +110,9 @@ impl RetainedTable {
     /// `#`: the parent, and all below it.
     fn collect_below(&self, path: &mut String, place: Place, found: &mut Vec<RetainedMessage>) {
         match place {
-            Place::Front => found.extend(self.messages.iter().filter(|(key, _)| !is_dollar(key)).map(|(_, kept)| kept.clone())),
+            Place::Front => found.extend(
+                self.messages.iter().filter(|(key, _)| !is_dollar(key)).map(|(_, kept)| kept.clone()),
+            ),
             Place::Below => {
                 found.extend(self.messages.get(path.as_str()).cloned());
                 path.push(SEPARATOR);
@@ -115,7 +123,13 @@ impl RetainedTable {
     }
 
     /// `+`: each level that exists here, found by skipping from one to the next.
-    fn collect_each(&self, path: &mut String, place: Place, behind: &[&str], found: &mut Vec<RetainedMessage>) {
+    fn collect_each(
+        &self,
+        path: &mut String,
+        place: Place,
+        behind: &[&str],
+        found: &mut Vec<RetainedMessage>,
+    ) {
         let length = path.len();
         if place == Place::Below {
             path.push(SEPARATOR);
@@ -141,7 +155,10 @@ impl RetainedTable {
         self.messages.range::<str, _>((Bound::Included(bound), Bound::Unbounded))
     }
 
-    fn from<'a, 'b>(&'a self, prefix: &'b str) -> impl Iterator<Item = (&'a Key, &'a RetainedMessage)> + use<'a, 'b> {
+    fn from<'a, 'b>(
+        &'a self,
+        prefix: &'b str,
+    ) -> impl Iterator<Item = (&'a Key, &'a RetainedMessage)> + use<'a, 'b> {
         self.at_least(prefix).take_while(move |(key, _)| key.starts_with(prefix))
     }
 }

@@ -93,7 +93,13 @@ impl<V: Occupant> FilterTrie<V> {
     }
 
     /// Follows `rest` down from `node`. As deep as the topic has levels.
-    fn walk<'a>(&'a self, node: NodeIndex, rest: Option<&str>, wildcards: Wildcards, visit: &mut impl FnMut(&'a V)) {
+    fn walk<'a>(
+        &'a self,
+        node: NodeIndex,
+        rest: Option<&str>,
+        wildcards: Wildcards,
+        visit: &mut impl FnMut(&'a V),
+    ) {
         let here = &self.nodes[node as usize];
         // `#` matches the level it stands for, all below, and the parent. [MQTT-4.7.1-1]
         if here.hash != ROOT && wildcards == Wildcards::Followed {
@@ -147,7 +153,8 @@ impl<V: Occupant> FilterTrie<V> {
             }
             None => {
                 self.nodes.push(node);
-                NodeIndex::try_from(self.nodes.len() - 1).expect("bounded by Limits::subscriptions_max and sessions")
+                NodeIndex::try_from(self.nodes.len() - 1)
+                    .expect("bounded by Limits::subscriptions_max and sessions")
             }
         };
         let above = &mut self.nodes[parent as usize];

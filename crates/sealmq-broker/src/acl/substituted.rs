@@ -60,7 +60,12 @@ impl<'a> Pieces<'a> {
         }
         let end = match first {
             '/' | '+' | '#' => 1,
-            _ => first.len_utf8() + self.filter[first.len_utf8()..].find(['/', '+', '#', '%']).unwrap_or(self.filter.len() - first.len_utf8()),
+            _ => {
+                first.len_utf8()
+                    + self.filter[first.len_utf8()..]
+                        .find(['/', '+', '#', '%'])
+                        .unwrap_or(self.filter.len() - first.len_utf8())
+            }
         };
         let (piece, behind) = self.filter.split_at(end);
         self.filter = behind;
