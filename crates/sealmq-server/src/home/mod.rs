@@ -1,1 +1,288 @@
-//! (Being built.)
+//! The data directory of a broker that is its own CA.
+//!
+//! Not here: what a certificate holds (sealmq-pki), how TLS is spoken (sealmq-tls), what the broker does with it
+//! (the rest of this crate).
+//!
+//! Invariants: nothing is changed without the lock; every file is written whole or not at all; a CA appears by one
+//! rename and is never made a second time beside traces of an older one; the root key is read by nobody after that.
+
+mod addresses;
+mod clock;
+mod conf;
+mod create;
+mod devices;
+mod error;
+pub mod files;
+mod leaves;
+mod lock;
+pub mod passwords;
+mod place;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use sealmq_pki::host::HostName;
+use sealmq_pki::issue::Ca;
+use sealmq_pki::{SoftKey, Timestamp};
+
+pub use addresses::{default_route_address, own_addresses, own_names};
+pub use clock::{Floor, Seen, Watch, build_date, check_creation, wall_now};
+pub use conf::OWN_BRANCH_RULE;
+pub use create::{Progress, Step};
+pub use devices::{DeviceRequest, Draft, HostFrom};
+pub use error::HomeError;
+pub use leaves::{Cause, Leaf};
+pub use lock::Lock;
+pub use place::{CaFolder, Chosen, Environment, KeyPairFiles, Place};
+
+use crate::inventory::{Inventory, Status};
+
+/// What the machine says about itself at one moment.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The wall clock.
+    pub now: Timestamp,
+    /// The date of this build.
+    pub build: Timestamp,
+    /// What the machine calls itself.
+    pub names: Vec<HostName>,
+    /// The addresses that stay.
+    pub addresses: BTreeSet<IpAddr>,
+}
+
+impl Surroundings {
+    /// Looks at the machine.
+    pub fn look() -> Result<Self, HomeError> {
+        let addresses = own_addresses()
+            .map_err(|e| HomeError::io("read the addresses of", Path::new("this machine"), e))?;
+        Ok(Self { now: wall_now(), build: build_date(), names: own_names(), addresses })
+    }
+}
+
+/// What a person asked `up` for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// `--name`s, which are remembered.
+    pub names: Vec<HostName>,
+    /// `--port`, which is written into a new configuration.
+    pub port: Option<u16>,
+}
+
+/// What [`Home::up`] found and did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Whether the CA was made just now.
+    pub ca: Origin,
+    /// The server's certificate.
+    pub server: Leaf,
+    /// The operator's certificate.
+    pub operator: Leaf,
+    /// Where the root's key is.
+    pub root_key: RootKey,
+}
+
+/// Whether something was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was made just now.
+    New,
+    /// It was there.
+    Old,
+}
+
+/// Whether the root's key still lies beside the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RootKey {
+    /// `ca/root/root.key` is there: whoever takes this machine takes the root.
+    Here,
+    /// It was moved away.
+    Offline,
+}
+
+/// A data directory that this process holds.
+pub struct Home {
+    place: Place,
+    _lock: Lock,
+    inventory: Arc<Inventory>,
+    issuing: Ca,
+    anchors_pem: String,
+    floor: Floor,
+}
+
+impl Home {
+    /// Opens the data directory for a broker: makes it where there is none, completes what a crash left unfinished,
+    /// renews what is due.
+    pub fn up(
+        place: &Place,
+        wanted: &Wanted,
+        around: &Surroundings,
+        done: Progress<'_>,
+    ) -> Result<(Self, Report), HomeError> {
+        let ca = Self::make_if_missing(place, around, done)?;
+        let lock = Lock::take(place)?;
+        done(Step::Lock)?;
+        let ca = match ca {
+            Origin::Old => Origin::Old,
+            // Looked at again under the lock: two first starts at the same moment make one CA.
+            Origin::New if files::is_there(place.ca().folder())? => Origin::Old,
+            Origin::New => {
+                create::check_no_traces(place)?;
+                create::create_ca(place, around.now, done)?;
+                Origin::New
+            }
+        };
+        let home = Self::open_locked(place, lock, around)?;
+        home.remember_names(&wanted.names, home.judge_at(around))?;
+        let server = home.ensure_server(around, done)?;
+        let operator = home.ensure_operator(around, done)?;
+        conf::ensure(place, wanted.port.unwrap_or(DEFAULT_PORT), done)?;
+        files::ensure_folder(&place.run())?;
+        done(Step::Run)?;
+        home.check_one_proof_each(around)?;
+        let root_key = home.root_key()?;
+        Ok((home, Report { ca, server, operator, root_key }))
+    }
+
+    /// Opens a data directory that is there, for one change while no broker runs.
+    pub fn open(place: &Place, around: &Surroundings) -> Result<Self, HomeError> {
+        if !files::is_there(place.ca().folder())? {
+            return Err(HomeError::Absent { path: place.folder().to_owned() });
+        }
+        files::check_folder(place.folder())?;
+        let lock = Lock::take(place)?;
+        Self::open_locked(place, lock, around)
+    }
+
+    /// Its place.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Its inventory; the verifier asks it about every certificate of this CA.
+    pub fn inventory(&self) -> &Arc<Inventory> {
+        &self.inventory
+    }
+
+    /// Its issuing CA.
+    pub fn issuing(&self) -> &Ca {
+        &self.issuing
+    }
+
+    /// The root certificate, PEM: what devices trust.
+    pub fn anchors_pem(&self) -> &str {
+        &self.anchors_pem
+    }
+
+    /// The time below which no clock is believed.
+    pub fn floor(&self) -> &Floor {
+        &self.floor
+    }
+
+    /// The time at which validity is judged.
+    pub fn judge_at(&self, around: &Surroundings) -> Timestamp {
+        self.floor.judge_at(around.now)
+    }
+
+    /// Keeps a time at which the clock was right; see [`Watch`].
+    pub fn keep_good_time(&self, good: Timestamp) -> Result<(), HomeError> {
+        Ok(self.inventory.keep_setting(GOOD_TIME, &good.as_secs().to_string())?)
+    }
+
+    /// Whether the root's key still lies here. The file is not opened.
+    pub fn root_key(&self) -> Result<RootKey, HomeError> {
+        let there = files::is_there(&self.place.ca().root().key())?;
+        Ok(if there { RootKey::Here } else { RootKey::Offline })
+    }
+
+    fn make_if_missing(
+        place: &Place,
+        around: &Surroundings,
+        done: Progress<'_>,
+    ) -> Result<Origin, HomeError> {
+        if files::is_there(place.ca().folder())? {
+            files::check_folder(place.folder())?;
+            return Ok(Origin::Old);
+        }
+        clock::check_creation(around.now, around.build)?;
+        create::prepare_folder(place)?;
+        create::check_no_traces(place)?;
+        done(Step::Folder)?;
+        Ok(Origin::New)
+    }
+
+    fn open_locked(place: &Place, lock: Lock, around: &Surroundings) -> Result<Self, HomeError> {
+        let ca = place.ca();
+        files::check_folder(ca.folder())?;
+        files::check_folder(ca.issuing().folder())?;
+        files::sweep(place.folder())?;
+        let inventory = Inventory::open(&ca.inventory(), &place.passwd())?;
+        let anchors_pem = read_anchors(&ca)?;
+        let issuing = open_issuing(&ca)?;
+        check_same_ca(&inventory, &issuing, &ca)?;
+        // The CA was made by a clock that passed a check: its beginning has passed too.
+        let beginning = issuing.facts().not_before;
+        let passed = good_time(&inventory)?.map_or(beginning, |good| good.max(beginning));
+        let floor = Floor::new(around.build, Some(passed));
+        Ok(Self {
+            place: place.clone(),
+            _lock: lock,
+            inventory: Arc::new(inventory),
+            issuing,
+            anchors_pem,
+            floor,
+        })
+    }
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Home").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+fn read_anchors(ca: &CaFolder) -> Result<String, HomeError> {
+    let path = ca.anchors();
+    leaves::first_certificate(&path)?.ok_or_else(|| HomeError::Incomplete { path: path.clone() })?;
+    let bytes = files::read(&path)?.unwrap_or_default();
+    String::from_utf8(bytes).map_err(|_| HomeError::Corrupt { path, text: "it is not text".to_owned() })
+}
+
+fn open_issuing(ca: &CaFolder) -> Result<Ca, HomeError> {
+    let pair = ca.issuing();
+    let certificate = leaves::first_certificate(&pair.certificate())?
+        .ok_or_else(|| HomeError::Incomplete { path: pair.certificate() })?;
+    let pem = files::read_secret(&pair.key())?.ok_or_else(|| HomeError::Incomplete { path: pair.key() })?;
+    let key = SoftKey::from_pem(&pem).map_err(|error| HomeError::Key {
+        path: pair.key(),
+        text: error.to_string(),
+        hint: "restore it from a backup of the whole data directory".to_owned(),
+    })?;
+    Ok(Ca::open(certificate, Arc::new(key))?)
+}
+
+/// The inventory is this CA's: a directory put together from two backups would let in what neither vouches for.
+fn check_same_ca(inventory: &Inventory, issuing: &Ca, ca: &CaFolder) -> Result<(), HomeError> {
+    let facts = issuing.facts();
+    let status = facts
+        .authority_key_id
+        .as_ref()
+        .map_or(Ok(Status::Unknown), |root| inventory.status(root, &facts.serial))?;
+    let text = match status {
+        Status::Valid { role: sealmq_pki::inventory::Role::Issuing, .. } => return Ok(()),
+        Status::Valid { .. } | Status::Unknown => "it does not know the issuing CA beside it",
+        Status::Revoked => "it says that the issuing CA beside it was revoked",
+    };
+    Err(HomeError::Corrupt { path: ca.inventory(), text: text.to_owned() })
+}
+
+fn good_time(inventory: &Inventory) -> Result<Option<Timestamp>, HomeError> {
+    let text = inventory.setting(GOOD_TIME)?;
+    Ok(text.and_then(|text| text.parse().ok()).map(Timestamp::from_secs))
+}
+
+/// The port of MQTT over TLS (IANA: secure-mqtt).
+pub const DEFAULT_PORT: u16 = 8883;
+const GOOD_TIME: &str = "last_good_time_secs";

@@ -1,1 +1,215 @@
-//! (Being built.)
+//! The inventory of our own CA, in SQLite: the list of what *is* valid.
+//!
+//! It implements [`sealmq_pki::inventory::Inventory`] (the rules are there) and answers the verifier's question about
+//! a certificate of ours from a cache that notices every change, by this process or another, before it answers.
+//! A file that is missing, replaced, locked or damaged gives no answer, and whoever asked refuses.
+//!
+//! Invariants: one transaction per issue; (issuer, serial) is unique in the database itself; a newer schema is
+//! refused before anything is written; a missing file never becomes an empty one.
+
+mod error;
+mod known;
+mod names;
+mod rows;
+mod schema;
+
+use std::fmt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+use sealmq_pki::inventory::{self, InventoryError, Record, State};
+use sealmq_pki::{KeyId, NameKey, Serial, Timestamp};
+
+pub use error::StoreError;
+pub use names::{Origin, ServerName};
+
+use crate::home::passwords;
+use known::Reader;
+pub use known::Status;
+
+/// The inventory, open.
+pub struct Inventory {
+    path: PathBuf,
+    passwd: PathBuf,
+    file: FileId,
+    writer: Mutex<Connection>,
+    reader: Mutex<Reader>,
+}
+
+/// Which file is open, whatever its path shows later.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl Inventory {
+    /// Makes the database with the records of a new CA in it and closes it again.
+    pub fn create(path: &Path, first: &[Record]) -> Result<(), StoreError> {
+        let mut connection = schema::create(path)?;
+        let transaction = connection.transaction().map_err(|e| schema::failed(path, e))?;
+        for record in first {
+            rows::insert(&transaction, record).map_err(|e| schema::failed(path, e))?;
+        }
+        transaction.commit().map_err(|e| schema::failed(path, e))?;
+        connection.close().map_err(|(_, e)| schema::failed(path, e))
+    }
+
+    /// Opens the database and reads it through for damage. `passwd` is the password file, whose names are taken too.
+    pub fn open(path: &Path, passwd: &Path) -> Result<Self, StoreError> {
+        let writer = schema::open(path, WRITE_WAIT)?;
+        schema::check_content(&writer, path)?;
+        let reader = Reader::new(schema::open(path, READ_WAIT)?);
+        let file = FileId::of(path).ok_or_else(|| StoreError::Missing { path: path.to_owned() })?;
+        Ok(Self {
+            path: path.to_owned(),
+            passwd: passwd.to_owned(),
+            file,
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+        })
+    }
+
+    /// Whether a certificate lives under this name at `now`: then no password may.
+    pub fn certificate_lives(&self, name: &NameKey, now: Timestamp) -> Result<bool, InventoryError> {
+        use sealmq_pki::inventory::Inventory as _;
+        Ok(self.by_name(name)?.iter().any(|record| record.is_live(now)))
+    }
+
+    /// A value that was kept under `key`.
+    pub fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let writer = self.writer()?;
+        let mut statement =
+            writer.prepare_cached("SELECT value FROM setting WHERE key = ?1").map_err(|e| self.failed(e))?;
+        let mut found = statement.query([key]).map_err(|e| self.failed(e))?;
+        let row = found.next().map_err(|e| self.failed(e))?;
+        row.map(|row| row.get(0)).transpose().map_err(|e| self.failed(e))
+    }
+
+    /// Keeps a value under `key`.
+    pub fn keep_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO setting (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
+        self.writer()?.execute(sql, [key, value]).map(|_| ()).map_err(|e| self.failed(e))
+    }
+
+    fn writer(&self) -> Result<MutexGuard<'_, Connection>, StoreError> {
+        self.check_still_there()?;
+        // A poisoned lock: the transaction of the thread that panicked has been rolled back when its guard went.
+        Ok(self.writer.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn check_still_there(&self) -> Result<(), StoreError> {
+        if FileId::of(&self.path) == Some(self.file) {
+            Ok(())
+        } else {
+            Err(StoreError::Replaced { path: self.path.clone() })
+        }
+    }
+
+    fn failed(&self, error: rusqlite::Error) -> StoreError {
+        schema::failed(&self.path, error)
+    }
+
+    fn cannot_tell(&self, error: rusqlite::Error) -> InventoryError {
+        self.failed(error).into()
+    }
+
+    fn password_names(&self) -> Result<Vec<NameKey>, InventoryError> {
+        passwords::taken_names(&self.passwd)
+            .map_err(|error| InventoryError::CannotTell { reason: error.to_string() })
+    }
+}
+
+impl From<StoreError> for InventoryError {
+    fn from(error: StoreError) -> Self {
+        Self::CannotTell { reason: error.to_string() }
+    }
+}
+
+impl inventory::Inventory for Inventory {
+    fn insert(&self, record: &Record) -> Result<(), InventoryError> {
+        let mut writer = self.writer()?;
+        let transaction = immediate(&mut writer).map_err(|e| self.cannot_tell(e))?;
+        rows::insert(&transaction, record).map_err(|e| self.refused(record, e))?;
+        transaction.commit().map_err(|e| self.cannot_tell(e))
+    }
+
+    fn insert_new_name(&self, record: &Record, now: Timestamp) -> Result<(), InventoryError> {
+        let mut writer = self.writer()?;
+        let transaction = immediate(&mut writer).map_err(|e| self.cannot_tell(e))?;
+        if let Some(name) = &record.name {
+            let key = name.key();
+            let namesakes = rows::by_name(&transaction, &key).map_err(|e| self.cannot_tell(e))?;
+            let has_password = self.password_names()?.contains(&key);
+            inventory::name_is_free(name, &namesakes, has_password, now)?;
+        }
+        rows::insert(&transaction, record).map_err(|e| self.refused(record, e))?;
+        transaction.commit().map_err(|e| self.cannot_tell(e))
+    }
+
+    fn find(&self, issuer: &KeyId, serial: &Serial) -> Result<Option<Record>, InventoryError> {
+        rows::find(&*self.writer()?, issuer, serial).map_err(|e| self.cannot_tell(e))
+    }
+
+    fn by_name(&self, name: &NameKey) -> Result<Vec<Record>, InventoryError> {
+        rows::by_name(&*self.writer()?, name).map_err(|e| self.cannot_tell(e))
+    }
+
+    fn has_password(&self, name: &NameKey) -> Result<bool, InventoryError> {
+        Ok(self.password_names()?.contains(name))
+    }
+
+    fn set_state(&self, issuer: &KeyId, serial: &Serial, state: State) -> Result<(), InventoryError> {
+        let mut writer = self.writer()?;
+        let transaction = immediate(&mut writer).map_err(|e| self.cannot_tell(e))?;
+        let found = rows::find(&transaction, issuer, serial).map_err(|e| self.cannot_tell(e))?;
+        let Some(record) = found else {
+            return Err(InventoryError::Unknown { issuer: issuer.clone(), serial: serial.clone() });
+        };
+        inventory::may_become(&record, &state)?;
+        rows::set_state(&transaction, issuer, serial, &state).map_err(|e| self.cannot_tell(e))?;
+        transaction.commit().map_err(|e| self.cannot_tell(e))
+    }
+
+    fn all(&self) -> Result<Vec<Record>, InventoryError> {
+        rows::all(&*self.writer()?).map_err(|e| self.cannot_tell(e))
+    }
+}
+
+impl Inventory {
+    fn refused(&self, record: &Record, error: rusqlite::Error) -> InventoryError {
+        let constraint = error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation);
+        if constraint {
+            return InventoryError::SerialTaken {
+                issuer: record.issuer.clone(),
+                serial: record.serial.clone(),
+            };
+        }
+        self.cannot_tell(error)
+    }
+}
+
+impl FileId {
+    fn of(path: &Path) -> Option<Self> {
+        let facts = std::fs::symlink_metadata(path).ok()?;
+        Some(Self { device: facts.dev(), inode: facts.ino() })
+    }
+}
+
+impl fmt::Debug for Inventory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inventory").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+fn immediate(connection: &mut Connection) -> rusqlite::Result<rusqlite::Transaction<'_>> {
+    // IMMEDIATE takes the write lock before the check, so that check and insert see the same state.
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+const WRITE_WAIT: Duration = Duration::from_secs(5);
+/// A handshake waits no longer than this for a lock; then the answer is "cannot tell".
+const READ_WAIT: Duration = Duration::from_millis(250);

@@ -1,0 +1,105 @@
+//! The files that a person edits: `sealmq.conf`, `acl`, `passwd`. Written once, where they are missing.
+
+use super::create::{Progress, Step};
+use super::error::HomeError;
+use super::files::{self, Mode};
+use super::place::Place;
+
+/// Writes what is missing. `sealmq.conf` comes last: where it is, the others were.
+pub(super) fn ensure(place: &Place, port: u16, done: Progress<'_>) -> Result<(), HomeError> {
+    if files::is_there(&place.conf())? {
+        return Ok(());
+    }
+    if !files::is_there(&place.acl())? {
+        files::replace(&place.acl(), ACL.as_bytes(), Mode::Private)?;
+    }
+    done(Step::Acl)?;
+    if !files::is_there(&place.passwd())? {
+        files::replace(&place.passwd(), b"", Mode::Private)?;
+    }
+    done(Step::Passwd)?;
+    files::replace(&place.conf(), conf(port).as_bytes(), Mode::Private)?;
+    done(Step::Conf)
+}
+
+/// The line of the ACL that lets every device reach its own branch only.
+pub const OWN_BRANCH_RULE: &str = "pattern readwrite devices/%u/#";
+
+fn conf(port: u16) -> String {
+    format!(
+        "# SealMQ, in mosquitto.conf's syntax. Yours to edit; `sealmq up` writes it once and reads it from then on.\n\
+         # Relative paths start at this folder, so that it can be moved as a whole.\n\
+         \n\
+         # This folder is the broker's: its own CA, the inventory of valid certificates, the control socket.\n\
+         data_dir .\n\
+         \n\
+         # Renewing certificates needs the folder's owner: the broker stays the user that starts it.\n\
+         user root\n\
+         \n\
+         # A session belongs to the identity that made it: nobody else gets it by its client id.\n\
+         session_owner bound\n\
+         \n\
+         # Who may do what, and who may come in with a password (`sealmq user add NAME`). While nobody has one, a\n\
+         # certificate is demanded.\n\
+         acl_file acl\n\
+         password_file passwd\n\
+         allow_anonymous false\n\
+         \n\
+         # Mutual TLS on all addresses. There is no plaintext listener.\n\
+         listener {port}\n\
+         certfile server/server.crt\n\
+         keyfile server/server.key\n\
+         cafile ca/ca.crt\n\
+         require_certificate optional\n\
+         use_identity_as_username true\n\
+         legacy_client_certs deny\n\
+         tls_version tlsv1.2\n"
+    )
+}
+
+/// `pattern readwrite #` gives application topics to everyone who came in; `#` matches no topic that begins with `$`,
+/// and those are the operator's.
+const ACL: &str = "\
+# Who may publish and subscribe to what, in the syntax of mosquitto's acl_file.
+# %u is the user name: for a device, the name in its certificate. $SYS/# and $CONTROL/# are the operator's, whatever
+# stands here.
+
+# Everyone who was let in may use every topic:
+pattern readwrite #
+
+# To give each device its own branch only, put a # before the line above and take the one below away:
+# pattern readwrite devices/%u/#
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_acl_has_the_ready_line_as_a_comment() {
+        assert!(ACL.lines().any(|line| line == format!("# {OWN_BRANCH_RULE}")));
+        assert!(ACL.lines().any(|line| line == "pattern readwrite #"));
+    }
+
+    #[test]
+    fn the_configuration_holds_no_absolute_path() {
+        let text = conf(8883);
+        assert!(text.contains("\nlistener 8883\n"));
+        assert!(
+            !text.lines().filter(|line| !line.starts_with('#')).any(|line| line.contains(" /")),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_a_person_has_edited_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::at(dir.path());
+        std::fs::write(place.acl(), "mine").unwrap();
+        ensure(&place, 8883, &mut |_| Ok(())).unwrap();
+        assert_eq!(std::fs::read_to_string(place.acl()).unwrap(), "mine");
+        std::fs::write(place.conf(), "mine too").unwrap();
+        ensure(&place, 1234, &mut |_| Ok(())).unwrap();
+        assert_eq!(std::fs::read_to_string(place.conf()).unwrap(), "mine too");
+    }
+}

@@ -1,0 +1,192 @@
+//! Devices and users: certificates for the one, passwords for the other, and never both for a name.
+//!
+//! A device's certificate is signed first ([`Home::draft_device`]), written into its bundle by whoever asked, and only
+//! then entered into the inventory ([`Home::enter`]). A certificate that is not in the inventory is refused, so a crash
+//! in between leaves a bundle that opens nothing and a name that is still free, never the reverse.
+
+use std::num::NonZeroU32;
+
+use sealmq_pki::host::HostName;
+use sealmq_pki::inventory::{Inventory as _, Record, Role, name_is_free};
+use sealmq_pki::issue::{End, Holder, LeafRequest, issue_leaf};
+use sealmq_pki::{Name, NameKey, PublicKey, ReservedNames, Timestamp};
+
+use super::create::fresh_serial;
+use super::error::HomeError;
+use super::leaves::names;
+use super::passwords::{self, Hash, Removed};
+use super::{Home, Surroundings, addresses};
+
+/// What a device's certificate is to be.
+#[derive(Clone, Debug)]
+pub struct DeviceRequest {
+    /// Its name, as typed.
+    pub name: String,
+    /// Its public key; the private one never comes here.
+    pub public_key: PublicKey,
+    /// `--days`; without it, to the end of the issuing CA.
+    pub days: Option<NonZeroU32>,
+    /// The targets that the bundle is for, by name.
+    pub bundles: Vec<String>,
+    /// `--host`: where the device will dial.
+    pub host: Option<HostName>,
+}
+
+/// A certificate that was signed and counts for nothing yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    record: Record,
+    /// The device's name.
+    pub name: Name,
+    /// The certificate, PEM.
+    pub certificate_pem: String,
+    /// The issuing CA's certificate, PEM.
+    pub issuing_pem: String,
+    /// The anchors that the device trusts, PEM.
+    pub anchors_pem: String,
+    /// Last second of its validity.
+    pub not_after: Timestamp,
+    /// Where the device dials.
+    pub host: HostName,
+    /// Who chose that host.
+    pub host_from: HostFrom,
+}
+
+/// Who chose the host in a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostFrom {
+    /// `--host`.
+    Asked,
+    /// The first `up --name`.
+    GivenName,
+    /// The address of the default route, which may change.
+    DefaultRoute,
+    /// This machine has no route out: only itself can dial it.
+    Loopback,
+}
+
+impl Home {
+    /// Signs a device's certificate without entering it.
+    pub fn draft_device(&self, request: &DeviceRequest, around: &Surroundings) -> Result<Draft, HomeError> {
+        let now = self.judge_at(around);
+        let name = self.reserved()?.parse_new(&request.name)?;
+        self.check_free(&name, now)?;
+        let (host, host_from) = self.bundle_host(request.host.as_ref())?;
+        let request = (
+            request,
+            LeafRequest {
+                holder: Holder::Device(&name),
+                public_key: &request.public_key,
+                serial: fresh_serial()?,
+                now,
+                end: request.days.map_or(End::WithIssuer, End::Days),
+            },
+        );
+        let certificate = issue_leaf(self.issuing(), &request.1)?;
+        let mut record = certificate.record(self.issuing(), Role::Device, Some(&name), now);
+        record.bundles.clone_from(&request.0.bundles);
+        Ok(Draft {
+            record,
+            certificate_pem: certificate.pem(),
+            issuing_pem: self.issuing().certificate().pem(),
+            anchors_pem: self.anchors_pem().to_owned(),
+            not_after: certificate.facts().not_after,
+            host,
+            host_from,
+            name,
+        })
+    }
+
+    /// Enters a draft into the inventory: from now on its holder is let in.
+    pub fn enter(&self, draft: &Draft, around: &Surroundings) -> Result<(), HomeError> {
+        Ok(self.inventory().insert_new_name(&draft.record, self.judge_at(around))?)
+    }
+
+    /// The records of devices and operators, oldest first.
+    pub fn devices(&self) -> Result<Vec<Record>, HomeError> {
+        let mut records = self.inventory().all()?;
+        records.retain(|record| matches!(record.role, Role::Device));
+        Ok(records)
+    }
+
+    /// Lets a name in with a password.
+    pub fn add_user(&self, name: &str, hash: &Hash, around: &Surroundings) -> Result<Name, HomeError> {
+        let name = self.reserved()?.parse_new(name)?;
+        if passwords::taken_names(&self.place().passwd())?.contains(&name.key()) {
+            return Err(HomeError::Refused {
+                what: format!("the user '{name}' exists already"),
+                hint: format!("for a new password: sealmq user remove {name}, then add it again"),
+            });
+        }
+        if self.inventory().certificate_lives(&name.key(), self.judge_at(around))? {
+            return Err(HomeError::Refused {
+                what: format!("the name '{name}' belongs to a certificate"),
+                hint: "a name has one kind of proof, certificate or password: choose another name".to_owned(),
+            });
+        }
+        passwords::add(&self.place().passwd(), &name, hash)?;
+        Ok(name)
+    }
+
+    /// Takes a user's password away.
+    pub fn remove_user(&self, name: &NameKey) -> Result<Removed, HomeError> {
+        passwords::remove(&self.place().passwd(), name)
+    }
+
+    /// The names that log in with a password.
+    pub fn users(&self) -> Result<Vec<String>, HomeError> {
+        passwords::users(&self.place().passwd())
+    }
+
+    /// No name in the password file is that of a living certificate: a person may have edited the file.
+    pub fn check_one_proof_each(&self, around: &Surroundings) -> Result<(), HomeError> {
+        let now = self.judge_at(around);
+        let passwd = self.place().passwd();
+        let operator = Name::operator().key();
+        for key in passwords::taken_names(&passwd)? {
+            if key == operator || self.inventory().certificate_lives(&key, now)? {
+                return Err(HomeError::Clash { name: key.to_string(), passwd });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_free(&self, name: &Name, now: Timestamp) -> Result<(), HomeError> {
+        let records = self.inventory().by_name(&name.key())?;
+        let has_password = self.inventory().has_password(&name.key())?;
+        Ok(name_is_free(name, &records, has_password, now)?)
+    }
+
+    fn reserved(&self) -> Result<ReservedNames, HomeError> {
+        let names = self.inventory().server_names()?;
+        let mut all: Vec<String> = names.into_iter().map(|name| name.name).collect();
+        all.extend(addresses::own_names().iter().map(HostName::to_string));
+        Ok(ReservedNames::new(all))
+    }
+
+    /// Where a bundle dials: what was asked for, else the first name given, else the default route's address. The
+    /// server's certificate must vouch for it, or every device with this bundle would refuse the server.
+    fn bundle_host(&self, asked: Option<&HostName>) -> Result<(HostName, HostFrom), HomeError> {
+        let facts = self.server_facts()?;
+        let vouched = |host: &HostName| names(&facts, host);
+        if let Some(host) = asked {
+            if vouched(host) {
+                return Ok((host.clone(), HostFrom::Asked));
+            }
+            return Err(HomeError::Refused {
+                what: format!(
+                    "the server's certificate does not name '{host}', so the device would refuse the server"
+                ),
+                hint: format!("stop the broker and start it once with: sealmq up --name {host}"),
+            });
+        }
+        if let Some(host) = self.given_names()?.into_iter().find(vouched) {
+            return Ok((host, HostFrom::GivenName));
+        }
+        let route = addresses::default_route_address().map(HostName::Ip).filter(vouched);
+        Ok(route.map_or_else(
+            || (HostName::parse("localhost").expect("a well-formed name"), HostFrom::Loopback),
+            |host| (host, HostFrom::DefaultRoute),
+        ))
+    }
+}

@@ -1,0 +1,76 @@
+//! Why the inventory cannot be used, and what mends it.
+
+use std::path::PathBuf;
+
+/// The database cannot be used. What the inventory's *rules* refuse is [`sealmq_pki::inventory::InventoryError`].
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file is not there.
+    #[error("the inventory {path} is missing", path = path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The file is a symbolic link, belongs to someone else, or others can reach it.
+    #[error("the inventory {path} cannot be trusted: {text}", path = path.display())]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        text: String,
+    },
+    /// Not a database of ours, or a damaged one.
+    #[error("the inventory {path} is damaged: {text}", path = path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite or we found.
+        text: String,
+    },
+    /// Written by a newer SealMQ.
+    #[error("the inventory {path} has schema {found}, this SealMQ knows up to {known}", path = path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The schema version in the file.
+        found: i64,
+        /// The newest that we know.
+        known: i64,
+    },
+    /// The file was replaced or removed under the running process.
+    #[error("the inventory {path} was replaced or removed while it was in use", path = path.display())]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Someone else holds a lock on it.
+    #[error("the inventory {path} is locked by another process", path = path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// SQLite said something else.
+    #[error("the inventory {path} failed: {source}", path = path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+}
+
+impl StoreError {
+    /// The `hint:` line.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Missing { .. } | Self::Corrupt { .. } => {
+                "restore the whole data directory from a backup: without its inventory nobody can tell which certificates of this CA are valid".to_owned()
+            }
+            Self::Untrusted { path, .. } => format!("make it a regular file of this user's: chmod 600 {}", path.display()),
+            Self::Newer { .. } => "install the SealMQ that wrote it, or a newer one".to_owned(),
+            Self::Replaced { .. } => "restart the broker; stop it before you restore a backup".to_owned(),
+            Self::Locked { path } => format!("find who holds it: fuser {}", path.display()),
+            Self::Sqlite { path, .. } => format!("check the disk and the rights of {}", path.display()),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Records to rows and back. A row that makes no sense is an error, never a guess.
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use sealmq_pki::inventory::{Record, RevocationReason, Role, State};
+use sealmq_pki::{Fingerprint, KeyId, Name, NameKey, Serial, Timestamp};
+
+/// Adds a record. A serial that is there already is a constraint violation.
+pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
+    let (state, state_at, superseded_by, revoke_reason) = state_columns(&record.state);
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO certificate (issuer, serial, role, name, name_key, subject, not_before, not_after, fingerprint,
+            spki_sha256, state, state_at, superseded_by, revoke_reason, made_at, bundles)
+         VALUES (:issuer, :serial, :role, :name, :name_key, :subject, :not_before, :not_after, :fingerprint,
+            :spki_sha256, :state, :state_at, :superseded_by, :revoke_reason, :made_at, :bundles)",
+    )?;
+    statement.execute(named_params! {
+        ":issuer": record.issuer.as_bytes(),
+        ":serial": record.serial.as_content(),
+        ":role": record.role.as_str(),
+        ":name": record.name.as_ref().map(Name::as_str),
+        ":name_key": record.name.as_ref().map(|name| name.key().as_str().to_owned()),
+        ":subject": record.subject,
+        ":not_before": record.not_before.as_secs(),
+        ":not_after": record.not_after.as_secs(),
+        ":fingerprint": record.fingerprint.as_bytes(),
+        ":spki_sha256": record.spki_sha256.as_bytes(),
+        ":state": state,
+        ":state_at": state_at,
+        ":superseded_by": superseded_by,
+        ":revoke_reason": revoke_reason,
+        ":made_at": record.made_at.as_secs(),
+        ":bundles": record.bundles.join(" "),
+    })?;
+    Ok(())
+}
+
+/// The record of one certificate.
+pub(super) fn find(
+    connection: &Connection,
+    issuer: &KeyId,
+    serial: &Serial,
+) -> rusqlite::Result<Option<Record>> {
+    connection
+        .prepare_cached(&select("WHERE issuer = ?1 AND serial = ?2"))?
+        .query_row((issuer.as_bytes(), serial.as_content()), record)
+        .optional()
+}
+
+/// All records of a name.
+pub(super) fn by_name(connection: &Connection, name: &NameKey) -> rusqlite::Result<Vec<Record>> {
+    connection
+        .prepare_cached(&select("WHERE name_key = ?1 ORDER BY place"))?
+        .query_map([name.as_str()], record)?
+        .collect()
+}
+
+/// All records, oldest first.
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
+    connection.prepare_cached(&select("ORDER BY place"))?.query_map([], record)?.collect()
+}
+
+/// Writes the state of a record that is there.
+pub(super) fn set_state(
+    connection: &Connection,
+    issuer: &KeyId,
+    serial: &Serial,
+    state: &State,
+) -> rusqlite::Result<()> {
+    let (word, at, superseded_by, revoke_reason) = state_columns(state);
+    connection.execute(
+        "UPDATE certificate SET state = ?3, state_at = ?4, superseded_by = ?5, revoke_reason = ?6
+         WHERE issuer = ?1 AND serial = ?2",
+        (issuer.as_bytes(), serial.as_content(), word, at, superseded_by, revoke_reason),
+    )?;
+    Ok(())
+}
+
+fn select(condition: &str) -> String {
+    format!(
+        "SELECT issuer, serial, role, name, subject, not_before, not_after, fingerprint, spki_sha256, state, state_at,
+            superseded_by, revoke_reason, made_at, bundles FROM certificate {condition}"
+    )
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record {
+        issuer: KeyId::from_bytes(&row.get::<_, Vec<u8>>("issuer")?),
+        serial: serial(row, "serial")?.ok_or_else(|| senseless("serial", "it is empty"))?,
+        role: role(row)?,
+        name: name(row)?,
+        subject: row.get("subject")?,
+        not_before: Timestamp::from_secs(row.get("not_before")?),
+        not_after: Timestamp::from_secs(row.get("not_after")?),
+        fingerprint: Fingerprint::from_bytes(row.get("fingerprint")?),
+        spki_sha256: Fingerprint::from_bytes(row.get("spki_sha256")?),
+        state: state(row)?,
+        made_at: Timestamp::from_secs(row.get("made_at")?),
+        bundles: row.get::<_, String>("bundles")?.split_whitespace().map(str::to_owned).collect(),
+    })
+}
+
+fn role(row: &Row<'_>) -> rusqlite::Result<Role> {
+    let word: String = row.get("role")?;
+    Role::parse(&word).ok_or_else(|| senseless("role", &word))
+}
+
+fn name(row: &Row<'_>) -> rusqlite::Result<Option<Name>> {
+    let text: Option<String> = row.get("name")?;
+    text.map(|text| Name::parse(&text).map_err(|error| senseless("name", &error.to_string()))).transpose()
+}
+
+fn state(row: &Row<'_>) -> rusqlite::Result<State> {
+    let word: String = row.get("state")?;
+    if word == "valid" {
+        return Ok(State::Valid);
+    }
+    let at = Timestamp::from_secs(row.get("state_at")?);
+    if word == "superseded" {
+        let by = serial(row, "superseded_by")?.ok_or_else(|| senseless("superseded_by", "it is empty"))?;
+        return Ok(State::Superseded { at, by });
+    }
+    let reason = RevocationReason::from_code(row.get("revoke_reason")?);
+    match (word.as_str(), reason) {
+        ("revoked", Some(reason)) => Ok(State::Revoked { at, reason }),
+        (_, _) => Err(senseless("state", &word)),
+    }
+}
+
+fn serial(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Option<Serial>> {
+    let content: Option<Vec<u8>> = row.get(column)?;
+    content
+        .map(|content| Serial::from_content(&content).map_err(|error| senseless(column, &error.to_string())))
+        .transpose()
+}
+
+type StateColumns<'a> = (&'static str, Option<i64>, Option<&'a [u8]>, Option<u8>);
+
+fn state_columns(state: &State) -> StateColumns<'_> {
+    match state {
+        State::Valid => ("valid", None, None, None),
+        State::Superseded { at, by } => ("superseded", Some(at.as_secs()), Some(by.as_content()), None),
+        State::Revoked { at, reason } => ("revoked", Some(at.as_secs()), None, Some(reason.code())),
+    }
+}
+
+fn senseless(column: &'static str, value: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, format!("{column}: {value}").into())
+}
