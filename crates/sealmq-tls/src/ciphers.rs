@@ -20,15 +20,16 @@ pub(crate) struct SuiteRow {
     strength_bits: u16,
 }
 
-const ECDSA_AES256: &[&str] = &["aECDSA", "ECDSA", "AESGCM", "AES", "AES256", "FIPS", "SUITEB128", "SUITEB192"];
-const ECDSA_AES128: &[&str] = &["aECDSA", "ECDSA", "AESGCM", "AES", "AES128", "FIPS", "SUITEB128", "SUITEB128ONLY"];
+const ECDSA_AES256: &[&str] =
+    &["aECDSA", "ECDSA", "AESGCM", "AES", "AES256", "FIPS", "SUITEB128", "SUITEB192"];
+const ECDSA_AES128: &[&str] =
+    &["aECDSA", "ECDSA", "AESGCM", "AES", "AES128", "FIPS", "SUITEB128", "SUITEB128ONLY"];
 const ECDSA_CHACHA: &[&str] = &["aECDSA", "ECDSA", "CHACHA20"];
 const RSA_AES256: &[&str] = &["aRSA", "AESGCM", "AES", "AES256", "FIPS"];
 const RSA_AES128: &[&str] = &["aRSA", "AESGCM", "AES", "AES128", "FIPS"];
 const RSA_CHACHA: &[&str] = &["aRSA", "CHACHA20"];
 /// Classes that every suite of ours belongs to.
-const COMMON: &[&str] =
-    &["ALL", "DEFAULT", "HIGH", "TLSv1.2", "ECDHE", "kECDHE", "EECDH", "kEECDH", "ECDH"];
+const COMMON: &[&str] = &["ALL", "DEFAULT", "HIGH", "TLSv1.2", "ECDHE", "kECDHE", "EECDH", "kEECDH", "ECDH"];
 
 /// The suites for TLS 1.2, in the order in which OpenSSL prefers them.
 pub(crate) static TLS12: &[SuiteRow] = &[
@@ -85,12 +86,76 @@ pub(crate) static TLS13: &[SuiteRow] = &[
 
 /// Classes of OpenSSL that hold none of our suites. Known, so that `!aNULL` is no typing error.
 const CLASSES_WITHOUT_OURS: &[&str] = &[
-    "3DES", "ADH", "AECDH", "AES128-CCM", "AESCCM", "AESCCM8", "ARIA", "ARIA128", "ARIA256", "ARIAGCM", "CAMELLIA",
-    "CAMELLIA128", "CAMELLIA256", "CBC", "COMPLEMENTOFALL", "COMPLEMENTOFDEFAULT", "DES", "DH", "DHE", "DSS", "EDH",
-    "EXP", "EXPORT", "EXPORT40", "EXPORT56", "GOST89MAC", "GOST94", "IDEA", "LOW", "MD5", "MEDIUM", "NULL", "PSK",
-    "RC2", "RC4", "RSA", "SEED", "SHA", "SHA1", "SHA256", "SHA384", "SRP", "SSLv2", "SSLv3", "TLSv1", "TLSv1.0",
-    "aDH", "aDSS", "aECDH", "aGOST", "aGOST01", "aNULL", "aPSK", "aSRP", "eNULL", "kDH", "kDHE", "kDHEPSK", "kECDHEPSK",
-    "kEDH", "kGOST", "kPSK", "kRSA", "kRSAPSK", "kSRP", "kDHd", "kDHr", "kECDH", "kECDHe", "kECDHr",
+    "3DES",
+    "ADH",
+    "AECDH",
+    "AES128-CCM",
+    "AESCCM",
+    "AESCCM8",
+    "ARIA",
+    "ARIA128",
+    "ARIA256",
+    "ARIAGCM",
+    "CAMELLIA",
+    "CAMELLIA128",
+    "CAMELLIA256",
+    "CBC",
+    "COMPLEMENTOFALL",
+    "COMPLEMENTOFDEFAULT",
+    "DES",
+    "DH",
+    "DHE",
+    "DSS",
+    "EDH",
+    "EXP",
+    "EXPORT",
+    "EXPORT40",
+    "EXPORT56",
+    "GOST89MAC",
+    "GOST94",
+    "IDEA",
+    "LOW",
+    "MD5",
+    "MEDIUM",
+    "NULL",
+    "PSK",
+    "RC2",
+    "RC4",
+    "RSA",
+    "SEED",
+    "SHA",
+    "SHA1",
+    "SHA256",
+    "SHA384",
+    "SRP",
+    "SSLv2",
+    "SSLv3",
+    "TLSv1",
+    "TLSv1.0",
+    "aDH",
+    "aDSS",
+    "aECDH",
+    "aGOST",
+    "aGOST01",
+    "aNULL",
+    "aPSK",
+    "aSRP",
+    "eNULL",
+    "kDH",
+    "kDHE",
+    "kDHEPSK",
+    "kECDHEPSK",
+    "kEDH",
+    "kGOST",
+    "kPSK",
+    "kRSA",
+    "kRSAPSK",
+    "kSRP",
+    "kDHd",
+    "kDHr",
+    "kECDH",
+    "kECDHe",
+    "kECDHr",
 ];
 
 const fn row12(
@@ -142,9 +207,16 @@ pub(crate) fn tls12_from_list(list: &str) -> Result<Selected, PolicyError> {
         selection.apply(token)?;
     }
     if selection.chosen.is_empty() {
-        return Err(PolicyError::NothingSelected { option: "ciphers", list: list.to_owned(), names: names(TLS12) });
+        return Err(PolicyError::NothingSelected {
+            option: "ciphers",
+            list: list.to_owned(),
+            names: names(TLS12),
+        });
     }
-    Ok(Selected { suites: selection.chosen.iter().map(|row| row.suite).collect(), findings: selection.findings })
+    Ok(Selected {
+        suites: selection.chosen.iter().map(|row| row.suite).collect(),
+        findings: selection.findings,
+    })
 }
 
 /// Reads the value of `ciphers_tls1.3`: names only, as OpenSSL's `SSL_CTX_set_ciphersuites`.
@@ -271,7 +343,9 @@ fn matching(expression: &str) -> Vec<&'static SuiteRow> {
 
 fn known_class(expression: &str) -> bool {
     let known = |class: &str| {
-        CLASSES_WITHOUT_OURS.contains(&class) || TLS12.iter().any(|row| row.is_in(class)) || class == "SUITEB192"
+        CLASSES_WITHOUT_OURS.contains(&class)
+            || TLS12.iter().any(|row| row.is_in(class))
+            || class == "SUITEB192"
     };
     expression.split('+').all(known)
 }

@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use rustls::{AlertDescription, CertificateError, Error as RustlsError, InvalidMessage, OtherError, PeerIncompatible};
+use rustls::{
+    AlertDescription, CertificateError, Error as RustlsError, InvalidMessage, OtherError, PeerIncompatible,
+};
 use sealmq_pki::Facts;
 
 use crate::symptoms::{Code, Symptom};
@@ -166,7 +168,13 @@ impl TlsFailure {
         TlsFailure { role, direction: Direction::WeRefused, stage, code, certificate, detail }
     }
 
-    pub(crate) fn new(role: Role, direction: Direction, stage: Stage, code: Code, detail: impl Into<String>) -> TlsFailure {
+    pub(crate) fn new(
+        role: Role,
+        direction: Direction,
+        stage: Stage,
+        code: Code,
+        detail: impl Into<String>,
+    ) -> TlsFailure {
         TlsFailure { role, direction, stage, code, certificate: None, detail: detail.into() }
     }
 
@@ -248,7 +256,9 @@ fn code_of_alert(alert: AlertDescription, role: Role) -> Code {
         AlertDescription::DecryptError => Code::BadSignature,
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => Code::NothingInCommon,
         AlertDescription::ProtocolVersion | AlertDescription::InappropriateFallback => Code::Version,
-        AlertDescription::UnrecognisedName | AlertDescription::NoApplicationProtocol => Code::NameOrProtocolRefused,
+        AlertDescription::UnrecognisedName | AlertDescription::NoApplicationProtocol => {
+            Code::NameOrProtocolRefused
+        }
         AlertDescription::InternalError => Code::Internal,
         AlertDescription::BadCertificateStatusResponse => Code::RevocationUnknown,
         AlertDescription::UserCanceled | AlertDescription::CloseNotify => Code::ClosedInHandshake,
@@ -271,13 +281,15 @@ fn code_of_error(error: &RustlsError) -> Code {
             | PeerIncompatible::SupportedVersionsExtensionRequired => Code::Version,
             _ => Code::NothingInCommon,
         },
-        RustlsError::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
-            Code::NotTls
-        }
+        RustlsError::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        ) => Code::NotTls,
         RustlsError::InvalidCertificate(why) => match why {
             CertificateError::BadSignature => Code::BadSignature,
             CertificateError::UnknownIssuer => Code::UnknownIssuer,
-            CertificateError::BadEncoding | CertificateError::UnhandledCriticalExtension => Code::BadCertificate,
+            CertificateError::BadEncoding | CertificateError::UnhandledCriticalExtension => {
+                Code::BadCertificate
+            }
             CertificateError::UnsupportedSignatureAlgorithmContext { .. }
             | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Code::TooWeak,
             _ => Code::CertificateUnknown,

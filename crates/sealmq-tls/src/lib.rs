@@ -1,1 +1,53 @@
-//! What TLS is allowed and who the peer is: policy, verifier, identity, TlsSession, key sources.
+//! What TLS is allowed and who the peer is: policy, trust, identity, and [`TlsSession`].
+//!
+//! The one crate that knows rustls. Sans-I/O: bytes, files' contents and the time are arguments ([`OsRoots::load`]
+//! alone reads the system's list of CAs). Not here: sockets, reload and its triggers (`sealmq-server`), issuing and
+//! reading certificates (`sealmq-pki`).
+//!
+//! The order of a connection: [`ServerTls::session`] → [`TlsSession::open`] until [`Progress::Established`] →
+//! [`ServerTls::judge`] → only then anything that the peer said is used. [`VerifiedIdentity`] is made by `judge`
+//! alone; whoever holds one knows that the whole decision was made, and at which [`Generation`] of trust.
+//!
+//! Invariants:
+//! - TLS 1.2 and 1.3, AEAD with forward secrecy; nothing that the configuration left out is offered.
+//! - No resumption, no tickets, no 0-RTT, no renegotiation. (The seam for resumption: keys would belong to one
+//!   [`ServerTls`], which is made anew whenever trust or rules change.)
+//! - What cannot be checked is refused, and a check that panics refuses.
+//! - Every failure goes through the one table [`SYMPTOMS`]: direction, stage, stable code, certificate, hint.
+
+mod anchors;
+mod chain;
+mod ciphers;
+mod client;
+mod failure;
+mod finding;
+mod first_bytes;
+mod identity;
+mod judge;
+mod keys;
+mod legacy;
+mod os_roots;
+mod path;
+mod policy;
+mod server;
+mod session;
+mod signature;
+mod symptoms;
+mod trust;
+mod verifier_client;
+mod verifier_server;
+
+pub use anchors::{AnchorError, PemSource};
+pub use client::{BadServerName, ClientTls, ClientTlsSpec};
+pub use failure::{CertificateAtFault, Direction, Refusal, Role, Stage, TlsFailure};
+pub use finding::Finding;
+pub use identity::{IdentityRule, VerifiedIdentity};
+pub use judge::{ClientAuth, Judged, Known, LegacyClientCerts, OwnIssuer, PeerChain, Status};
+pub use keys::{KeyPair, KeyPairError, Served};
+pub use os_roots::OsRoots;
+pub use policy::{PolicyError, TlsPolicy, TlsVersion, Versions};
+pub use server::{BuildError, ServerTls, ServerTlsSpec};
+pub use session::{Progress, RecordSize, TlsSession};
+pub use symptoms::{Code, SYMPTOMS, Symptom};
+pub use trust::{Generation, TrustGeneration};
+pub use verifier_server::{LegacyServerCerts, VerifyServer};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, kx_group};
-use rustls::{SignatureAlgorithm, SupportedCipherSuite, SupportedProtocolVersion, Tls12CipherSuite};
+use rustls::{SignatureAlgorithm, SupportedCipherSuite, SupportedProtocolVersion};
 use thiserror::Error;
 
 use crate::Finding;
@@ -52,8 +52,11 @@ impl Versions {
     /// # Errors
     /// An unknown version, one below 1.2, or no value at all.
     pub fn from_mosquitto(value: &str) -> Result<Versions, PolicyError> {
-        let listed: Vec<TlsVersion> =
-            value.split([' ', '\t', ',']).filter(|v| !v.is_empty()).map(parse_version).collect::<Result<_, _>>()?;
+        let listed: Vec<TlsVersion> = value
+            .split([' ', '\t', ','])
+            .filter(|v| !v.is_empty())
+            .map(parse_version)
+            .collect::<Result<_, _>>()?;
         match listed.as_slice() {
             [] => Err(PolicyError::UnknownVersion { value: value.to_owned() }),
             [TlsVersion::V1_2] => Ok(Versions::V1_2AndV1_3),
@@ -88,10 +91,11 @@ impl Versions {
     }
 
     pub(crate) fn for_rustls(self) -> &'static [&'static SupportedProtocolVersion] {
+        static BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
         match self {
-            Versions::V1_2AndV1_3 => &[&rustls::version::TLS13, &rustls::version::TLS12],
-            Versions::OnlyV1_2 => &[&rustls::version::TLS12],
-            Versions::OnlyV1_3 => &[&rustls::version::TLS13],
+            Versions::V1_2AndV1_3 => &BOTH,
+            Versions::OnlyV1_2 => &BOTH[1..],
+            Versions::OnlyV1_3 => &BOTH[..1],
         }
     }
 }
@@ -216,15 +220,19 @@ impl TlsPolicy {
             }
             None => suites.extend(ciphers::TLS12.iter().map(|row| row.suite)),
         }
-        let order =
-            if ciphers.is_some() || ciphersuites.is_some() { SuiteOrder::Configured } else { SuiteOrder::Client };
+        let order = if ciphers.is_some() || ciphersuites.is_some() {
+            SuiteOrder::Configured
+        } else {
+            SuiteOrder::Client
+        };
         Ok((TlsPolicy::new(versions, suites, order), findings))
     }
 
     fn new(versions: Versions, mut suites: Vec<SupportedCipherSuite>, order: SuiteOrder) -> TlsPolicy {
         // rustls offers every suite of its provider whose version is enabled: drop the others here, once.
         suites.retain(|suite| versions.allow(version_of(*suite)));
-        let provider = CryptoProvider { cipher_suites: suites, kx_groups: groups(), ..aws_lc_rs::default_provider() };
+        let provider =
+            CryptoProvider { cipher_suites: suites, kx_groups: groups(), ..aws_lc_rs::default_provider() };
         TlsPolicy { provider: Arc::new(provider), versions, order }
     }
 
@@ -243,13 +251,12 @@ impl TlsPolicy {
     /// # Errors
     /// No version is left in which a client could connect. Findings where only TLS 1.3 is left.
     pub(crate) fn check_key(&self, key: SignatureAlgorithm) -> Result<Vec<Finding>, PolicyError> {
-        let tls12: Vec<&'static Tls12CipherSuite> =
-            self.provider.cipher_suites.iter().filter_map(|suite| suite.tls12()).collect();
-        let fits = tls12.iter().any(|suite| suite.sign.iter().any(|scheme| scheme.algorithm() == Some(key).unwrap_or(key)));
-        if tls12.is_empty() || fits {
+        let suites =
+            || self.provider.cipher_suites.iter().filter(|suite| version_of(**suite) == TlsVersion::V1_2);
+        if suites().next().is_none() || suites().any(|suite| suite.usable_for_signature_algorithm(key)) {
             return Ok(Vec::new());
         }
-        let suites = tls12.iter().map(|s| ciphers::openssl_name(SupportedCipherSuite::Tls12(s))).collect::<Vec<_>>();
+        let suites: Vec<&str> = suites().map(|suite| ciphers::openssl_name(*suite)).collect();
         let (key, needed, wanted) = match key {
             SignatureAlgorithm::RSA => ("an RSA key", "an ECDSA key", "'ECDHE+aRSA'"),
             _ => ("an ECDSA key", "an RSA key", "'ECDHE+aECDSA'"),

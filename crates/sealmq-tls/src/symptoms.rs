@@ -107,11 +107,11 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         // A `match` would repeat the table; the numbers are the discriminants.
         const NAMES: [&str; 39] = [
-            "SMQ-T000", "SMQ-T001", "SMQ-T002", "SMQ-T003", "SMQ-T004", "SMQ-T005", "SMQ-T006", "SMQ-T007", "SMQ-T008",
-            "SMQ-T009", "SMQ-T010", "SMQ-T011", "SMQ-T012", "SMQ-T013", "SMQ-T014", "SMQ-T015", "SMQ-T016", "SMQ-T017",
-            "SMQ-T018", "SMQ-T019", "SMQ-T020", "SMQ-T021", "SMQ-T022", "SMQ-T023", "SMQ-T024", "SMQ-T025", "SMQ-T026",
-            "SMQ-T027", "SMQ-T028", "SMQ-T029", "SMQ-T030", "SMQ-T031", "SMQ-T032", "SMQ-T033", "SMQ-T034", "SMQ-T035",
-            "SMQ-T036", "SMQ-T037", "SMQ-T038",
+            "SMQ-T000", "SMQ-T001", "SMQ-T002", "SMQ-T003", "SMQ-T004", "SMQ-T005", "SMQ-T006", "SMQ-T007",
+            "SMQ-T008", "SMQ-T009", "SMQ-T010", "SMQ-T011", "SMQ-T012", "SMQ-T013", "SMQ-T014", "SMQ-T015",
+            "SMQ-T016", "SMQ-T017", "SMQ-T018", "SMQ-T019", "SMQ-T020", "SMQ-T021", "SMQ-T022", "SMQ-T023",
+            "SMQ-T024", "SMQ-T025", "SMQ-T026", "SMQ-T027", "SMQ-T028", "SMQ-T029", "SMQ-T030", "SMQ-T031",
+            "SMQ-T032", "SMQ-T033", "SMQ-T034", "SMQ-T035", "SMQ-T036", "SMQ-T037", "SMQ-T038",
         ];
         NAMES[self as usize]
     }

@@ -1,0 +1,175 @@
+//! X.509 version 1 leaves: the certificates that `openssl x509 -req` makes without `-extfile` before OpenSSL 3.2.
+//!
+//! webpki refuses them whole, so the little that they need is done here: signed *directly* by a configured anchor,
+//! same algorithm inside and outside, no extensions, within its dates. Nothing is ever built on a version 1 leaf.
+//! Also: handshake signatures with such a leaf's key, which rustls would look up through webpki.
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::{SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
+use rustls::{CertificateError, DigitallySignedStruct, Error as RustlsError, PeerMisbehaved};
+use sealmq_pki::cert::Version;
+use sealmq_pki::{Facts, Timestamp};
+
+use crate::anchors::{CaCertificate, TrustStore};
+use crate::failure::Refusal;
+use crate::symptoms::Code;
+
+/// Finds the anchor that signed a version 1 leaf.
+///
+/// Only anchors configured on disk count, never a certificate that the peer sent.
+pub(crate) fn verify_leaf<'s>(
+    der: &[u8],
+    facts: &Facts,
+    store: &'s TrustStore,
+    algorithms: &WebPkiSupportedAlgorithms,
+    now: Timestamp,
+) -> Result<&'s CaCertificate, Refusal> {
+    debug_assert_eq!(facts.version, Version::V1);
+    if now < facts.not_before {
+        return Err(Refusal::about(
+            Code::NotYetValid,
+            facts,
+            format!("not valid before {}", facts.not_before),
+        ));
+    }
+    if now > facts.not_after {
+        return Err(Refusal::about(Code::Expired, facts, format!("ended at {}", facts.not_after)));
+    }
+    let parts = Parts::of(der)
+        .ok_or_else(|| Refusal::about(Code::BadCertificate, facts, "its DER cannot be read"))?;
+    let mut refusal = Refusal::about(
+        Code::UnknownIssuer,
+        facts,
+        "a version 1 certificate must be signed by a trust anchor itself",
+    );
+    for anchor in store.anchors.iter().filter(|anchor| anchor.facts.subject == facts.issuer) {
+        match check_signature(&parts, anchor, algorithms) {
+            Err(code) => refusal = Refusal::about(code, facts, ""),
+            Ok(()) if !anchor.facts.is_current(now) => {
+                refusal = Refusal::about(
+                    Code::AnchorEnded,
+                    &anchor.facts,
+                    format!("the anchor from {}", anchor.origin),
+                );
+            }
+            Ok(()) => return Ok(anchor),
+        }
+    }
+    Err(refusal)
+}
+
+/// Whether `issuer`'s key signed this certificate (any version); names and dates are the caller's matter.
+pub(crate) fn is_signed_by(
+    der: &[u8],
+    issuer: &CaCertificate,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> bool {
+    Parts::of(der).is_some_and(|parts| check_signature(&parts, issuer, algorithms).is_ok())
+}
+
+fn check_signature(
+    parts: &Parts<'_>,
+    anchor: &CaCertificate,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<(), Code> {
+    let spki = SubjectPublicKeyInfoDer::from(anchor.facts.spki_der.as_slice());
+    let key = webpki::RawPublicKeyEntity::try_from(&spki).map_err(|_| Code::TooWeak)?;
+    let mut code = Code::TooWeak;
+    for algorithm in algorithms.all.iter().filter(|a| a.signature_alg_id().as_ref() == parts.algorithm) {
+        match key.verify_signature(*algorithm, parts.tbs, parts.signature) {
+            Ok(()) => return Ok(()),
+            Err(webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)) => {}
+            Err(_) => code = Code::BadSignature,
+        }
+    }
+    Err(code)
+}
+
+/// A handshake signature of TLS 1.3 by the key of a version 1 leaf.
+pub(crate) fn verify_tls13(
+    message: &[u8],
+    spki: &[u8],
+    dss: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, RustlsError> {
+    verify_tls13_signature_with_raw_key(message, &SubjectPublicKeyInfoDer::from(spki), dss, algorithms)
+}
+
+/// A handshake signature of TLS 1.2, where one scheme can mean several curves: each is tried.
+pub(crate) fn verify_tls12(
+    message: &[u8],
+    spki: &[u8],
+    dss: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, RustlsError> {
+    let spki = SubjectPublicKeyInfoDer::from(spki);
+    let bad = || RustlsError::InvalidCertificate(CertificateError::BadSignature);
+    let key = webpki::RawPublicKeyEntity::try_from(&spki)
+        .map_err(|_| RustlsError::InvalidCertificate(CertificateError::BadEncoding))?;
+    let candidates: &[&dyn SignatureVerificationAlgorithm] = algorithms
+        .mapping
+        .iter()
+        .find(|(scheme, _)| *scheme == dss.scheme)
+        .map(|(_, candidates)| *candidates)
+        .ok_or(RustlsError::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme))?;
+    for algorithm in candidates {
+        match key.verify_signature(*algorithm, message, dss.signature()) {
+            Ok(()) => return Ok(HandshakeSignatureValid::assertion()),
+            Err(webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)) => {}
+            Err(_) => return Err(bad()),
+        }
+    }
+    Err(bad())
+}
+
+/// What a signature check needs of a certificate, as slices of its DER.
+struct Parts<'a> {
+    tbs: &'a [u8],
+    /// Content of the outer AlgorithmIdentifier, equal to that of the inner one (RFC 5280 §4.1.1.2).
+    algorithm: &'a [u8],
+    signature: &'a [u8],
+}
+
+const SEQUENCE: u8 = 0x30;
+const BIT_STRING: u8 = 0x03;
+const INTEGER: u8 = 0x02;
+const VERSION: u8 = 0xa0;
+
+impl<'a> Parts<'a> {
+    fn of(der: &'a [u8]) -> Option<Parts<'a>> {
+        let (certificate, rest) = element(der, SEQUENCE)?;
+        if !rest.is_empty() {
+            return None;
+        }
+        let (tbs_content, after_tbs) = element(certificate, SEQUENCE)?;
+        let tbs = &certificate[..certificate.len() - after_tbs.len()];
+        let (algorithm, after_algorithm) = element(after_tbs, SEQUENCE)?;
+        let (signature, end) = element(after_algorithm, BIT_STRING)?;
+        // Version 1 has no version field: the serial number comes first.
+        let after_version = element(tbs_content, VERSION).map_or(tbs_content, |(_, rest)| rest);
+        let (_, after_serial) = element(after_version, INTEGER)?;
+        let (inner, _) = element(after_serial, SEQUENCE)?;
+        let (unused_bits, signature) = signature.split_first()?;
+        (end.is_empty() && *unused_bits == 0 && inner == algorithm).then_some(Parts {
+            tbs,
+            algorithm,
+            signature,
+        })
+    }
+}
+
+/// Content of the first DER element, which must have this tag, and what follows it.
+fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (first, rest) = der.split_first()?;
+    let (length, rest) = rest.split_first()?;
+    let (len, rest) = match length {
+        0..=0x7f => (usize::from(*length), rest),
+        0x81..=0x83 => {
+            let (octets, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
+            (octets.iter().fold(0usize, |sum, octet| sum << 8 | usize::from(*octet)), rest)
+        }
+        _ => return None,
+    };
+    (*first == tag).then(|| rest.split_at_checked(len)).flatten()
+}

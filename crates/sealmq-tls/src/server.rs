@@ -1,0 +1,260 @@
+//! One listener's TLS: an immutable snapshot of policy, key, trust and rules.
+//!
+//! A reload builds a new one beside the old and swaps it in whole; a build that fails changes nothing. Sessions in
+//! their handshake finish with the snapshot they began with, and are judged with the new one.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use rustls::pki_types::UnixTime;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, UnbufferedServerConnection};
+use rustls::sign::CertifiedKey;
+use rustls::time_provider::TimeProvider;
+use rustls::{DistinguishedName, ServerConfig};
+use sealmq_pki::Timestamp;
+use thiserror::Error;
+
+use crate::Finding;
+use crate::anchors::{AnchorError, PemSource, TrustStore};
+use crate::chain;
+use crate::failure::Refusal;
+use crate::identity::IdentityRule;
+use crate::judge::{ClientAuth, Judge, Judged, LegacyClientCerts, OwnIssuer, PeerChain};
+use crate::keys::{KeyPair, Served};
+use crate::policy::{PolicyError, SuiteOrder, TlsPolicy};
+use crate::session::{RecordSize, Seen, TlsSession};
+use crate::trust::TrustGeneration;
+use crate::verifier_client::HandshakeVerifier;
+
+/// What a listener's TLS is made of.
+#[derive(Clone, Debug)]
+pub struct ServerTlsSpec {
+    /// Versions and suites.
+    pub policy: TlsPolicy,
+    /// Certificate and key.
+    pub key_pair: KeyPair,
+    /// `cafile` and every file of `capath`: for client certificates, and to complete our own chain.
+    pub anchors: Vec<PemSource>,
+    /// Whether client certificates are asked for.
+    pub client_auth: ClientAuth,
+    /// What makes the user name.
+    pub identity: IdentityRule,
+    /// Version 1 client certificates.
+    pub legacy_client_certs: LegacyClientCerts,
+    /// Our own CA, where this listener trusts it.
+    pub own: Option<OwnIssuer>,
+    /// What *all* listeners of this broker serve; this listener's pair is added by itself.
+    pub served: Served,
+    /// The process' counter.
+    pub generation: Arc<TrustGeneration>,
+    /// The largest plaintext of a record.
+    pub record_size_max: RecordSize,
+    /// Application protocols, most preferred first; empty: whatever a client offers is ignored.
+    pub alpn: Vec<Vec<u8>>,
+}
+
+/// Why a listener's TLS cannot be made. Displays with a `hint:` line.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BuildError {
+    /// `cafile`, `capath`.
+    #[error("{0}")]
+    Anchors(#[from] AnchorError),
+    /// Suites and key do not fit.
+    #[error("{0}")]
+    Policy(#[from] PolicyError),
+    /// rustls refuses the combination.
+    #[error("TLS cannot be set up: {reason}\nhint: please report it, with the configuration")]
+    Library {
+        /// What it says.
+        reason: String,
+    },
+}
+
+impl From<rustls::Error> for BuildError {
+    fn from(error: rustls::Error) -> BuildError {
+        BuildError::Library { reason: error.to_string() }
+    }
+}
+
+/// One listener's TLS. Cheap to clone.
+#[derive(Clone)]
+pub struct ServerTls(Arc<Snapshot>);
+
+struct Snapshot {
+    policy: TlsPolicy,
+    certified: Arc<CertifiedKey>,
+    judge: Arc<Judge>,
+    /// Names of the CAs whose clients we take, for the CertificateRequest.
+    names: Arc<[DistinguishedName]>,
+    record_size_max: RecordSize,
+    alpn: Vec<Vec<u8>>,
+}
+
+impl ServerTls {
+    /// Checks everything and makes the snapshot. Findings are for the log and for `check`.
+    ///
+    /// # Errors
+    /// [`BuildError`]: a file that is only partly readable, no anchor while client certificates are wanted, suites
+    /// that no client could use with this key.
+    pub fn build(spec: ServerTlsSpec, now: Timestamp) -> Result<(ServerTls, Vec<Finding>), BuildError> {
+        let (mut store, mut findings) = TrustStore::read(&spec.anchors, now)?;
+        let mut own_keys = HashSet::new();
+        if let Some(own) = &spec.own {
+            for ca in crate::anchors::certificates(&own.certificates, &mut findings)? {
+                own_keys.insert(ca.facts.computed_key_id.clone());
+                store.sort_in(ca, now, &mut findings);
+            }
+        }
+        let asks = spec.client_auth != ClientAuth::None;
+        if asks && store.anchors_at(now).next().is_none() {
+            return Err(no_anchor(&spec, &findings).into());
+        }
+        findings.extend(spec.policy.check_key(spec.key_pair.algorithm())?);
+        findings.extend(spec.key_pair.server_findings(now));
+        let algorithms = spec.policy.provider.signature_verification_algorithms;
+        let certified = spec.key_pair.certified(chain::complete(spec.key_pair.chain(), &store, &algorithms));
+        let mut served = spec.served;
+        served.add(&spec.key_pair);
+        let names = store.names_at(now).into();
+        let judge = Judge {
+            store,
+            own_keys,
+            known: spec.own.map(|own| own.known),
+            client_auth: spec.client_auth,
+            identity: spec.identity,
+            legacy: spec.legacy_client_certs,
+            served,
+            generation: spec.generation,
+            algorithms,
+        };
+        let snapshot = Snapshot {
+            policy: spec.policy,
+            certified,
+            judge: Arc::new(judge),
+            names,
+            record_size_max: spec.record_size_max,
+            alpn: spec.alpn,
+        };
+        let tls = ServerTls(Arc::new(snapshot));
+        // Whatever rustls could object to, it objects to now and not at the first connection.
+        tls.try_session(now)?;
+        Ok((tls, findings))
+    }
+
+    /// A session for a connection that was just accepted; its handshake is verified as of `now`.
+    pub fn session(&self, now: Timestamp) -> TlsSession {
+        self.try_session(now).expect("the same configuration made a session in `build`")
+    }
+
+    /// The whole decision about a peer, after every handshake and whenever the trust generation moved: required and
+    /// absent, chain, dates, version 1, served certificates, the inventory of our own CA, identity.
+    ///
+    /// # Errors
+    /// [`Refusal`]; a check that cannot be made refuses.
+    pub fn judge(&self, peer: &PeerChain, now: Timestamp) -> Result<Judged, Refusal> {
+        self.0.judge.decide(peer, now)
+    }
+
+    /// Whether this listener asks for client certificates.
+    pub fn client_auth(&self) -> ClientAuth {
+        self.0.judge.client_auth
+    }
+
+    /// The next moment at which something in the trust of this listener ends or begins by itself: raise the
+    /// generation then. `None` if nothing will.
+    pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        let store = &self.0.judge.store;
+        store
+            .all()
+            .flat_map(|ca| [ca.facts.not_before, ca.facts.not_after.plus_secs(1)])
+            .filter(|at| *at > now)
+            .min()
+    }
+
+    /// How many certificates are presented: the leaf and those that complete its chain.
+    pub fn presented(&self) -> usize {
+        self.0.certified.cert.len()
+    }
+
+    fn try_session(&self, now: Timestamp) -> Result<TlsSession, rustls::Error> {
+        let seen = Arc::new(Seen::default());
+        let config = self.0.config(now, &seen)?;
+        Ok(TlsSession::server(UnbufferedServerConnection::new(Arc::new(config))?, seen))
+    }
+}
+
+impl std::fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerTls").field("client_auth", &self.client_auth()).finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    /// rustls' configuration for one session. It is dropped with the handshake.
+    ///
+    /// One for each session costs a few microseconds beside a handshake of hundreds, and lets time and refusals of a
+    /// session stay its own. Defaults of rustls 0.23 that are changed here: `session_storage` (keeps 256),
+    /// `send_tls13_tickets` (2), `cert_decompressors` (none compiled in; a limit on what a stranger may expand).
+    /// Relied upon: `ticketer` never, `max_early_data_size` 0, `max_tls13_tickets` 0, `key_log` none.
+    fn config(&self, now: Timestamp, seen: &Arc<Seen>) -> Result<ServerConfig, rustls::Error> {
+        let builder =
+            ServerConfig::builder_with_details(Arc::clone(&self.policy.provider), Arc::new(At(now)))
+                .with_protocol_versions(self.policy.versions.for_rustls())?;
+        let builder = match self.judge.client_auth {
+            ClientAuth::None => builder.with_no_client_auth(),
+            ClientAuth::Optional | ClientAuth::Required => {
+                builder.with_client_cert_verifier(Arc::new(HandshakeVerifier {
+                    judge: Arc::clone(&self.judge),
+                    names: Arc::clone(&self.names),
+                    now,
+                    seen: Arc::clone(seen),
+                }))
+            }
+        };
+        let resolver = Resolver { certified: Arc::clone(&self.certified), seen: Arc::clone(seen) };
+        let mut config = builder.with_cert_resolver(Arc::new(resolver));
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        config.max_early_data_size = 0;
+        config.cert_decompressors = Vec::new();
+        config.cert_compressors = Vec::new();
+        config.ignore_client_order = self.policy.order == SuiteOrder::Configured;
+        config.max_fragment_size = Some(self.record_size_max.for_rustls());
+        config.alpn_protocols.clone_from(&self.alpn);
+        Ok(config)
+    }
+}
+
+fn no_anchor(spec: &ServerTlsSpec, findings: &[Finding]) -> AnchorError {
+    let origins: Vec<&str> = spec.anchors.iter().map(|source| source.origin.as_str()).collect();
+    let origins = if origins.is_empty() { "the configuration".to_owned() } else { origins.join(", ") };
+    let reasons: Vec<&str> = findings.iter().map(|finding| finding.text.as_str()).collect();
+    let reason =
+        if reasons.is_empty() { "none of them is self-signed".to_owned() } else { reasons.join("; ") };
+    AnchorError::NoAnchor { origins, reason }
+}
+
+/// The time of one session.
+#[derive(Debug)]
+pub(crate) struct At(pub(crate) Timestamp);
+
+impl TimeProvider for At {
+    fn current_time(&self) -> Option<UnixTime> {
+        let secs = u64::try_from(self.0.as_secs()).ok()?;
+        Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(secs)))
+    }
+}
+
+/// Gives the one certificate, and notes the name that was asked for.
+#[derive(Debug)]
+struct Resolver {
+    certified: Arc<CertifiedKey>,
+    seen: Arc<Seen>,
+}
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.seen.asked_for(hello.server_name());
+        Some(Arc::clone(&self.certified))
+    }
+}

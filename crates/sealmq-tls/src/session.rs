@@ -1,0 +1,455 @@
+//! One TLS connection on buffers that the caller lends.
+//!
+//! Built on rustls' unbuffered API, so that a connection at rest holds no buffer. Not a socket: the caller moves
+//! bytes, sees EOF (without close_notify an ordinary lost connection) and sets time limits.
+//!
+//! Invariants: after a failure the alert for the peer is in `out`; after the handshake nothing in `plain` may be
+//! used before [`ServerTls::judge`](crate::ServerTls::judge) has agreed; no tickets, no 0-RTT, no renegotiation.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rustls::client::UnbufferedClientConnection;
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
+use rustls::{CommonState, Error as RustlsError, HandshakeKind, ProtocolVersion};
+
+use crate::Finding;
+use crate::ciphers;
+use crate::failure::{Direction, Refusal, Role, Stage, TlsFailure};
+use crate::first_bytes;
+use crate::judge::PeerChain;
+use crate::policy::TlsVersion;
+use crate::symptoms::Code;
+
+/// The largest plaintext of one record: 512 to 16,384 bytes. Small TLS clients cannot take 16 KiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordSize(u16);
+
+impl RecordSize {
+    /// What `tls_record_size_max` says; `None` outside 512 to 16,384.
+    pub const fn new(bytes: u16) -> Option<RecordSize> {
+        if bytes >= 512 && bytes <= 16_384 { Some(RecordSize(bytes)) } else { None }
+    }
+
+    /// The size in bytes.
+    pub const fn bytes(self) -> usize {
+        self.0 as usize
+    }
+
+    /// rustls counts the record with its five bytes of header (`MessageFragmenter::set_max_fragment_size`).
+    pub(crate) const fn for_rustls(self) -> usize {
+        self.bytes() + RECORD_HEADER
+    }
+}
+
+impl Default for RecordSize {
+    /// 4,096 bytes.
+    fn default() -> RecordSize {
+        RecordSize(4096)
+    }
+}
+
+const RECORD_HEADER: usize = 5;
+/// What a sealed record is longer than its plaintext, at most: header, explicit nonce or content type, tag.
+const RECORD_OVERHEAD_MAX: usize = RECORD_HEADER + 8 + 17;
+
+/// How far a session is after [`TlsSession::open`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More bytes of the peer are needed; write `out` first.
+    Handshaking,
+    /// The handshake is done: judge the peer, then data may flow.
+    Established,
+    /// The peer sent close_notify: nothing more comes. Data before it is in `plain`.
+    Closed,
+}
+
+/// What verifier and resolver of one session tell it.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(Mutex<Notes>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    refusal: Option<Refusal>,
+    sni: Option<Box<str>>,
+    findings: Vec<Finding>,
+}
+
+impl Seen {
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        // Plain values only: a panic while it was held leaves nothing half-written.
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn refused(&self, refusal: Refusal) {
+        self.notes().refusal.get_or_insert(refusal);
+    }
+
+    pub(crate) fn asked_for(&self, sni: Option<&str>) {
+        self.notes().sni = sni.map(Box::from);
+    }
+
+    pub(crate) fn found(&self, finding: Finding) {
+        self.notes().findings.push(finding);
+    }
+}
+
+enum Connection {
+    Server(Box<UnbufferedServerConnection>),
+    Client(Box<UnbufferedClientConnection>),
+}
+
+impl Connection {
+    fn common(&self) -> &CommonState {
+        match self {
+            Connection::Server(connection) => connection,
+            Connection::Client(connection) => connection,
+        }
+    }
+
+    fn role(&self) -> Role {
+        match self {
+            Connection::Server(_) => Role::Server,
+            Connection::Client(_) => Role::Client,
+        }
+    }
+}
+
+/// One TLS connection, either side. `Send`; about 4 KiB of heap when idle, no buffers.
+pub struct TlsSession {
+    connection: Connection,
+    /// Dropped with the end of the handshake; what is worth keeping moves out of it.
+    seen: Option<Arc<Seen>>,
+    sni: Option<Box<str>>,
+    findings: Vec<Finding>,
+    first: first_bytes::FirstBytes,
+    /// Bytes at the front of the caller's `incoming` that rustls has read but still needs: the beginning of a
+    /// handshake message that continues in a later record. rustls indexes with them, so [`TlsSession::seal`], which
+    /// has no `incoming`, must hand it a slice of that length.
+    retained: usize,
+}
+
+/// What a step shall do where data may be written.
+#[derive(Clone, Copy)]
+enum Write<'a> {
+    Nothing,
+    Data(&'a [u8]),
+    CloseNotify,
+}
+
+/// What one step of rustls came to.
+enum Step {
+    Again,
+    Blocked,
+    Traffic,
+    PeerClosed,
+}
+
+impl TlsSession {
+    pub(crate) fn server(connection: UnbufferedServerConnection, seen: Arc<Seen>) -> TlsSession {
+        TlsSession::new(Connection::Server(Box::new(connection)), seen)
+    }
+
+    pub(crate) fn client(connection: UnbufferedClientConnection, seen: Arc<Seen>) -> TlsSession {
+        TlsSession::new(Connection::Client(Box::new(connection)), seen)
+    }
+
+    fn new(connection: Connection, seen: Arc<Seen>) -> TlsSession {
+        let first = first_bytes::FirstBytes::Unseen;
+        TlsSession { connection, seen: Some(seen), sni: None, findings: Vec::new(), first, retained: 0 }
+    }
+
+    /// Takes ciphertext from the front of `incoming` (what is not yet complete stays there: hand it in again with
+    /// more behind it), appends what it said to `plain`, and what must be written to `out`.
+    ///
+    /// A client calls it once with an empty `incoming` to begin.
+    ///
+    /// # Errors
+    /// [`TlsFailure`]. `out` then ends with the alert for the peer: write it, then close. `plain` may hold data that
+    /// came before the failure.
+    pub fn open(
+        &mut self,
+        incoming: &mut Vec<u8>,
+        plain: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, TlsFailure> {
+        if let Some(code) = self.first.not_tls(incoming, self.connection.role()) {
+            return Err(TlsFailure::new(
+                self.connection.role(),
+                Direction::WeRefused,
+                Stage::FirstBytes,
+                code,
+                "",
+            ));
+        }
+        let processed = complete_records(incoming, self.retained);
+        let mut taken = 0;
+        let outcome = loop {
+            let (discard, step) = self.connection.step(&mut incoming[taken..], Write::Nothing, plain, out);
+            taken += discard;
+            match step {
+                Ok(Step::Again) => {}
+                Ok(Step::Blocked) => break Ok(Progress::Handshaking),
+                Ok(Step::PeerClosed) => break Ok(Progress::Closed),
+                Ok(Step::Traffic) => break Ok(self.settled()),
+                Err(error) => break Err(error),
+            }
+        };
+        incoming.drain(..taken);
+        self.retained = processed.saturating_sub(taken).min(incoming.len());
+        outcome.map_err(|error| self.failed(&error, out))
+    }
+
+    /// Seals data into records of at most the listener's record size and appends them to `out`.
+    ///
+    /// # Errors
+    /// The handshake is not done, or the session has failed or closed.
+    pub fn seal(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<(), TlsFailure> {
+        if self.is_handshaking() {
+            return Err(self.broken("data before the end of the handshake"));
+        }
+        self.write(Write::Data(plain), out).map_err(|error| self.broken(&error.to_string()))
+    }
+
+    /// Appends close_notify to `out`: nothing more will be sealed. Does nothing in the handshake, where TLS has
+    /// nothing to close, and after a failure, where the alert has said it.
+    pub fn close_notify(&mut self, out: &mut Vec<u8>) {
+        if !self.is_handshaking() && self.write(Write::CloseNotify, out).is_ok() {
+            self.flush(out);
+        }
+    }
+
+    /// Whether data cannot flow yet.
+    pub fn is_handshaking(&self) -> bool {
+        self.connection.common().is_handshaking()
+    }
+
+    /// The certificates that the peer sent, leaf first: copied out, to be judged and kept. Nothing before the end of
+    /// the handshake.
+    pub fn peer_chain(&self) -> PeerChain {
+        PeerChain(self.connection.common().peer_certificates().map(Arc::from))
+    }
+
+    /// The negotiated version.
+    pub fn version(&self) -> Option<TlsVersion> {
+        match self.connection.common().protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => Some(TlsVersion::V1_2),
+            Some(ProtocolVersion::TLSv1_3) => Some(TlsVersion::V1_3),
+            _ => None,
+        }
+    }
+
+    /// The negotiated suite by OpenSSL's name.
+    pub fn suite(&self) -> Option<&'static str> {
+        self.connection.common().negotiated_cipher_suite().map(ciphers::openssl_name)
+    }
+
+    /// The negotiated key exchange group, as IANA writes it (`X25519MLKEM768`, `X25519`, `secp256r1`).
+    pub fn group(&self) -> Option<String> {
+        self.connection.common().negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()))
+    }
+
+    /// The host name that the client asked for (SNI); servers only.
+    pub fn sni(&self) -> Option<String> {
+        match &self.seen {
+            Some(seen) => seen.notes().sni.as_deref().map(str::to_owned),
+            None => self.sni.as_deref().map(str::to_owned),
+        }
+    }
+
+    /// The application protocol agreed upon (ALPN).
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.connection.common().alpn_protocol()
+    }
+
+    /// Whether the handshake was a resumed one. Resumption is off: tests hold this to `false`.
+    pub fn is_resumed(&self) -> bool {
+        self.connection.common().handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    /// What should be said about the peer's certificate (client side: version 1, CN only).
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The handshake is over: keep of its notes what is worth keeping.
+    fn settled(&mut self) -> Progress {
+        if self.is_handshaking() {
+            return Progress::Handshaking;
+        }
+        if let Some(seen) = self.seen.take() {
+            let mut notes = seen.notes();
+            self.sni = notes.sni.take();
+            self.findings = std::mem::take(&mut notes.findings);
+        }
+        Progress::Established
+    }
+
+    fn write(&mut self, write: Write<'_>, out: &mut Vec<u8>) -> Result<(), RustlsError> {
+        let mut nothing = vec![0; self.retained];
+        loop {
+            match self.connection.step(&mut nothing, write, &mut Vec::new(), out).1? {
+                Step::Again => {}
+                Step::Traffic => return Ok(()),
+                Step::Blocked | Step::PeerClosed => {
+                    return Err(RustlsError::General("the session is closed".into()));
+                }
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &RustlsError, out: &mut Vec<u8>) -> TlsFailure {
+        self.flush(out);
+        let role = self.connection.role();
+        let stage = if self.is_handshaking() { Stage::Handshake } else { Stage::Traffic };
+        let refusal = self.seen.as_ref().and_then(|seen| seen.notes().refusal.take());
+        match refusal {
+            Some(refusal) => TlsFailure::from_refusal(role, stage, refusal),
+            None => TlsFailure::from_rustls(role, stage, error),
+        }
+    }
+
+    fn broken(&self, reason: &str) -> TlsFailure {
+        let stage = if self.is_handshaking() { Stage::Handshake } else { Stage::Traffic };
+        TlsFailure::new(self.connection.role(), Direction::Broken, stage, Code::Protocol, reason)
+    }
+
+    /// Moves what rustls has queued (alerts) to `out`. While something is queued rustls hands it out before it looks
+    /// at the input, so an empty input is enough.
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        while self.connection.common().wants_write() {
+            let (_, step) = self.connection.step(&mut [], Write::Nothing, &mut Vec::new(), out);
+            if step.is_err() {
+                break;
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for TlsSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsSession")
+            .field("role", &self.connection.role())
+            .field("version", &self.version())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    fn step(
+        &mut self,
+        input: &mut [u8],
+        write: Write<'_>,
+        plain: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> (usize, Result<Step, RustlsError>) {
+        match self {
+            Connection::Server(connection) => step(connection.process_tls_records(input), write, plain, out),
+            Connection::Client(connection) => step(connection.process_tls_records(input), write, plain, out),
+        }
+    }
+}
+
+/// Handles one state of rustls; the first value is how much of the input is done with.
+fn step<Data>(
+    status: UnbufferedStatus<'_, '_, Data>,
+    write: Write<'_>,
+    plain: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> (usize, Result<Step, RustlsError>) {
+    let UnbufferedStatus { mut discard, state } = status;
+    let state = match state {
+        Ok(state) => state,
+        Err(error) => return (discard, Err(error)),
+    };
+    let step = match state {
+        ConnectionState::ReadTraffic(mut traffic) => {
+            while let Some(record) = traffic.next_record() {
+                match record {
+                    Ok(record) => {
+                        discard += record.discard;
+                        plain.extend_from_slice(record.payload);
+                    }
+                    Err(error) => return (discard, Err(error)),
+                }
+            }
+            Ok(Step::Again)
+        }
+        ConnectionState::EncodeTlsData(mut data) => {
+            append(out, 0, |buffer| match data.encode(buffer) {
+                Ok(written) => Ok(written),
+                Err(EncodeError::InsufficientSize(needs)) => Err(Some(needs.required_size)),
+                Err(EncodeError::AlreadyEncoded) => Err(None),
+            });
+            Ok(Step::Again)
+        }
+        ConnectionState::TransmitTlsData(data) => {
+            // It is in `out`, which the caller writes; for rustls that is as good as sent.
+            data.done();
+            Ok(Step::Again)
+        }
+        ConnectionState::BlockedHandshake => Ok(Step::Blocked),
+        ConnectionState::WriteTraffic(mut traffic) => match write {
+            Write::Nothing => Ok(Step::Traffic),
+            Write::Data(data) => {
+                let records = data.len().div_ceil(RECORD_MIN) + 1;
+                let room = data.len() + records * RECORD_OVERHEAD_MAX;
+                encrypted(out, room, |buffer| traffic.encrypt(data, buffer))
+            }
+            Write::CloseNotify => encrypted(out, 64, |buffer| traffic.queue_close_notify(buffer)),
+        },
+        ConnectionState::PeerClosed | ConnectionState::Closed => Ok(Step::PeerClosed),
+        // Early data is never offered (`max_early_data_size` is 0), so this cannot come; if it does, nothing is read.
+        ConnectionState::ReadEarlyData(_) => Err(RustlsError::General("early data was never offered".into())),
+        _ => Err(RustlsError::General("a state of rustls that this code does not know".into())),
+    };
+    (discard, step)
+}
+
+/// The smallest record size that can be configured.
+const RECORD_MIN: usize = 512;
+
+fn encrypted(
+    out: &mut Vec<u8>,
+    room: usize,
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, EncryptError>,
+) -> Result<Step, RustlsError> {
+    let mut exhausted = false;
+    append(out, room, |buffer| match write(buffer) {
+        Ok(written) => Ok(written),
+        Err(EncryptError::InsufficientSize(needs)) => Err(Some(needs.required_size)),
+        Err(EncryptError::EncryptExhausted) => {
+            exhausted = true;
+            Err(None)
+        }
+    });
+    if exhausted { Err(RustlsError::EncryptError) } else { Ok(Step::Traffic) }
+}
+
+/// Grows `out`, lets `write` fill the new part, and cuts it to what was written. `write` gives the size it needs
+/// when the room was too small.
+fn append(out: &mut Vec<u8>, room: usize, mut write: impl FnMut(&mut [u8]) -> Result<usize, Option<usize>>) {
+    let start = out.len();
+    let mut room = room;
+    loop {
+        out.resize(start + room, 0);
+        match write(&mut out[start..]) {
+            Ok(written) => return out.truncate(start + written),
+            Err(Some(needed)) if needed > room => room = needed,
+            Err(_) => return out.truncate(start),
+        }
+    }
+}
+
+/// How many bytes of `incoming` are complete records, counted behind the first `from` bytes (read before).
+fn complete_records(incoming: &[u8], from: usize) -> usize {
+    let mut at = from.min(incoming.len());
+    while let Some(header) = incoming.get(at..at + RECORD_HEADER) {
+        let end = at + RECORD_HEADER + usize::from(u16::from_be_bytes([header[3], header[4]]));
+        if end > incoming.len() {
+            break;
+        }
+        at = end;
+    }
+    at
+}
