@@ -129,14 +129,11 @@ impl Reader {
         if let Err(error) = TopicFilter::parse(filter) {
             return Err(BadLine {
                 text: format!("Invalid ACL topic \"{filter}\" in acl_file \"{}\".", self.name),
-                hint: error.to_string(),
+                hint: match filter.contains(" #") {
+                    true => format!("{error}; a comment needs a line of its own"),
+                    false => error.to_string(),
+                },
             });
-        }
-        if filter.contains(" #") {
-            let text = format!("the text from # on belongs to the topic \"{filter}\".");
-            self.diagnostics.push(
-                Diagnostic::warning(self.place(line.number), text).hint("a comment needs a line of its own"),
-            );
         }
         let placeholders = filter.contains("%u") || filter.contains("%c");
         if whom == AclWhom::Everyone && !placeholders {
