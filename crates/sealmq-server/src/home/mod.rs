@@ -8,7 +8,7 @@
 
 mod addresses;
 mod clock;
-mod conf;
+pub(crate) mod conf;
 mod create;
 mod devices;
 mod error;
