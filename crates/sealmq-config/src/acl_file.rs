@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::document::FINDINGS_MAX;
 use crate::lexer::{self, BadText, Line};
 use crate::source::{FileParsed, SourceFile};
-use sealmq_mqtt::TopicFilter;
+use sealmq_broker::{Access, AclEntry, AclRules, AclUser};
 use std::sync::Arc;
 
 /// The rules of a file, in its order.
@@ -20,6 +20,21 @@ pub struct AclFile {
     pub lines: Vec<AclLine>,
 }
 
+impl AclFile {
+    /// As the broker core takes them.
+    pub fn rules(&self) -> AclRules {
+        let mut rules = AclRules::new();
+        for AclLine { whom, entry, .. } in &self.lines {
+            match whom {
+                AclWhom::Anonymous => rules.add(AclUser::Anonymous, entry.clone()),
+                AclWhom::User(name) => rules.add(AclUser::Named(name), entry.clone()),
+                AclWhom::Everyone => rules.add_pattern(entry.clone()),
+            }
+        }
+        rules
+    }
+}
+
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AclLine {
@@ -27,10 +42,8 @@ pub struct AclLine {
     pub at: Place,
     /// For whom it is.
     pub whom: AclWhom,
-    /// What it says.
-    pub access: AclAccess,
-    /// A valid topic filter; in a pattern with `%u` and `%c` in it.
-    pub filter: Box<str>,
+    /// What it says about which topics.
+    pub entry: AclEntry,
 }
 
 /// For whom a rule is.
@@ -42,19 +55,6 @@ pub enum AclWhom {
     User(Arc<str>),
     /// `pattern`: everyone.
     Everyone,
-}
-
-/// What a rule says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AclAccess {
-    /// `read`.
-    Read,
-    /// `write`.
-    Write,
-    /// `readwrite`, and where nothing is said.
-    ReadWrite,
-    /// `deny`.
-    Deny,
 }
 
 /// Why a line is not a rule.
@@ -123,18 +123,16 @@ impl Reader {
             None if line.rest.is_empty() => {
                 return Err(self.bad("Empty topic", "write `topic readwrite devices/#`"));
             }
-            None => (AclAccess::ReadWrite, line.rest),
+            None => (Access::ReadWrite, line.rest),
             Some((word, filter)) => (self.access(word)?, filter.trim_start_matches(lexer::blank)),
         };
-        if let Err(error) = TopicFilter::parse(filter) {
-            return Err(BadLine {
-                text: format!("Invalid ACL topic \"{filter}\" in acl_file \"{}\".", self.name),
-                hint: match filter.contains(" #") {
-                    true => format!("{error}; a comment needs a line of its own"),
-                    false => error.to_string(),
-                },
-            });
-        }
+        let entry = AclEntry::new(access, filter).map_err(|error| BadLine {
+            text: format!("Invalid ACL topic \"{filter}\" in acl_file \"{}\".", self.name),
+            hint: match filter.contains(" #") {
+                true => format!("{error}; a comment needs a line of its own"),
+                false => error.to_string(),
+            },
+        })?;
         let placeholders = filter.contains("%u") || filter.contains("%c");
         if whom == AclWhom::Everyone && !placeholders {
             let text = format!("ACL pattern '{filter}' does not contain '%c' or '%u'.");
@@ -149,16 +147,16 @@ impl Reader {
                 Diagnostic::warning(self.place(line.number), text).hint("write `pattern` instead of `topic`"),
             );
         }
-        self.lines.push(AclLine { at: self.place(line.number), whom, access, filter: filter.into() });
+        self.lines.push(AclLine { at: self.place(line.number), whom, entry });
         Ok(())
     }
 
-    fn access(&self, word: &str) -> Result<AclAccess, BadLine> {
+    fn access(&self, word: &str) -> Result<Access, BadLine> {
         match word {
-            "read" => Ok(AclAccess::Read),
-            "write" => Ok(AclAccess::Write),
-            "readwrite" => Ok(AclAccess::ReadWrite),
-            "deny" => Ok(AclAccess::Deny),
+            "read" => Ok(Access::Read),
+            "write" => Ok(Access::Write),
+            "readwrite" => Ok(Access::ReadWrite),
+            "deny" => Ok(Access::Deny),
             other => Err(BadLine {
                 text: format!("Invalid topic access type \"{other}\" in acl_file \"{}\".", self.name),
                 hint: "it is read, write, readwrite or deny; a topic with blanks needs one of them before it"

@@ -18,6 +18,7 @@ mod checks;
 pub mod config;
 pub mod diagnostic;
 mod document;
+pub mod for_broker;
 #[doc(hidden)]
 pub mod fuzzing;
 mod lexer;

@@ -1,6 +1,7 @@
 //! ACL files: every line is a rule or the file is refused.
 
-use sealmq_config::acl_file::{AclAccess, AclFile, AclWhom, parse_file};
+use sealmq_broker::{Acl, Action, Role, Subject};
+use sealmq_config::acl_file::{AclFile, AclWhom, parse_file};
 use sealmq_config::{FileParsed, SourceFile};
 
 fn read(text: &str) -> FileParsed<AclFile> {
@@ -19,23 +20,37 @@ fn rules_are_for_those_above_whom_they_stand() {
         "# all\ntopic read $SYS/#\n\nuser alice\ntopic a/b\ntopic deny a/secret\nuser bob smith\n  topic write  with blank/#\r\npattern readwrite devices/%u/#\n",
     );
     assert_eq!(file.diagnostics, []);
-    let rules: Vec<_> = file
-        .value
-        .unwrap()
-        .lines
-        .into_iter()
-        .map(|line| (line.at.line, line.whom, line.access, line.filter))
-        .collect();
+    let lines = file.value.unwrap().lines;
+    let rules: Vec<_> =
+        lines.into_iter().map(|line| (line.at.line, line.whom, line.entry.to_string())).collect();
     let user = |name: &str| AclWhom::User(name.into());
     assert_eq!(
         rules,
         [
-            (2, AclWhom::Anonymous, AclAccess::Read, "$SYS/#".into()),
-            (5, user("alice"), AclAccess::ReadWrite, "a/b".into()),
-            (6, user("alice"), AclAccess::Deny, "a/secret".into()),
-            (8, user("bob smith"), AclAccess::Write, "with blank/#".into()),
-            (9, AclWhom::Everyone, AclAccess::ReadWrite, "devices/%u/#".into()),
+            (2, AclWhom::Anonymous, "read $SYS/#".to_owned()),
+            (5, user("alice"), "readwrite a/b".to_owned()),
+            (6, user("alice"), "deny a/secret".to_owned()),
+            (8, user("bob smith"), "write with blank/#".to_owned()),
+            (9, AclWhom::Everyone, "readwrite devices/%u/#".to_owned()),
         ]
+    );
+}
+
+#[test]
+fn the_core_gets_each_rule_for_whom_it_is() {
+    let file = read(
+        "topic read open\nuser alice\ntopic write a/#\ntopic deny a/secret\npattern read devices/%u/#\n",
+    );
+    let acl = Acl::Rules(file.value.unwrap().rules());
+    let allows = |username, action, topic| {
+        acl.allows(&Subject { username, client_id: "c", role: Role::Ordinary }, action, topic)
+    };
+    assert!(allows(None, Action::Read, "open") && !allows(Some("alice"), Action::Read, "open"));
+    assert!(allows(Some("alice"), Action::Write, "a/x") && !allows(Some("bob"), Action::Write, "a/x"));
+    assert!(!allows(Some("alice"), Action::Write, "a/secret") && !allows(Some("alice"), Action::Read, "a/x"));
+    assert!(
+        allows(Some("bob"), Action::Read, "devices/bob/x")
+            && !allows(Some("bob"), Action::Read, "devices/alice/x")
     );
 }
 

@@ -7,6 +7,7 @@ mod bridges;
 mod error_texts;
 mod every_key;
 mod files_and_paths;
+mod for_the_broker;
 mod listeners;
 mod password_files;
 mod plugins;
