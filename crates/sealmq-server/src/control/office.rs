@@ -8,7 +8,7 @@ use super::client::Connection;
 use super::desk::{self, Errand};
 use super::protocol::{DeviceRow, DraftRequest, Issued, Request, Response, Status};
 use crate::home::passwords::Hash;
-use crate::home::{Home, HomeError, Place, Surroundings, conf};
+use crate::home::{Home, HomeError, Place, Surroundings, tls_port};
 
 /// Who does the work.
 pub struct Office(Kind);
@@ -29,25 +29,23 @@ impl Office {
         }
         check_sole_owner(place)?;
         let home = Box::new(Home::open(place, &Surroundings::look()?)?);
-        let port = conf::tls_port(place)?;
+        let port = tls_port(place)?;
         Ok(Self(Kind::Directory { home, errand: Errand::default(), port }))
     }
 
     /// What runs there.
     pub fn status(&mut self) -> Result<Status, HomeError> {
-        match self.ask(Request::Status)? {
-            Response::Status(status) => Ok(status),
-            other => Err(unexpected(&other)),
-        }
+        let Response::Status(status) = self.ask(Request::Status)? else { return Err(unexpected()) };
+        Ok(status)
     }
 
     /// Has a certificate signed, which counts after [`Office::enter`].
     pub fn draft_device(&mut self, mut request: DraftRequest, key: &PublicKey) -> Result<Issued, HomeError> {
         request.public_key = BASE64.encode(key.spki_der());
-        match self.ask(Request::DeviceDraft(request))? {
-            Response::Issued(issued) => Ok(*issued),
-            other => Err(unexpected(&other)),
-        }
+        let Response::Issued(issued) = self.ask(Request::DeviceDraft(request))? else {
+            return Err(unexpected());
+        };
+        Ok(*issued)
     }
 
     /// Makes the certificate that was drafted last count.
@@ -57,10 +55,8 @@ impl Office {
 
     /// The certificates of devices.
     pub fn devices(&mut self) -> Result<Vec<DeviceRow>, HomeError> {
-        match self.ask(Request::DeviceList)? {
-            Response::Devices(rows) => Ok(rows),
-            other => Err(unexpected(&other)),
-        }
+        let Response::Devices(rows) = self.ask(Request::DeviceList)? else { return Err(unexpected()) };
+        Ok(rows)
     }
 
     /// Lets a name in with a password.
@@ -75,17 +71,13 @@ impl Office {
 
     /// The names that log in with a password.
     pub fn users(&mut self) -> Result<Vec<String>, HomeError> {
-        match self.ask(Request::UserList)? {
-            Response::Users(names) => Ok(names),
-            other => Err(unexpected(&other)),
-        }
+        let Response::Users(names) = self.ask(Request::UserList)? else { return Err(unexpected()) };
+        Ok(names)
     }
 
     fn ask_done(&mut self, request: Request) -> Result<(), HomeError> {
-        match self.ask(request)? {
-            Response::Done => Ok(()),
-            other => Err(unexpected(&other)),
-        }
+        let Response::Done = self.ask(request)? else { return Err(unexpected()) };
+        Ok(())
     }
 
     fn ask(&mut self, request: Request) -> Result<Response, HomeError> {
@@ -93,10 +85,10 @@ impl Office {
             Kind::Broker(connection) => connection.ask(&request)?,
             Kind::Directory { home, errand, port } => desk::answer(home, None, *port, errand, request),
         };
-        match response {
-            Response::Refused { what, hint } => Err(HomeError::Refused { what, hint }),
-            other => Ok(other),
+        if let Response::Refused { what, hint } = response {
+            return Err(HomeError::Refused { what, hint });
         }
+        Ok(response)
     }
 }
 
@@ -129,17 +121,9 @@ fn wrong_owner(place: &Place, owner: u32, uid: u32) -> HomeError {
     HomeError::WrongOwner { path: place.folder().to_owned(), owner, uid }
 }
 
-fn unexpected(response: &Response) -> HomeError {
-    let kind = match response {
-        Response::Status(_) => "a status",
-        Response::Issued(_) => "a certificate",
-        Response::Devices(_) => "a list of devices",
-        Response::Users(_) => "a list of users",
-        Response::Done => "that it was done",
-        Response::Refused { .. } => "a refusal",
-    };
+fn unexpected() -> HomeError {
     HomeError::Refused {
-        what: format!("the broker answered with {kind}, which was not asked for"),
+        what: "the broker gave an answer to another question".to_owned(),
         hint: "use the sealmq that the broker runs".to_owned(),
     }
 }

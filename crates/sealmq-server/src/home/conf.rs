@@ -27,7 +27,7 @@ pub(super) fn ensure(place: &Place, port: u16, done: Progress<'_>) -> Result<(),
 }
 
 /// Reads `sealmq.conf` with all its diagnostics.
-pub fn read(place: &Place) -> Result<Parsed, HomeError> {
+pub fn read_conf(place: &Place) -> Result<Parsed, HomeError> {
     let path = place.conf();
     let bytes = files::read(&path)?.ok_or_else(|| HomeError::Incomplete { path: path.clone() })?;
     Ok(sealmq_config::parse(Some(&SourceFile { path, bytes }), &Arguments::default(), &Disk))
@@ -35,7 +35,7 @@ pub fn read(place: &Place) -> Result<Parsed, HomeError> {
 
 /// The port of the first listener with TLS: where bundles and the local client dial.
 pub fn tls_port(place: &Place) -> Result<u16, HomeError> {
-    let parsed = read(place)?;
+    let parsed = read_conf(place)?;
     let corrupt = |text: String| HomeError::Corrupt { path: place.conf(), text };
     let Some(config) = parsed.config else {
         let first = parsed.diagnostics.first().map(ToString::to_string);
@@ -142,7 +142,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let place = Place::at(dir.path());
         ensure(&place, 18883, &mut |_| Ok(())).unwrap();
-        let parsed = read(&place).unwrap();
+        let parsed = read_conf(&place).unwrap();
         assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
         let config = parsed.config.unwrap();
         assert_eq!(config.listeners.len(), 1);

@@ -3,3 +3,4 @@
 
 mod control;
 mod home;
+mod inventory;
