@@ -1,9 +1,8 @@
 //! Bytes to packets.
 
 use crate::{
-    Ack, Auth, ConnAck, Connect, DecodeError, Disconnect, Fault, Limits, Packet, PacketType,
-    Publish, SubAck, Subscribe, UnsubAck, Unsubscribe, Version, reader::Reader, varint,
-    varint::Varint,
+    Ack, Auth, ConnAck, Connect, DecodeError, Disconnect, Fault, Limits, Packet, PacketType, Publish, SubAck,
+    Subscribe, UnsubAck, Unsubscribe, Version, reader::Reader, varint, varint::Varint,
 };
 
 /// What stands at the front of a buffer.
@@ -47,27 +46,15 @@ pub enum DecodedConnect<'a> {
 /// [`DecodeError`] as soon as the bytes that are there cannot be the front of a packet that `version` and `limits`
 /// allow: a wrong first byte, or a length above the limit, is refused without waiting for more.
 #[inline]
-pub fn decode<'a>(
-    bytes: &'a [u8],
-    version: Version,
-    limits: &Limits,
-) -> Result<Decoded<'a>, DecodeError> {
+pub fn decode<'a>(bytes: &'a [u8], version: Version, limits: &Limits) -> Result<Decoded<'a>, DecodeError> {
     let Some(&first) = bytes.first() else {
         return incomplete(2, limits);
     };
     let Some(packet) = PacketType::from_first_byte(first, version) else {
         let fault = Fault::ReservedPacketType { value: first >> 4 };
-        return Err(DecodeError {
-            packet: None,
-            version: Some(version),
-            fault,
-        });
+        return Err(DecodeError { packet: None, version: Some(version), fault });
     };
-    let error = |fault| DecodeError {
-        packet: Some(packet),
-        version: Some(version),
-        fault,
-    };
+    let error = |fault| DecodeError { packet: Some(packet), version: Some(version), fault };
     check_first_byte(packet, first & 0x0f, version, limits).map_err(error)?;
     let (header_len, remaining) = match Varint::read(&bytes[1..]) {
         Varint::Value { value, len } => (1 + len, value),
@@ -87,33 +74,18 @@ pub fn decode<'a>(
 ///
 /// # Errors
 /// [`Fault::NotConnect`] at the first byte that is none ([MQTT-3.1.0-1] [MQTT311-3.1.0-1]), and as [`decode`].
-pub fn decode_connect<'a>(
-    bytes: &'a [u8],
-    limits: &Limits,
-) -> Result<DecodedConnect<'a>, DecodeError> {
-    let error = |version, fault| DecodeError {
-        packet: Some(PacketType::Connect),
-        version,
-        fault,
-    };
-    if bytes
-        .first()
-        .is_some_and(|first| first >> 4 != PacketType::Connect as u8)
-    {
-        return Err(DecodeError {
-            packet: None,
-            version: None,
-            fault: Fault::NotConnect,
-        });
+pub fn decode_connect<'a>(bytes: &'a [u8], limits: &Limits) -> Result<DecodedConnect<'a>, DecodeError> {
+    let error = |version, fault| DecodeError { packet: Some(PacketType::Connect), version, fault };
+    if bytes.first().is_some_and(|first| first >> 4 != PacketType::Connect as u8) {
+        return Err(DecodeError { packet: None, version: None, fault: Fault::NotConnect });
     }
     if let Some(version) = peek_version(bytes, limits) {
         // All that remains is the same for the first packet as for any other.
         return match decode(bytes, version, limits)? {
             Decoded::Incomplete { need } => Ok(DecodedConnect::Incomplete { need }),
-            Decoded::Packet {
-                packet: Packet::Connect(connect),
-                len,
-            } => Ok(DecodedConnect::Connect { connect, len }),
+            Decoded::Packet { packet: Packet::Connect(connect), len } => {
+                Ok(DecodedConnect::Connect { connect, len })
+            }
             Decoded::Packet { packet, .. } => Err(DecodeError {
                 packet: Some(packet.packet_type()),
                 version: None,
@@ -139,26 +111,17 @@ fn peek_version(bytes: &[u8], limits: &Limits) -> Option<Version> {
     }
     let body = &bytes[1 + len..];
     let body = &body[..body.len().min(value as usize)];
-    Connect::read_version(&mut Reader::new(body))
-        .ok()
-        .map(|(version, _)| version)
+    Connect::read_version(&mut Reader::new(body)).ok().map(|(version, _)| version)
 }
 
 fn incomplete<'a>(need: usize, limits: &Limits) -> Result<Decoded<'a>, DecodeError> {
     // A limit below the smallest packet lets nothing through; asking for no more than it keeps the promise.
-    Ok(Decoded::Incomplete {
-        need: need.min(limits.packet_bytes_max as usize),
-    })
+    Ok(Decoded::Incomplete { need: need.min(limits.packet_bytes_max as usize) })
 }
 
 /// All that the first byte alone can break.
 #[inline]
-fn check_first_byte(
-    packet: PacketType,
-    flags: u8,
-    version: Version,
-    limits: &Limits,
-) -> Result<(), Fault> {
+fn check_first_byte(packet: PacketType, flags: u8, version: Version, limits: &Limits) -> Result<(), Fault> {
     if !packet.may_come_from(limits.sender, version) {
         return Err(Fault::WrongDirection);
     }
@@ -187,16 +150,10 @@ fn check_length(
     // At most 268,435,455 + 5.
     let bytes = remaining + header_len as u32;
     if bytes > limits.packet_bytes_max {
-        return Err(Fault::PacketTooLarge {
-            bytes,
-            max: limits.packet_bytes_max,
-        });
+        return Err(Fault::PacketTooLarge { bytes, max: limits.packet_bytes_max });
     }
     match packet.remaining_length_max(version) {
-        Some(max) if remaining > max => Err(Fault::RemainingLengthImpossible {
-            bytes: remaining,
-            max,
-        }),
+        Some(max) if remaining > max => Err(Fault::RemainingLengthImpossible { bytes: remaining, max }),
         _ => Ok(()),
     }
 }

@@ -97,10 +97,10 @@ pub enum EncodeError {
 /// [`EncodeError`]; `out` is as it was.
 pub fn encode(packet: &Packet<'_>, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let remaining = remaining_length(packet, version)?;
-    let flags = match packet {
-        Packet::Publish(publish) => publish.flags(),
-        #[allow(clippy::wildcard_enum_match_arm)]
-        other => other.packet_type().fixed_flags(),
+    let flags = if let Packet::Publish(publish) = packet {
+        publish.flags()
+    } else {
+        packet.packet_type().fixed_flags()
     };
     out.reserve(1 + varint::len(remaining) + remaining as usize);
     out.u8((packet.packet_type() as u8) << 4 | flags);

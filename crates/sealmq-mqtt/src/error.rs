@@ -26,8 +26,7 @@ impl DecodeError {
     }
 
     fn place(&self) -> String {
-        self.packet
-            .map_or_else(String::new, |packet| format!("{packet}: "))
+        self.packet.map_or_else(String::new, |packet| format!("{packet}: "))
     }
 }
 
@@ -231,14 +230,9 @@ impl Fault {
     pub fn reason_code(&self) -> ReasonCode {
         match self {
             Fault::PacketTooLarge { .. } => ReasonCode::PacketTooLarge,
-            Fault::ProtocolName | Fault::ProtocolLevel { .. } => {
-                ReasonCode::UnsupportedProtocolVersion
-            }
+            Fault::ProtocolName | Fault::ProtocolLevel { .. } => ReasonCode::UnsupportedProtocolVersion,
             // MQTT §3.3.2.3.4: a Topic Alias of 0 is "Topic Alias invalid" (as mosquitto answers it).
-            Fault::PropertyValue {
-                property: PropertyId::TopicAlias,
-                ..
-            } => ReasonCode::TopicAliasInvalid,
+            Fault::PropertyValue { property: PropertyId::TopicAlias, .. } => ReasonCode::TopicAliasInvalid,
             Fault::WrongDirection
             | Fault::NotConnect
             | Fault::PacketIdZero

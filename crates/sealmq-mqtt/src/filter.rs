@@ -41,10 +41,7 @@ impl<'a> TopicFilter<'a> {
     /// Share name and filter of a shared subscription, `None` for an ordinary one.
     pub fn share(self) -> Option<Share<'a>> {
         let (group, filter) = self.0.strip_prefix(SHARE_PREFIX)?.split_once('/')?;
-        Some(Share {
-            group,
-            filter: TopicFilter(filter),
-        })
+        Some(Share { group, filter: TopicFilter(filter) })
     }
 
     /// What is matched against topic names: the filter without `$share/NAME/`.
@@ -78,11 +75,7 @@ impl fmt::Display for TopicFilter<'_> {
 /// The filter in `NAME/FILTER`. [MQTT-4.8.2-1] [MQTT-4.8.2-2]
 fn filter_of_share(shared: &str) -> Result<&str, TopicError> {
     let (name, filter) = shared.split_once('/').ok_or(TopicError::Share)?;
-    if name.is_empty()
-        || name.contains(['+', '#'])
-        || filter.is_empty()
-        || filter.starts_with(SHARE_PREFIX)
-    {
+    if name.is_empty() || name.contains(['+', '#']) || filter.is_empty() || filter.starts_with(SHARE_PREFIX) {
         return Err(TopicError::Share);
     }
     Ok(filter)

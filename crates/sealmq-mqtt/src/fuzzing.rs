@@ -3,8 +3,8 @@
 //! Each panics where an invariant of the crate is broken, and only then.
 
 use crate::{
-    Decoded, DecodedConnect, Limits, Packet, TopicFilter, TopicName, Version, decode,
-    decode_connect, encode, matches,
+    Decoded, DecodedConnect, Limits, Packet, TopicFilter, TopicName, Version, decode, decode_connect, encode,
+    matches,
 };
 
 /// Reads packets from the front until there are no more, in both directions; each must survive a second round.
@@ -52,9 +52,7 @@ pub fn topic(bytes: &[u8]) {
         assert!(!filter.unshared().as_str().is_empty());
         if let Ok(name) = name {
             let matched = matches(&filter, &name);
-            assert!(
-                !matched || filter.has_wildcard() || filter.unshared().as_str() == name.as_str()
-            );
+            assert!(!matched || filter.has_wildcard() || filter.unshared().as_str() == name.as_str());
         }
     }
 }
@@ -63,11 +61,5 @@ fn round_trip(packet: &Packet<'_>, version: Version, limits: &Limits) {
     let mut out = Vec::new();
     encode(packet, version, &mut out).expect("what was decoded can be encoded");
     let again = decode(&out, version, limits).expect("what was encoded can be decoded");
-    assert_eq!(
-        again,
-        Decoded::Packet {
-            packet: *packet,
-            len: out.len()
-        }
-    );
+    assert_eq!(again, Decoded::Packet { packet: *packet, len: out.len() });
 }

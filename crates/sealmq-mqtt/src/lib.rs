@@ -47,9 +47,9 @@ pub use filter::{Share, TopicFilter};
 pub use limits::{Limits, Sender};
 pub use matching::matches;
 pub use packet::{
-    Ack, Auth, ConnAck, ConnAckCode, Connect, Disconnect, FilterList, FilterListBuf, Packet,
-    Publish, ReasonCodes, RetainHandling, SubAck, Subscribe, Subscription, SubscriptionList,
-    SubscriptionListBuf, SubscriptionOptions, UnsubAck, Unsubscribe, Will,
+    Ack, Auth, ConnAck, ConnAckCode, Connect, Disconnect, FilterList, FilterListBuf, Packet, Publish,
+    ReasonCodes, RetainHandling, SubAck, Subscribe, Subscription, SubscriptionList, SubscriptionListBuf,
+    SubscriptionOptions, UnsubAck, Unsubscribe, Will,
 };
 pub use packet_id::PacketId;
 pub use packet_type::PacketType;

@@ -25,11 +25,7 @@ pub enum Sender {
 impl Limits {
     /// What a broker reads from a client, with mosquitto's defaults: 2,000,000 bytes, 200 separators.
     pub const fn of_broker() -> Limits {
-        Limits {
-            packet_bytes_max: 2_000_000,
-            topic_separators_max: 200,
-            sender: Sender::Client,
-        }
+        Limits { packet_bytes_max: 2_000_000, topic_separators_max: 200, sender: Sender::Client }
     }
 
     /// What a client reads from a server: any size that MQTT can express, any number of topic levels.
@@ -44,9 +40,6 @@ impl Limits {
     /// The same with another largest packet.
     #[must_use]
     pub const fn with_packet_bytes_max(self, packet_bytes_max: u32) -> Limits {
-        Limits {
-            packet_bytes_max,
-            ..self
-        }
+        Limits { packet_bytes_max, ..self }
     }
 }

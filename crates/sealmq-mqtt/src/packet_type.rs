@@ -97,16 +97,12 @@ impl PacketType {
             | PacketType::PubComp
             | PacketType::Disconnect
             | PacketType::Auth => true,
-            PacketType::ConnAck
-            | PacketType::SubAck
-            | PacketType::UnsubAck
-            | PacketType::PingResp => false,
+            PacketType::ConnAck | PacketType::SubAck | PacketType::UnsubAck | PacketType::PingResp => false,
         };
         let by_server = match self {
-            PacketType::Connect
-            | PacketType::Subscribe
-            | PacketType::Unsubscribe
-            | PacketType::PingReq => false,
+            PacketType::Connect | PacketType::Subscribe | PacketType::Unsubscribe | PacketType::PingReq => {
+                false
+            }
             PacketType::Disconnect => version.is_v5(),
             PacketType::ConnAck
             | PacketType::SubAck

@@ -28,21 +28,12 @@ impl<'a> Reader<'a> {
     /// Nothing may be left.
     #[inline]
     pub(crate) fn finish(self) -> Result<(), Fault> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(Fault::TrailingBytes {
-                bytes: self.rest.len(),
-            })
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(Fault::TrailingBytes { bytes: self.rest.len() }) }
     }
 
     #[inline]
     pub(crate) fn bytes(&mut self, len: usize, field: &'static str) -> Result<&'a [u8], Fault> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(len)
-            .ok_or(Fault::EndsEarly { field })?;
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(Fault::EndsEarly { field })?;
         self.rest = rest;
         Ok(taken)
     }
@@ -56,20 +47,14 @@ impl<'a> Reader<'a> {
 
     #[inline]
     pub(crate) fn u16(&mut self, field: &'static str) -> Result<u16, Fault> {
-        let (&bytes, rest) = self
-            .rest
-            .split_first_chunk()
-            .ok_or(Fault::EndsEarly { field })?;
+        let (&bytes, rest) = self.rest.split_first_chunk().ok_or(Fault::EndsEarly { field })?;
         self.rest = rest;
         Ok(u16::from_be_bytes(bytes))
     }
 
     #[inline]
     pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, Fault> {
-        let (&bytes, rest) = self
-            .rest
-            .split_first_chunk()
-            .ok_or(Fault::EndsEarly { field })?;
+        let (&bytes, rest) = self.rest.split_first_chunk().ok_or(Fault::EndsEarly { field })?;
         self.rest = rest;
         Ok(u32::from_be_bytes(bytes))
     }
@@ -125,10 +110,7 @@ impl<'a> Reader<'a> {
     ) -> Result<TopicName<'a>, Fault> {
         match self.topic_name_or_empty(field, separators_max)? {
             Some(name) => Ok(name),
-            None => Err(Fault::Topic {
-                field,
-                error: TopicError::Empty,
-            }),
+            None => Err(Fault::Topic { field, error: TopicError::Empty }),
         }
     }
 
@@ -144,9 +126,7 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         check_depth(text, field, separators_max)?;
-        TopicName::parse(text)
-            .map(Some)
-            .map_err(|error| Fault::Topic { field, error })
+        TopicName::parse(text).map(Some).map_err(|error| Fault::Topic { field, error })
     }
 
     /// A topic filter with at most `separators_max` separators.
@@ -167,11 +147,7 @@ fn check_depth(text: &str, field: &'static str, max: u16) -> Result<(), Fault> {
     }
     let separators = topic::separators(text);
     if separators > usize::from(max) {
-        return Err(Fault::TopicTooDeep {
-            field,
-            separators,
-            max,
-        });
+        return Err(Fault::TopicTooDeep { field, separators, max });
     }
     Ok(())
 }

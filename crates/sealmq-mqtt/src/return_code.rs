@@ -44,9 +44,7 @@ impl ConnectReturnCode {
     pub const fn reason_code(self) -> ReasonCode {
         match self {
             ConnectReturnCode::Accepted => ReasonCode::Success,
-            ConnectReturnCode::UnacceptableProtocolVersion => {
-                ReasonCode::UnsupportedProtocolVersion
-            }
+            ConnectReturnCode::UnacceptableProtocolVersion => ReasonCode::UnsupportedProtocolVersion,
             ConnectReturnCode::IdentifierRejected => ReasonCode::ClientIdentifierNotValid,
             ConnectReturnCode::ServerUnavailable => ReasonCode::ServerUnavailable,
             ConnectReturnCode::BadUserNameOrPassword => ReasonCode::BadUserNameOrPassword,

@@ -1,8 +1,8 @@
 //! A PUBLISH that is encoded once and sent to many.
 
 use crate::{
-    Dup, EncodeError, ForwardedProperties, PacketId, PacketType, Property, QoS, SubscriptionId,
-    TopicName, Version,
+    Dup, EncodeError, ForwardedProperties, PacketId, PacketType, Property, QoS, SubscriptionId, TopicName,
+    Version,
     encode::checked_remaining_length,
     packet::check_packet_id,
     sink::{Count, Sink},
@@ -55,11 +55,7 @@ impl SharedPublish {
         let mut properties = Count::default();
         put_properties(parts, &mut properties);
         let properties_len = checked_remaining_length(properties.0)?;
-        let properties_bytes = if version.is_v5() {
-            varint::len(properties_len) + properties.0
-        } else {
-            0
-        };
+        let properties_bytes = if version.is_v5() { varint::len(properties_len) + properties.0 } else { 0 };
         let body = 2 + topic.len() + packet_id_len + properties_bytes + parts.payload.len();
         let remaining = checked_remaining_length(body)?;
 
@@ -67,21 +63,14 @@ impl SharedPublish {
         out.u8((PacketType::Publish as u8) << 4 | parts.qos.as_u8() << 1 | u8::from(parts.retain));
         out.varint(remaining);
         out.binary(topic.as_bytes());
-        let packet_id_at = if packet_id_len == 0 {
-            None
-        } else {
-            NonZeroUsize::new(out.len())
-        };
+        let packet_id_at = if packet_id_len == 0 { None } else { NonZeroUsize::new(out.len()) };
         out.put(&[0; 2][..packet_id_len]);
         if version.is_v5() {
             out.varint(properties_len);
             put_properties(parts, &mut out);
         }
         out.put(parts.payload);
-        Ok(SharedPublish {
-            bytes: out.into(),
-            packet_id_at,
-        })
+        Ok(SharedPublish { bytes: out.into(), packet_id_at })
     }
 
     /// The bytes that [`SharedPublish::write`] appends; the same for every receiver.
@@ -100,12 +89,7 @@ impl SharedPublish {
     /// # Errors
     /// A packet id at QoS 0, none above it, or DUP at QoS 0; `out` is as it was. [MQTT-2.2.1-2] [MQTT-3.3.1-2]
     #[inline]
-    pub fn write(
-        &self,
-        packet_id: Option<PacketId>,
-        dup: Dup,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
+    pub fn write(&self, packet_id: Option<PacketId>, dup: Dup, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         check_packet_id(self.qos(), packet_id, dup)?;
         let start = out.len();
         out.extend_from_slice(&self.bytes);

@@ -25,8 +25,7 @@ pub(crate) trait Sink {
 
     /// Two bytes of length and the bytes; the caller has seen that they fit.
     fn binary(&mut self, bytes: &[u8]) {
-        let len =
-            u16::try_from(bytes.len()).expect("fields are checked to have at most 65535 bytes");
+        let len = u16::try_from(bytes.len()).expect("fields are checked to have at most 65535 bytes");
         self.u16(len);
         self.put(bytes);
     }

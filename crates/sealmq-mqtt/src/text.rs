@@ -9,14 +9,8 @@
 #[inline]
 pub(crate) fn forbidden_character(text: &str) -> Option<char> {
     // One pass without branches: nearly every string on the wire is printable ASCII.
-    let plain = text
-        .bytes()
-        .fold(true, |plain, byte| plain & (byte.wrapping_sub(0x20) < 0x5f));
-    if plain {
-        None
-    } else {
-        text.chars().find(|c| is_forbidden(*c))
-    }
+    let plain = text.bytes().fold(true, |plain, byte| plain & (byte.wrapping_sub(0x20) < 0x5f));
+    if plain { None } else { text.chars().find(|c| is_forbidden(*c)) }
 }
 
 fn is_forbidden(c: char) -> bool {

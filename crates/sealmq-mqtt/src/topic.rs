@@ -52,9 +52,7 @@ impl<'a> TopicName<'a> {
     pub fn parse(text: &'a str) -> Result<TopicName<'a>, TopicError> {
         check_text(text)?;
         // Without branches per byte, for the same reason as in `text`.
-        let wild = text
-            .bytes()
-            .fold(false, |wild, byte| wild | (byte == b'+') | (byte == b'#'));
+        let wild = text.bytes().fold(false, |wild, byte| wild | (byte == b'+') | (byte == b'#'));
         if wild {
             let wildcard = if text.contains('+') { '+' } else { '#' };
             return Err(TopicError::WildcardInName { wildcard });

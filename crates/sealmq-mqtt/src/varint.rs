@@ -33,11 +33,7 @@ impl Varint {
                 return Varint::Value { value, len: i + 1 };
             }
         }
-        if bytes.len() < 4 {
-            Varint::Incomplete
-        } else {
-            Varint::TooLong
-        }
+        if bytes.len() < 4 { Varint::Incomplete } else { Varint::TooLong }
     }
 }
 

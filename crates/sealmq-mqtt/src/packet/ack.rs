@@ -25,11 +25,7 @@ impl<'a> Ack<'a> {
 
     /// Without properties.
     pub const fn with_reason(packet_id: PacketId, reason: ReasonCode) -> Ack<'static> {
-        Ack {
-            packet_id,
-            reason,
-            properties: Properties::EMPTY,
-        }
+        Ack { packet_id, reason, properties: Properties::EMPTY }
     }
 
     pub(crate) fn read(
@@ -43,11 +39,7 @@ impl<'a> Ack<'a> {
             return Ok(Ack::new(packet_id));
         }
         let (reason, properties) = read_tail(reader, packet, limits)?;
-        Ok(Ack {
-            packet_id,
-            reason,
-            properties,
-        })
+        Ok(Ack { packet_id, reason, properties })
     }
 
     pub(crate) fn check(&self, packet: PacketType, version: Version) -> Result<(), EncodeError> {
@@ -77,10 +69,7 @@ pub(super) fn read_tail<'a>(
     if reader.is_empty() {
         return Ok((reason, Properties::EMPTY));
     }
-    Ok((
-        reason,
-        Properties::read(reader, Place::Packet(packet), limits.sender)?,
-    ))
+    Ok((reason, Properties::read(reader, Place::Packet(packet), limits.sender)?))
 }
 
 /// The shortest form; nothing at all for 3.x, where the caller has checked that there is nothing to say.

@@ -22,19 +22,12 @@ impl<'a> Auth<'a> {
     pub(crate) fn read(reader: &mut Reader<'a>, limits: &Limits) -> Result<Auth<'a>, Fault> {
         let (reason, properties) = read_tail(reader, PacketType::Auth, limits)?;
         let auth = Auth { reason, properties };
-        if auth.method_missing() {
-            Err(Fault::AuthenticationMethodMissing)
-        } else {
-            Ok(auth)
-        }
+        if auth.method_missing() { Err(Fault::AuthenticationMethodMissing) } else { Ok(auth) }
     }
 
     pub(crate) fn check(&self, version: Version) -> Result<(), EncodeError> {
         if !version.is_v5() {
-            return Err(EncodeError::NotInVersion {
-                what: "AUTH",
-                version,
-            });
+            return Err(EncodeError::NotInVersion { what: "AUTH", version });
         }
         if self.method_missing() {
             return Err(EncodeError::AuthenticationMethodMissing);

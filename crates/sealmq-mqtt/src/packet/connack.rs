@@ -2,8 +2,8 @@
 
 use super::{check_properties, check_reason};
 use crate::{
-    ConnectReturnCode, EncodeError, Fault, PacketType, Place, Properties, ReasonCode, Sender,
-    Version, property::put_len_prefixed, reader::Reader, sink::Sink,
+    ConnectReturnCode, EncodeError, Fault, PacketType, Place, Properties, ReasonCode, Sender, Version,
+    property::put_len_prefixed, reader::Reader, sink::Sink,
 };
 
 /// CONNACK.
@@ -29,8 +29,7 @@ pub enum ConnAckCode {
 impl ConnAckCode {
     /// Whether the connection stands.
     pub fn is_accepted(self) -> bool {
-        self == ConnAckCode::V3(ConnectReturnCode::Accepted)
-            || self == ConnAckCode::V5(ReasonCode::Success)
+        self == ConnAckCode::V3(ConnectReturnCode::Accepted) || self == ConnAckCode::V5(ReasonCode::Success)
     }
 
     const fn as_u8(self) -> u8 {
@@ -53,43 +52,29 @@ impl<'a> ConnAck<'a> {
         let code = if version.is_v5() {
             ConnAckCode::V5(read_reason(byte)?)
         } else {
-            ConnAckCode::V3(
-                ConnectReturnCode::from_u8(byte).ok_or(Fault::ReturnCode { code: byte })?,
-            )
+            ConnAckCode::V3(ConnectReturnCode::from_u8(byte).ok_or(Fault::ReturnCode { code: byte })?)
         };
         // [MQTT-3.2.2-6] [MQTT311-3.2.2-4]
         if session_present && !code.is_accepted() {
             return Err(Fault::SessionPresentBesideRefusal);
         }
         let properties = match version {
-            Version::V5 => {
-                Properties::read(reader, Place::Packet(PacketType::ConnAck), Sender::Server)?
-            }
+            Version::V5 => Properties::read(reader, Place::Packet(PacketType::ConnAck), Sender::Server)?,
             Version::V31 | Version::V311 => Properties::EMPTY,
         };
-        Ok(ConnAck {
-            session_present,
-            code,
-            properties,
-        })
+        Ok(ConnAck { session_present, code, properties })
     }
 
     pub(crate) fn check(&self, version: Version) -> Result<(), EncodeError> {
         match self.code {
             ConnAckCode::V5(reason) => {
                 if !version.is_v5() {
-                    return Err(EncodeError::NotInVersion {
-                        what: "reason codes",
-                        version,
-                    });
+                    return Err(EncodeError::NotInVersion { what: "reason codes", version });
                 }
                 check_reason(reason, PacketType::ConnAck, version)?;
             }
             ConnAckCode::V3(_) if version.is_v5() => {
-                return Err(EncodeError::NotInVersion {
-                    what: "return codes",
-                    version,
-                });
+                return Err(EncodeError::NotInVersion { what: "return codes", version });
             }
             ConnAckCode::V3(_) => {}
         }

@@ -2,9 +2,8 @@
 
 use super::{check_len, check_properties, check_text};
 use crate::{
-    EncodeError, Fault, ForwardedProperties, Limits, PacketType, Place, Properties, QoS,
-    ReasonCode, Secret, Sender, TopicName, Version, property::put_len_prefixed, reader::Reader,
-    sink::Sink, version::BRIDGE_BIT,
+    EncodeError, Fault, ForwardedProperties, Limits, PacketType, Place, Properties, QoS, ReasonCode, Secret,
+    Sender, TopicName, Version, property::put_len_prefixed, reader::Reader, sink::Sink, version::BRIDGE_BIT,
 };
 
 /// CONNECT. That the first packet is one, and no second follows, is the session's to check. [MQTT-3.1.0-2]
@@ -73,11 +72,7 @@ impl<'a> Connect<'a> {
                 Version::V311 => !self.clean_start,
                 Version::V5 => false,
             };
-        if refused {
-            Err(ReasonCode::ClientIdentifierNotValid)
-        } else {
-            Ok(())
-        }
+        if refused { Err(ReasonCode::ClientIdentifierNotValid) } else { Ok(()) }
     }
 
     /// Protocol name and level, which say how to read the rest.
@@ -108,29 +103,18 @@ impl<'a> Connect<'a> {
         check_flags(flags, version)?;
         let keep_alive_secs = reader.u16("keep alive")?;
         let properties = match version {
-            Version::V5 => {
-                Properties::read(reader, Place::Packet(PacketType::Connect), Sender::Client)?
-            }
+            Version::V5 => Properties::read(reader, Place::Packet(PacketType::Connect), Sender::Client)?,
             Version::V31 | Version::V311 => Properties::EMPTY,
         };
         // MQTT §3.1.2.11.10: data without a method is a protocol error.
-        if properties.authentication_data().is_some()
-            && properties.authentication_method().is_none()
-        {
+        if properties.authentication_data().is_some() && properties.authentication_method().is_none() {
             return Err(Fault::AuthenticationMethodMissing);
         }
         // The order is the standard's. [MQTT-3.1.3-1] [MQTT311-3.1.3-1]
         let client_id = reader.text("client identifier")?;
-        let will = if flags & WILL != 0 {
-            Some(Will::read(reader, flags, version, limits)?)
-        } else {
-            None
-        };
-        let username = if has(flags, USERNAME, version, reader) {
-            Some(reader.text("user name")?)
-        } else {
-            None
-        };
+        let will = if flags & WILL != 0 { Some(Will::read(reader, flags, version, limits)?) } else { None };
+        let username =
+            if has(flags, USERNAME, version, reader) { Some(reader.text("user name")?) } else { None };
         let password = if has(flags, PASSWORD, version, reader) {
             Some(Secret::new(reader.binary("password")?))
         } else {
@@ -168,10 +152,7 @@ impl<'a> Connect<'a> {
             }
         }
         if self.bridge && version.is_v5() {
-            return Err(EncodeError::NotInVersion {
-                what: "the bridge bit",
-                version,
-            });
+            return Err(EncodeError::NotInVersion { what: "the bridge bit", version });
         }
         if self.properties.authentication_data().is_some()
             && self.properties.authentication_method().is_none()

@@ -21,10 +21,7 @@ pub struct Disconnect<'a> {
 impl<'a> Disconnect<'a> {
     /// Without properties.
     pub const fn new(reason: ReasonCode) -> Disconnect<'static> {
-        Disconnect {
-            reason,
-            properties: Properties::EMPTY,
-        }
+        Disconnect { reason, properties: Properties::EMPTY }
     }
 
     pub(crate) fn read(
@@ -41,11 +38,7 @@ impl<'a> Disconnect<'a> {
 
     pub(crate) fn check(&self, version: Version) -> Result<(), EncodeError> {
         check_reason(self.reason, PacketType::Disconnect, version)?;
-        check_properties(
-            self.properties,
-            Place::Packet(PacketType::Disconnect),
-            version,
-        )
+        check_properties(self.properties, Place::Packet(PacketType::Disconnect), version)
     }
 
     pub(crate) fn write<S: Sink>(&self, sink: &mut S) {

@@ -21,8 +21,7 @@ pub use publish::Publish;
 pub(crate) use publish::{DUP, check_packet_id};
 pub use suback::{ReasonCodes, SubAck, UnsubAck};
 pub use subscribe::{
-    RetainHandling, Subscribe, Subscription, SubscriptionList, SubscriptionListBuf,
-    SubscriptionOptions,
+    RetainHandling, Subscribe, Subscription, SubscriptionList, SubscriptionListBuf, SubscriptionOptions,
 };
 pub use unsubscribe::{FilterList, FilterListBuf, Unsubscribe};
 
@@ -87,19 +86,12 @@ impl Packet<'_> {
 }
 
 /// Properties that may be written there, in that version.
-fn check_properties(
-    properties: Properties<'_>,
-    place: Place,
-    version: Version,
-) -> Result<(), EncodeError> {
+fn check_properties(properties: Properties<'_>, place: Place, version: Version) -> Result<(), EncodeError> {
     if properties.is_empty() {
         return Ok(());
     }
     if !version.is_v5() {
-        return Err(EncodeError::NotInVersion {
-            what: "properties",
-            version,
-        });
+        return Err(EncodeError::NotInVersion { what: "properties", version });
     }
     if let Some(property) = properties.misplaced(place) {
         return Err(EncodeError::PropertyMisplaced { property });
@@ -112,22 +104,11 @@ fn check_properties(
 }
 
 /// A reason code that the packet may carry, in that version.
-fn check_reason(
-    reason: ReasonCode,
-    packet: PacketType,
-    version: Version,
-) -> Result<(), EncodeError> {
+fn check_reason(reason: ReasonCode, packet: PacketType, version: Version) -> Result<(), EncodeError> {
     if !version.is_v5() && reason != ReasonCode::Success {
-        return Err(EncodeError::NotInVersion {
-            what: "reason codes",
-            version,
-        });
+        return Err(EncodeError::NotInVersion { what: "reason codes", version });
     }
-    if reason.allowed_in(packet) {
-        Ok(())
-    } else {
-        Err(EncodeError::ReasonCode { reason, packet })
-    }
+    if reason.allowed_in(packet) { Ok(()) } else { Err(EncodeError::ReasonCode { reason, packet }) }
 }
 
 /// A string that a receiver has to accept. [MQTT-1.5.4-2] [MQTT311-1.5.3-2]
@@ -141,10 +122,7 @@ fn check_text(text: &str, field: &'static str) -> Result<(), EncodeError> {
 
 fn check_len(bytes: &[u8], field: &'static str) -> Result<(), EncodeError> {
     if bytes.len() > usize::from(u16::MAX) {
-        return Err(EncodeError::FieldTooLong {
-            field,
-            bytes: bytes.len(),
-        });
+        return Err(EncodeError::FieldTooLong { field, bytes: bytes.len() });
     }
     Ok(())
 }

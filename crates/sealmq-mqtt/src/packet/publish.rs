@@ -2,8 +2,8 @@
 
 use super::check_properties;
 use crate::{
-    Dup, EncodeError, Fault, ForwardedProperties, Limits, PacketId, PacketType, Place, Properties,
-    QoS, TopicName, Version, property::put_len_prefixed, reader::Reader, sink::Sink,
+    Dup, EncodeError, Fault, ForwardedProperties, Limits, PacketId, PacketType, Place, Properties, QoS,
+    TopicName, Version, property::put_len_prefixed, reader::Reader, sink::Sink,
 };
 
 /// PUBLISH.
@@ -57,36 +57,18 @@ impl<'a> Publish<'a> {
     ) -> Result<Publish<'a>, Fault> {
         let qos = Publish::check_flags(flags)?;
         let topic = reader.topic_name_or_empty("topic name", limits.topic_separators_max)?;
-        let packet_id = if qos == QoS::AtMostOnce {
-            None
-        } else {
-            Some(reader.packet_id()?)
-        };
+        let packet_id = if qos == QoS::AtMostOnce { None } else { Some(reader.packet_id()?) };
         let properties = match version {
-            Version::V5 => {
-                Properties::read(reader, Place::Packet(PacketType::Publish), limits.sender)?
-            }
+            Version::V5 => Properties::read(reader, Place::Packet(PacketType::Publish), limits.sender)?,
             Version::V31 | Version::V311 => Properties::EMPTY,
         };
         // MQTT §3.3.2.1; [MQTT311-4.7.3-1]
         if topic.is_none() && properties.topic_alias().is_none() {
             return Err(Fault::NoTopic);
         }
-        let dup = if flags & DUP != 0 {
-            Dup::Again
-        } else {
-            Dup::First
-        };
+        let dup = if flags & DUP != 0 { Dup::Again } else { Dup::First };
         let payload = reader.rest();
-        Ok(Publish {
-            dup,
-            qos,
-            retain: flags & RETAIN != 0,
-            topic,
-            packet_id,
-            properties,
-            payload,
-        })
+        Ok(Publish { dup, qos, retain: flags & RETAIN != 0, topic, packet_id, properties, payload })
     }
 
     pub(crate) fn check(&self, version: Version) -> Result<(), EncodeError> {
@@ -106,10 +88,7 @@ impl<'a> Publish<'a> {
     }
 
     pub(crate) fn write<S: Sink>(&self, sink: &mut S, version: Version) {
-        sink.binary(
-            self.topic
-                .map_or(&[][..], |topic| topic.as_str().as_bytes()),
-        );
+        sink.binary(self.topic.map_or(&[][..], |topic| topic.as_str().as_bytes()));
         if let Some(packet_id) = self.packet_id {
             sink.u16(packet_id.get());
         }
@@ -121,11 +100,7 @@ impl<'a> Publish<'a> {
 }
 
 /// [MQTT-2.2.1-2] [MQTT-2.2.1-4] [MQTT-3.3.1-2] [MQTT311-2.3.1-5]
-pub(crate) fn check_packet_id(
-    qos: QoS,
-    packet_id: Option<PacketId>,
-    dup: Dup,
-) -> Result<(), EncodeError> {
+pub(crate) fn check_packet_id(qos: QoS, packet_id: Option<PacketId>, dup: Dup) -> Result<(), EncodeError> {
     match (qos, packet_id, dup) {
         (QoS::AtMostOnce, Some(_), _) => Err(EncodeError::PacketIdAtQoS0),
         (QoS::AtMostOnce, None, Dup::Again) => Err(EncodeError::DupAtQoS0),

@@ -63,24 +63,17 @@ impl<'a> ReasonCodes<'a> {
             Codes::Bytes(bytes) => (bytes, &[][..]),
             Codes::List(codes) => (&[][..], codes),
         };
-        bytes
-            .iter()
-            .filter_map(|byte| ReasonCode::from_u8(*byte))
-            .chain(codes.iter().copied())
+        bytes.iter().filter_map(|byte| ReasonCode::from_u8(*byte)).chain(codes.iter().copied())
     }
 
-    fn read(
-        reader: &mut Reader<'a>,
-        packet: PacketType,
-        version: Version,
-    ) -> Result<ReasonCodes<'a>, Fault> {
+    fn read(reader: &mut Reader<'a>, packet: PacketType, version: Version) -> Result<ReasonCodes<'a>, Fault> {
         let bytes = reader.rest();
         if bytes.is_empty() {
             return Err(Fault::NoReasonCode);
         }
-        let refused = bytes.iter().find(|byte| {
-            !ReasonCode::from_u8(**byte).is_some_and(|reason| allowed(reason, packet, version))
-        });
+        let refused = bytes
+            .iter()
+            .find(|byte| !ReasonCode::from_u8(**byte).is_some_and(|reason| allowed(reason, packet, version)));
         match refused {
             Some(&code) => Err(Fault::ReasonCode { code }),
             None => Ok(ReasonCodes(Codes::Bytes(bytes))),
@@ -88,10 +81,7 @@ impl<'a> ReasonCodes<'a> {
     }
 
     fn check(&self, packet: PacketType, version: Version) -> Result<(), EncodeError> {
-        match self
-            .iter()
-            .find(|reason| !allowed(*reason, packet, version))
-        {
+        match self.iter().find(|reason| !allowed(*reason, packet, version)) {
             Some(reason) => Err(EncodeError::ReasonCode { reason, packet }),
             None => Ok(()),
         }
@@ -118,16 +108,10 @@ impl<'a> SubAck<'a> {
     ) -> Result<SubAck<'a>, Fault> {
         let packet_id = reader.packet_id()?;
         let properties = match version {
-            Version::V5 => {
-                Properties::read(reader, Place::Packet(PacketType::SubAck), limits.sender)?
-            }
+            Version::V5 => Properties::read(reader, Place::Packet(PacketType::SubAck), limits.sender)?,
             Version::V31 | Version::V311 => Properties::EMPTY,
         };
-        Ok(SubAck {
-            packet_id,
-            properties,
-            codes: ReasonCodes::read(reader, PacketType::SubAck, version)?,
-        })
+        Ok(SubAck { packet_id, properties, codes: ReasonCodes::read(reader, PacketType::SubAck, version)? })
     }
 
     pub(crate) fn check(&self, version: Version) -> Result<(), EncodeError> {
@@ -155,14 +139,9 @@ impl<'a> UnsubAck<'a> {
     ) -> Result<UnsubAck<'a>, Fault> {
         let packet_id = reader.packet_id()?;
         if !version.is_v5() {
-            return Ok(UnsubAck {
-                packet_id,
-                properties: Properties::EMPTY,
-                codes: ReasonCodes::new(&[]),
-            });
+            return Ok(UnsubAck { packet_id, properties: Properties::EMPTY, codes: ReasonCodes::new(&[]) });
         }
-        let properties =
-            Properties::read(reader, Place::Packet(PacketType::UnsubAck), limits.sender)?;
+        let properties = Properties::read(reader, Place::Packet(PacketType::UnsubAck), limits.sender)?;
         Ok(UnsubAck {
             packet_id,
             properties,
@@ -175,17 +154,10 @@ impl<'a> UnsubAck<'a> {
             return Err(EncodeError::Empty { what: "UNSUBACK" });
         }
         if !version.is_v5() && !self.codes.is_empty() {
-            return Err(EncodeError::NotInVersion {
-                what: "reason codes in UNSUBACK",
-                version,
-            });
+            return Err(EncodeError::NotInVersion { what: "reason codes in UNSUBACK", version });
         }
         self.codes.check(PacketType::UnsubAck, version)?;
-        check_properties(
-            self.properties,
-            Place::Packet(PacketType::UnsubAck),
-            version,
-        )
+        check_properties(self.properties, Place::Packet(PacketType::UnsubAck), version)
     }
 
     pub(crate) fn write<S: Sink>(&self, sink: &mut S, version: Version) {

@@ -86,12 +86,7 @@ impl SubscriptionOptions {
             _ => return None,
         };
         let (no_local, retain_as_published) = (byte & 0x04 != 0, byte & 0x08 != 0);
-        Some(SubscriptionOptions {
-            qos,
-            no_local,
-            retain_as_published,
-            retain_handling,
-        })
+        Some(SubscriptionOptions { qos, no_local, retain_as_published, retain_handling })
     }
 
     const fn as_u8(self) -> u8 {
@@ -100,10 +95,7 @@ impl SubscriptionOptions {
             RetainHandling::SendAtNewSubscribe => 1,
             RetainHandling::DoNotSend => 2,
         };
-        self.qos.as_u8()
-            | (self.no_local as u8) << 2
-            | (self.retain_as_published as u8) << 3
-            | handling << 4
+        self.qos.as_u8() | (self.no_local as u8) << 2 | (self.retain_as_published as u8) << 3 | handling << 4
     }
 }
 
@@ -142,11 +134,7 @@ impl SubscriptionListBuf {
     ///
     /// # Errors
     /// [`EncodeError::NoLocalOnShared`]. [MQTT-3.8.3-4]
-    pub fn push(
-        &mut self,
-        filter: TopicFilter<'_>,
-        options: SubscriptionOptions,
-    ) -> Result<(), EncodeError> {
+    pub fn push(&mut self, filter: TopicFilter<'_>, options: SubscriptionOptions) -> Result<(), EncodeError> {
         if options.no_local && filter.share().is_some() {
             return Err(EncodeError::NoLocalOnShared);
         }
@@ -169,36 +157,22 @@ impl<'a> Subscribe<'a> {
     ) -> Result<Subscribe<'a>, Fault> {
         let packet_id = reader.packet_id()?;
         let properties = match version {
-            Version::V5 => {
-                Properties::read(reader, Place::Packet(PacketType::Subscribe), limits.sender)?
-            }
+            Version::V5 => Properties::read(reader, Place::Packet(PacketType::Subscribe), limits.sender)?,
             Version::V31 | Version::V311 => Properties::EMPTY,
         };
         let subscriptions = SubscriptionList::read(reader, version, limits)?;
-        Ok(Subscribe {
-            packet_id,
-            properties,
-            subscriptions,
-        })
+        Ok(Subscribe { packet_id, properties, subscriptions })
     }
 
     pub(crate) fn check(&self, version: Version) -> Result<(), EncodeError> {
         if self.subscriptions.0.is_empty() {
             return Err(EncodeError::Empty { what: "SUBSCRIBE" });
         }
-        let plain =
-            |entry: Subscription<'_>| entry.options == SubscriptionOptions::new(entry.options.qos);
+        let plain = |entry: Subscription<'_>| entry.options == SubscriptionOptions::new(entry.options.qos);
         if !version.is_v5() && !self.subscriptions.iter().all(plain) {
-            return Err(EncodeError::NotInVersion {
-                what: "subscription options other than QoS",
-                version,
-            });
+            return Err(EncodeError::NotInVersion { what: "subscription options other than QoS", version });
         }
-        check_properties(
-            self.properties,
-            Place::Packet(PacketType::Subscribe),
-            version,
-        )
+        check_properties(self.properties, Place::Packet(PacketType::Subscribe), version)
     }
 
     pub(crate) fn write<S: Sink>(&self, sink: &mut S, version: Version) {
@@ -217,8 +191,8 @@ fn read_entry<'a>(
 ) -> Result<Subscription<'a>, Fault> {
     let filter = reader.topic_filter(separators_max)?;
     let byte = reader.u8("subscription options")?;
-    let options = SubscriptionOptions::from_u8(byte, version)
-        .ok_or(Fault::SubscriptionOptions { options: byte })?;
+    let options =
+        SubscriptionOptions::from_u8(byte, version).ok_or(Fault::SubscriptionOptions { options: byte })?;
     // [MQTT-3.8.3-4]
     if options.no_local && filter.share().is_some() {
         return Err(Fault::NoLocalOnShared);

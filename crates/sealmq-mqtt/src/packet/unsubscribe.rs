@@ -70,31 +70,17 @@ impl<'a> Unsubscribe<'a> {
     ) -> Result<Unsubscribe<'a>, Fault> {
         let packet_id = reader.packet_id()?;
         let properties = match version {
-            Version::V5 => Properties::read(
-                reader,
-                Place::Packet(PacketType::Unsubscribe),
-                limits.sender,
-            )?,
+            Version::V5 => Properties::read(reader, Place::Packet(PacketType::Unsubscribe), limits.sender)?,
             Version::V31 | Version::V311 => Properties::EMPTY,
         };
-        Ok(Unsubscribe {
-            packet_id,
-            properties,
-            filters: FilterList::read(reader, limits)?,
-        })
+        Ok(Unsubscribe { packet_id, properties, filters: FilterList::read(reader, limits)? })
     }
 
     pub(crate) fn check(&self, version: Version) -> Result<(), EncodeError> {
         if self.filters.0.is_empty() {
-            return Err(EncodeError::Empty {
-                what: "UNSUBSCRIBE",
-            });
+            return Err(EncodeError::Empty { what: "UNSUBSCRIBE" });
         }
-        check_properties(
-            self.properties,
-            Place::Packet(PacketType::Unsubscribe),
-            version,
-        )
+        check_properties(self.properties, Place::Packet(PacketType::Unsubscribe), version)
     }
 
     pub(crate) fn write<S: Sink>(&self, sink: &mut S, version: Version) {

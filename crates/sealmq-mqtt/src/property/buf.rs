@@ -42,10 +42,7 @@ pub enum PropertyError {
 impl PropertiesBuf {
     /// An empty list.
     pub const fn new() -> PropertiesBuf {
-        PropertiesBuf {
-            raw: Vec::new(),
-            present: 0,
-        }
+        PropertiesBuf { raw: Vec::new(), present: 0 }
     }
 
     /// Adds one behind the others. Whether the packet may have it is checked when that is encoded.
@@ -54,19 +51,15 @@ impl PropertiesBuf {
     /// [`PropertyError`]; the list is as it was.
     pub fn push(&mut self, property: Property<'_>) -> Result<(), PropertyError> {
         let id = property.id();
-        let repeats = matches!(
-            id,
-            PropertyId::UserProperty | PropertyId::SubscriptionIdentifier
-        );
+        let repeats = matches!(id, PropertyId::UserProperty | PropertyId::SubscriptionIdentifier);
         if self.present & id.bit() != 0 && !repeats {
             return Err(PropertyError::Repeated { property: id });
         }
         property.check().map_err(|error| match error {
             ValueError::TooLong => PropertyError::TooLong { property: id },
-            ValueError::ForbiddenCharacter(character) => PropertyError::ForbiddenCharacter {
-                property: id,
-                character,
-            },
+            ValueError::ForbiddenCharacter(character) => {
+                PropertyError::ForbiddenCharacter { property: id, character }
+            }
         })?;
         property.write(&mut self.raw);
         self.present |= id.bit();

@@ -35,13 +35,8 @@ impl ForwardedProperties {
     /// [`Fault`] where they are not what [`ForwardedProperties::as_bytes`] gives.
     pub fn parse(bytes: Bytes) -> Result<ForwardedProperties, Fault> {
         let properties = Properties::check(&bytes, Place::Packet(PacketType::Publish))?;
-        match properties
-            .iter()
-            .find(|property| !property.id().is_forwarded())
-        {
-            Some(property) => Err(Fault::PropertyMisplaced {
-                property: property.id(),
-            }),
+        match properties.iter().find(|property| !property.id().is_forwarded()) {
+            Some(property) => Err(Fault::PropertyMisplaced { property: property.id() }),
             None => Ok(ForwardedProperties(bytes)),
         }
     }

@@ -16,10 +16,7 @@ pub struct Properties<'a> {
 
 impl<'a> Properties<'a> {
     /// No properties: what every 3.x packet has.
-    pub const EMPTY: Properties<'static> = Properties {
-        raw: &[],
-        present: 0,
-    };
+    pub const EMPTY: Properties<'static> = Properties { raw: &[], present: 0 };
 
     pub(super) const fn from_checked(raw: &'a [u8], present: u64) -> Properties<'a> {
         Properties { raw, present }
@@ -61,29 +58,21 @@ impl<'a> Properties<'a> {
 
     /// All properties, in the order of the wire.
     pub fn iter(&self) -> PropertyIter<'a> {
-        PropertyIter {
-            reader: Reader::new(self.raw),
-        }
+        PropertyIter { reader: Reader::new(self.raw) }
     }
 
     /// Every User Property, in order. [MQTT-3.3.2-18]
     pub fn user_properties(&self) -> impl Iterator<Item = UserProperty<'a>> + use<'a> {
-        self.of(PropertyId::UserProperty)
-            .filter_map(|property| match property {
-                Property::UserProperty(pair) => Some(pair),
-                #[allow(clippy::wildcard_enum_match_arm)]
-                _ => None,
-            })
+        self.of(PropertyId::UserProperty).filter_map(|property| {
+            if let Property::UserProperty(pair) = property { Some(pair) } else { None }
+        })
     }
 
     /// Every Subscription Identifier, in order. [MQTT-3.3.4-4]
     pub fn subscription_identifiers(&self) -> impl Iterator<Item = SubscriptionId> + use<'a> {
-        self.of(PropertyId::SubscriptionIdentifier)
-            .filter_map(|property| match property {
-                Property::SubscriptionIdentifier(id) => Some(id),
-                #[allow(clippy::wildcard_enum_match_arm)]
-                _ => None,
-            })
+        self.of(PropertyId::SubscriptionIdentifier).filter_map(|property| {
+            if let Property::SubscriptionIdentifier(id) = property { Some(id) } else { None }
+        })
     }
 
     /// Whether there is at least one such property.
@@ -103,10 +92,7 @@ impl<'a> Properties<'a> {
 
     /// The first property that may not stand at `place`.
     pub(crate) fn misplaced(&self, place: Place) -> Option<PropertyId> {
-        PropertyId::ALL
-            .iter()
-            .copied()
-            .find(|id| self.contains(*id) && !id.allowed_in(place))
+        PropertyId::ALL.iter().copied().find(|id| self.contains(*id) && !id.allowed_in(place))
     }
 
     pub(super) fn first(&self, id: PropertyId) -> Option<Property<'a>> {
@@ -132,20 +118,12 @@ impl<'a> Properties<'a> {
                     break;
                 }
             }
-            if run.is_empty() {
-                None
-            } else {
-                Some(&raw[run])
-            }
+            if run.is_empty() { None } else { Some(&raw[run]) }
         })
     }
 
     fn of(&self, id: PropertyId) -> impl Iterator<Item = Property<'a>> + use<'a> {
-        let reader = if self.contains(id) {
-            Reader::new(self.raw)
-        } else {
-            Reader::new(&[])
-        };
+        let reader = if self.contains(id) { Reader::new(self.raw) } else { Reader::new(&[]) };
         PropertyIter { reader }.filter(move |property| property.id() == id)
     }
 }
@@ -188,14 +166,8 @@ fn check_sender(properties: Properties<'_>, place: Place, sender: Sender) -> Res
         // [MQTT-3.3.4-6]
         (Place::Packet(PacketType::Publish), Sender::Client) => PropertyId::SubscriptionIdentifier,
         // [MQTT-3.14.2-2]
-        (Place::Packet(PacketType::Disconnect), Sender::Server) => {
-            PropertyId::SessionExpiryInterval
-        }
+        (Place::Packet(PacketType::Disconnect), Sender::Server) => PropertyId::SessionExpiryInterval,
         (Place::Packet(_) | Place::Will, Sender::Client | Sender::Server) => return Ok(()),
     };
-    if properties.contains(property) {
-        Err(Fault::PropertyMisplaced { property })
-    } else {
-        Ok(())
-    }
+    if properties.contains(property) { Err(Fault::PropertyMisplaced { property }) } else { Ok(()) }
 }

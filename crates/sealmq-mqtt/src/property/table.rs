@@ -109,11 +109,7 @@ macro_rules! properties {
             $(
                 #[doc = concat!($text, ": the first one in the list.")]
                 pub fn $accessor(&self) -> Option<$type> {
-                    self.first(PropertyId::$name).and_then(|property| match property {
-                        Property::$name(value) => Some(value),
-                        #[allow(clippy::wildcard_enum_match_arm)]
-                        _ => None,
-                    })
+                    if let Some(Property::$name(value)) = self.first(PropertyId::$name) { Some(value) } else { None }
                 }
             )+
         }
@@ -162,13 +158,9 @@ impl PropertyId {
     /// Whether it may stand more than once: User Property anywhere, Subscription Identifier in PUBLISH
     /// ([MQTT-3.3.4-4]; in SUBSCRIBE only once, MQTT §3.8.2.1.2).
     pub const fn repeats_in(self, place: Place) -> bool {
-        match self {
-            PropertyId::UserProperty => true,
-            PropertyId::SubscriptionIdentifier => {
-                matches!(place, Place::Packet(PacketType::Publish))
-            }
-            _ => false,
-        }
+        matches!(self, PropertyId::UserProperty)
+            || (matches!(self, PropertyId::SubscriptionIdentifier)
+                && matches!(place, Place::Packet(PacketType::Publish)))
     }
 
     /// Whether a server passes it on with the message, unchanged. [MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16]

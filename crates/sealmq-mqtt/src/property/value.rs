@@ -79,17 +79,12 @@ fn check_text(value: &str) -> Result<(), ValueError> {
     if value.len() > usize::from(u16::MAX) {
         return Err(ValueError::TooLong);
     }
-    text::forbidden_character(value).map_or(Ok(()), |character| {
-        Err(ValueError::ForbiddenCharacter(character))
-    })
+    text::forbidden_character(value)
+        .map_or(Ok(()), |character| Err(ValueError::ForbiddenCharacter(character)))
 }
 
 fn check_len(value: &[u8]) -> Result<(), ValueError> {
-    if value.len() > usize::from(u16::MAX) {
-        Err(ValueError::TooLong)
-    } else {
-        Ok(())
-    }
+    if value.len() > usize::from(u16::MAX) { Err(ValueError::TooLong) } else { Ok(()) }
 }
 
 /// Types whose every value may be written.
@@ -113,50 +108,34 @@ macro_rules! number {
     };
 }
 
-number!(u16, |reader, id| reader.u16(id.name()), |value, sink| sink
-    .u16(value));
-number!(u32, |reader, id| reader.u32(id.name()), |value, sink| sink
-    .u32(value));
+number!(u16, |reader, id| reader.u16(id.name()), |value, sink| sink.u16(value));
+number!(u32, |reader, id| reader.u32(id.name()), |value, sink| sink.u32(value));
 // Receive Maximum, Topic Alias: 0 is a protocol error. MQTT §3.1.2.11.3, [MQTT-3.3.2-8]
 number!(
     NonZeroU16,
-    |reader, id| NonZeroU16::new(reader.u16(id.name())?).ok_or(Fault::PropertyValue {
-        property: id,
-        value: 0
-    }),
+    |reader, id| NonZeroU16::new(reader.u16(id.name())?)
+        .ok_or(Fault::PropertyValue { property: id, value: 0 }),
     |value, sink| sink.u16(value.get())
 );
 // Maximum Packet Size: 0 is a protocol error. MQTT §3.1.2.11.4
 number!(
     NonZeroU32,
-    |reader, id| NonZeroU32::new(reader.u32(id.name())?).ok_or(Fault::PropertyValue {
-        property: id,
-        value: 0
-    }),
+    |reader, id| NonZeroU32::new(reader.u32(id.name())?)
+        .ok_or(Fault::PropertyValue { property: id, value: 0 }),
     |value, sink| sink.u32(value.get())
 );
 // Subscription Identifier: 0 is a protocol error. MQTT §3.8.2.1.2
 number!(
     SubscriptionId,
-    |reader, id| SubscriptionId::new(reader.varint(id.name())?).ok_or(Fault::PropertyValue {
-        property: id,
-        value: 0
-    }),
+    |reader, id| SubscriptionId::new(reader.varint(id.name())?)
+        .ok_or(Fault::PropertyValue { property: id, value: 0 }),
     |value, sink| sink.subscription_id(value)
 );
 // Everything of one byte is 0 or 1; another value is a protocol error in each section.
-number!(
-    bool,
-    |reader, id| Ok(bit(reader, id)? == 1),
-    |value, sink| sink.u8(u8::from(value))
-);
+number!(bool, |reader, id| Ok(bit(reader, id)? == 1), |value, sink| sink.u8(u8::from(value)));
 number!(
     PayloadFormat,
-    |reader, id| Ok(if bit(reader, id)? == 1 {
-        PayloadFormat::Utf8
-    } else {
-        PayloadFormat::Unspecified
-    }),
+    |reader, id| Ok(if bit(reader, id)? == 1 { PayloadFormat::Utf8 } else { PayloadFormat::Unspecified }),
     |value, sink| sink.u8(match value {
         PayloadFormat::Unspecified => 0,
         PayloadFormat::Utf8 => 1,
@@ -164,21 +143,14 @@ number!(
 );
 number!(
     MaximumQoS,
-    |reader, id| Ok(if bit(reader, id)? == 1 {
-        MaximumQoS::AtLeastOnce
-    } else {
-        MaximumQoS::AtMostOnce
-    }),
+    |reader, id| Ok(if bit(reader, id)? == 1 { MaximumQoS::AtLeastOnce } else { MaximumQoS::AtMostOnce }),
     |value, sink| sink.u8(value.qos().as_u8())
 );
 
 fn bit(reader: &mut Reader<'_>, id: PropertyId) -> Result<u8, Fault> {
     match reader.u8(id.name())? {
         value @ 0..=1 => Ok(value),
-        value => Err(Fault::PropertyValue {
-            property: id,
-            value: u32::from(value),
-        }),
+        value => Err(Fault::PropertyValue { property: id, value: u32::from(value) }),
     }
 }
 
@@ -241,10 +213,7 @@ impl<'a> Value<'a> for Secret<'a> {
 
 impl<'a> Value<'a> for UserProperty<'a> {
     fn read(reader: &mut Reader<'a>, id: PropertyId) -> Result<Self, Fault> {
-        Ok(UserProperty {
-            name: reader.text(id.name())?,
-            value: reader.text(id.name())?,
-        })
+        Ok(UserProperty { name: reader.text(id.name())?, value: reader.text(id.name())? })
     }
 
     fn write<S: Sink>(self, sink: &mut S) {
