@@ -1,0 +1,312 @@
+//! One connection's bytes: a TCP or unix stream, plain or under TLS, with the buffers in between.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use sealmq_tls::{Role, TlsFailure, TlsSession};
+use tokio::io::{AsyncWriteExt, Interest, Ready};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::error::ClientError;
+use crate::options::{Endpoint, Nagle, Options};
+
+pub(super) struct Transport {
+    stream: Stream,
+    layer: Layer,
+    endpoint: String,
+    /// From the wire: ciphertext where there is TLS.
+    incoming: Vec<u8>,
+    /// MQTT bytes that the session has not consumed.
+    plain: Vec<u8>,
+    /// For the wire.
+    out: Vec<u8>,
+}
+
+enum Layer {
+    Plain,
+    Tls {
+        session: Box<TlsSession>,
+        /// MQTT bytes that wait for the end of the handshake.
+        unsealed: Vec<u8>,
+    },
+}
+
+enum Stream {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+}
+
+/// Read at once from the wire.
+const READ_BYTES: usize = 16 * 1024;
+/// How long the server may take to close after our last byte: closing first, with bytes of it unread, would make
+/// the operating system throw away what it has not read of ours.
+const LINGER: Duration = Duration::from_secs(1);
+
+impl Transport {
+    pub(super) async fn open(options: &Options) -> Result<Self, ClientError> {
+        let stream = Stream::connect(&options.endpoint).await?;
+        let layer = match &options.tls {
+            None => Layer::Plain,
+            Some(tls) => {
+                let name = match &options.endpoint {
+                    Endpoint::Tcp { host, .. } => host.as_str(),
+                    #[cfg(unix)]
+                    Endpoint::Unix(_) => "localhost",
+                };
+                let session = tls.session(name).map_err(|_| ClientError::ServerName { host: name.to_owned() })?;
+                Layer::Tls { session: Box::new(session), unsealed: Vec::new() }
+            }
+        };
+        let mut transport = Self {
+            stream,
+            layer,
+            endpoint: options.endpoint.to_string(),
+            incoming: Vec::new(),
+            plain: Vec::new(),
+            out: Vec::new(),
+        };
+        transport.open_records()?;
+        Ok(transport)
+    }
+
+    /// Takes MQTT bytes for the server.
+    pub(super) fn send(&mut self, bytes: &[u8]) {
+        match &mut self.layer {
+            Layer::Plain => self.out.extend_from_slice(bytes),
+            Layer::Tls { unsealed, .. } => unsealed.extend_from_slice(bytes),
+        }
+    }
+
+    /// MQTT bytes from the server; what is consumed is to be taken off the front.
+    pub(super) fn received(&mut self) -> &mut Vec<u8> {
+        &mut self.plain
+    }
+
+    /// How many bytes have not left.
+    pub(super) fn unsent(&self) -> usize {
+        match &self.layer {
+            Layer::Plain => self.out.len(),
+            Layer::Tls { unsealed, .. } => self.out.len() + unsealed.len(),
+        }
+    }
+
+    pub(super) fn tls(&self) -> Option<&TlsSession> {
+        match &self.layer {
+            Layer::Plain => None,
+            Layer::Tls { session, .. } => Some(session),
+        }
+    }
+
+    /// Waits until bytes can be read or written, and does it. May be dropped while it waits.
+    pub(super) async fn exchange(&mut self) -> Result<(), ClientError> {
+        self.seal()?;
+        let interest = if self.out.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
+        let ready = self.stream.ready(interest).await.map_err(|error| self.lost(Some(error)))?;
+        if ready.is_writable() {
+            self.write()?;
+        }
+        if ready.is_readable() || ready.is_read_closed() || ready.is_error() {
+            self.read().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes everything, says that nothing follows, and waits for the server to close.
+    pub(super) async fn close(&mut self) -> Result<(), ClientError> {
+        self.seal()?;
+        if let Layer::Tls { session, .. } = &mut self.layer {
+            session.close_notify(&mut self.out);
+        }
+        self.flush().await?;
+        self.stream.shutdown().await.map_err(|error| self.lost(Some(error)))?;
+        let drained = async {
+            let mut ignored = [0; 1024];
+            loop {
+                self.stream.ready(Interest::READABLE).await?;
+                match self.stream.try_read(&mut ignored) {
+                    Ok(0) => return Ok::<(), io::Error>(()),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        // Whatever comes of it, the connection is over.
+        let _ = tokio::time::timeout(LINGER, drained).await;
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), ClientError> {
+        while !self.out.is_empty() {
+            self.stream.ready(Interest::WRITABLE).await.map_err(|error| self.lost(Some(error)))?;
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), ClientError> {
+        while !self.out.is_empty() {
+            match self.stream.try_write(&self.out) {
+                Ok(written) => {
+                    self.out.drain(..written);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                // The reason may still be readable: an alert, a CONNACK, a DISCONNECT.
+                Err(error) if is_reset(&error) => {
+                    self.out.clear();
+                    return Ok(());
+                }
+                Err(error) => return Err(self.lost(Some(error))),
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self) -> Result<(), ClientError> {
+        let mut buffer = [0; READ_BYTES];
+        match self.stream.try_read(&mut buffer) {
+            Ok(0) => Err(self.ended(None)),
+            Ok(count) => {
+                self.incoming.extend_from_slice(&buffer[..count]);
+                match self.open_records() {
+                    Ok(()) => Ok(()),
+                    Err(error) => {
+                        // The alert that tells the server why is in `out`.
+                        let _ = tokio::time::timeout(LINGER, self.flush()).await;
+                        Err(error)
+                    }
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(self.ended(Some(error))),
+        }
+    }
+
+    /// Ciphertext to MQTT bytes; handshake messages and alerts go to `out`.
+    fn open_records(&mut self) -> Result<(), ClientError> {
+        match &mut self.layer {
+            Layer::Plain => {
+                self.plain.append(&mut self.incoming);
+                Ok(())
+            }
+            Layer::Tls { session, .. } => match session.open(&mut self.incoming, &mut self.plain, &mut self.out) {
+                Ok(_) => self.seal(),
+                Err(failure) => Err(self.tls_failed(failure)),
+            },
+        }
+    }
+
+    /// MQTT bytes to ciphertext, once the handshake is done.
+    fn seal(&mut self) -> Result<(), ClientError> {
+        if let Layer::Tls { session, unsealed } = &mut self.layer
+            && !unsealed.is_empty()
+            && !session.is_handshaking()
+        {
+            if let Err(failure) = session.seal(unsealed, &mut self.out) {
+                return Err(self.tls_failed(failure));
+            }
+            unsealed.clear();
+        }
+        Ok(())
+    }
+
+    fn ended(&self, error: Option<io::Error>) -> ClientError {
+        match &self.layer {
+            Layer::Tls { session, .. } if session.is_handshaking() => {
+                self.tls_failed(TlsFailure::closed_in_handshake(Role::Client))
+            }
+            Layer::Tls { .. } | Layer::Plain => self.lost(error),
+        }
+    }
+
+    fn tls_failed(&self, failure: TlsFailure) -> ClientError {
+        ClientError::Tls { endpoint: self.endpoint.clone(), failure: Box::new(failure) }
+    }
+
+    fn lost(&self, error: Option<io::Error>) -> ClientError {
+        ClientError::Lost { endpoint: self.endpoint.clone(), error }
+    }
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted)
+}
+
+impl Stream {
+    async fn connect(endpoint: &Endpoint) -> Result<Self, ClientError> {
+        let failed = |error| ClientError::Connect { endpoint: endpoint.to_string(), error };
+        match endpoint {
+            Endpoint::Tcp { host, port, bind, nagle } => {
+                let stream = connect_tcp(host, *port, *bind, failed).await?;
+                stream.set_nodelay(*nagle == Nagle::Off).map_err(failed)?;
+                Ok(Self::Tcp(stream))
+            }
+            #[cfg(unix)]
+            Endpoint::Unix(path) => tokio::net::UnixStream::connect(path).await.map(Self::Unix).map_err(failed),
+        }
+    }
+
+    async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        match self {
+            Self::Tcp(stream) => stream.ready(interest).await,
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.ready(interest).await,
+        }
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_read(buffer),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.try_read(buffer),
+        }
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_write(bytes),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.try_write(bytes),
+        }
+    }
+
+    async fn shutdown(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown().await,
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.shutdown().await,
+        }
+    }
+}
+
+/// Tries every address of the name in turn, and reports the last failure.
+async fn connect_tcp(
+    host: &str,
+    port: u16,
+    bind: Option<IpAddr>,
+    failed: impl Fn(io::Error) -> ClientError,
+) -> Result<TcpStream, ClientError> {
+    let unresolved = |error| ClientError::Resolve { host: host.to_owned(), error };
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await.map_err(unresolved)?.collect();
+    let mut last = None;
+    for address in addresses.iter().filter(|address| bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4())) {
+        match connect_address(*address, bind).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(match last {
+        Some(error) => failed(error),
+        None => unresolved(io::Error::new(io::ErrorKind::NotFound, "the name has no address of that kind")),
+    })
+}
+
+async fn connect_address(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if let Some(bind) = bind {
+        socket.bind(SocketAddr::new(bind, 0))?;
+    }
+    socket.connect(address).await
+}
