@@ -1,6 +1,10 @@
 //! What can go wrong for a client, typed, and what mends it.
 //!
 //! `Display` says what happened on one line; [`ClientError::hint`] says what to do about it.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "only some reason codes and system errors have a mend of their own"
+)]
 
 use sealmq_mqtt::{DecodeError, EncodeError, PacketType, Properties, QoS, ReasonCode, TopicError};
 use sealmq_tls::TlsFailure;
@@ -296,12 +300,16 @@ impl SessionError {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Refused { refusal, .. } | Self::Disconnected(refusal) => mend(refusal.reason),
-            Self::Malformed(_) | Self::Unexpected(_) => {
-                Some("is this the MQTT port? HTTP, WebSockets and TLS have ports of their own; over TLS give --cafile FILE")
-            }
+            Self::Malformed(_) | Self::Unexpected(_) => Some(
+                "is this the MQTT port? HTTP, WebSockets and TLS have ports of their own; over TLS give --cafile FILE",
+            ),
             Self::AuthNotSupported => Some("use a certificate, or a user name and a password"),
-            Self::KeepAliveTimeout => Some("the network or the broker is gone; try again, perhaps with a longer -k"),
-            Self::Connect(_) | Self::TopicAlias { .. } | Self::ReceiveMaximum { .. } | Self::Subscribe(_) => None,
+            Self::KeepAliveTimeout => {
+                Some("the network or the broker is gone; try again, perhaps with a longer -k")
+            }
+            Self::Connect(_) | Self::TopicAlias { .. } | Self::ReceiveMaximum { .. } | Self::Subscribe(_) => {
+                None
+            }
         }
     }
 }
@@ -310,9 +318,7 @@ impl SessionError {
 fn mend(reason: ReasonCode) -> Option<&'static str> {
     let hint = match reason {
         ReasonCode::UnsupportedProtocolVersion => "try another version: -V mqttv311 or -V mqttv5",
-        ReasonCode::ClientIdentifierNotValid => {
-            "choose another client id with -i; with -c one must be given"
-        }
+        ReasonCode::ClientIdentifierNotValid => "choose another client id with -i; with -c one must be given",
         ReasonCode::BadUserNameOrPassword => "check -u and -P; the broker's log says which of them is wrong",
         ReasonCode::NotAuthorized => {
             "log in with -u and -P, or with --cert and --key; the broker's log names the rule that refused you"
@@ -321,8 +327,12 @@ fn mend(reason: ReasonCode) -> Option<&'static str> {
             "try again in a moment"
         }
         ReasonCode::SessionTakenOver => "another client uses the same client id: choose another one with -i",
-        ReasonCode::KeepAliveTimeout => "the broker heard nothing for too long: is a shorter -k needed on this network?",
-        ReasonCode::PacketTooLarge => "send a smaller message, or raise max_packet_size in the broker's configuration",
+        ReasonCode::KeepAliveTimeout => {
+            "the broker heard nothing for too long: is a shorter -k needed on this network?"
+        }
+        ReasonCode::PacketTooLarge => {
+            "send a smaller message, or raise max_packet_size in the broker's configuration"
+        }
         ReasonCode::QoSNotSupported => "use a lower QoS with -q",
         ReasonCode::RetainNotSupported => "leave out -r, or --will-retain",
         ReasonCode::Banned | ReasonCode::AdministrativeAction => "ask who runs the broker; its log says more",
@@ -336,13 +346,16 @@ impl ClientError {
     /// What mends it, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Resolve { host, .. } => Some(format!("check the spelling of '{host}', or connect to its address with -h")),
+            Self::Resolve { host, .. } => {
+                Some(format!("check the spelling of '{host}', or connect to its address with -h"))
+            }
             Self::Connect { error, endpoint } => connect_hint(error.kind(), endpoint),
             Self::Tls { failure, .. } => Some(failure.hint()),
             Self::ServerName { .. } => Some("give a host name or an address with -h".to_owned()),
-            Self::Timeout { .. } => {
-                Some("a firewall may drop the packets, or the port speaks another protocol: check -h and -p".to_owned())
-            }
+            Self::Timeout { .. } => Some(
+                "a firewall may drop the packets, or the port speaks another protocol: check -h and -p"
+                    .to_owned(),
+            ),
             Self::Lost { error, .. } => lost_hint(error.as_ref()),
             Self::Session(error) => error.hint().map(str::to_owned),
             Self::SubscriptionRefused { .. } | Self::MessageRefused { .. } => {
@@ -364,7 +377,9 @@ fn connect_hint(kind: std::io::ErrorKind, endpoint: &str) -> Option<String> {
             "nothing listens on {endpoint}: start the broker (sealmq up), or name another one with -h and -p"
         )),
         std::io::ErrorKind::NotFound => Some("there is no such socket: is the broker running?".to_owned()),
-        std::io::ErrorKind::PermissionDenied => Some("the socket or the network belongs to someone else".to_owned()),
+        std::io::ErrorKind::PermissionDenied => {
+            Some("the socket or the network belongs to someone else".to_owned())
+        }
         std::io::ErrorKind::AddrNotAvailable => Some("-A must be an address of this computer".to_owned()),
         std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable => {
             Some("there is no way to that network: check -h and the network's cable, Wi-Fi or VPN".to_owned())

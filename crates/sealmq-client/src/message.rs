@@ -50,7 +50,13 @@ pub enum Retain {
 impl Outgoing {
     /// A message that is not retained and has no properties.
     pub fn new(topic: impl Into<String>, payload: impl Into<Bytes>, qos: QoS) -> Self {
-        Self { topic: topic.into(), payload: payload.into(), qos, retain: Retain::Live, properties: Vec::new() }
+        Self {
+            topic: topic.into(),
+            payload: payload.into(),
+            qos,
+            retain: Retain::Live,
+            properties: Vec::new(),
+        }
     }
 
     /// The same, retained.

@@ -173,7 +173,11 @@ const ROWS: &[Row] = {
         },
         Row { name: "content-type", carriers: &[Publish, Will], make: Make::Text(Property::ContentType) },
         Row { name: "response-topic", carriers: &[Publish, Will], make: Make::Text(Property::ResponseTopic) },
-        Row { name: "correlation-data", carriers: &[Publish, Will], make: Make::Bytes(Property::CorrelationData) },
+        Row {
+            name: "correlation-data",
+            carriers: &[Publish, Will],
+            make: Make::Bytes(Property::CorrelationData),
+        },
         Row {
             name: "subscription-identifier",
             carriers: &[Subscribe],
@@ -184,8 +188,16 @@ const ROWS: &[Row] = {
             carriers: &[Connect, Disconnect],
             make: Make::Long(Property::SessionExpiryInterval),
         },
-        Row { name: "authentication-method", carriers: &[Connect], make: Make::Text(Property::AuthenticationMethod) },
-        Row { name: "authentication-data", carriers: &[Connect], make: Make::Bytes(Property::AuthenticationData) },
+        Row {
+            name: "authentication-method",
+            carriers: &[Connect],
+            make: Make::Text(Property::AuthenticationMethod),
+        },
+        Row {
+            name: "authentication-data",
+            carriers: &[Connect],
+            make: Make::Bytes(Property::AuthenticationData),
+        },
         Row {
             name: "request-problem-information",
             carriers: &[Connect],
@@ -198,14 +210,22 @@ const ROWS: &[Row] = {
             make: Make::Flag(Property::RequestResponseInformation),
         },
         Row { name: "receive-maximum", carriers: &[Connect], make: Make::Short(Property::ReceiveMaximum) },
-        Row { name: "topic-alias-maximum", carriers: &[Connect], make: Make::Short(Property::TopicAliasMaximum) },
+        Row {
+            name: "topic-alias-maximum",
+            carriers: &[Connect],
+            make: Make::Short(Property::TopicAliasMaximum),
+        },
         Row { name: "topic-alias", carriers: &[Publish], make: Make::Short(Property::TopicAlias) },
         Row {
             name: "user-property",
             carriers: &[Connect, Publish, Subscribe, Unsubscribe, Disconnect, Will],
             make: Make::Pair,
         },
-        Row { name: "maximum-packet-size", carriers: &[Connect], make: Make::Long(Property::MaximumPacketSize) },
+        Row {
+            name: "maximum-packet-size",
+            carriers: &[Connect],
+            make: Make::Long(Property::MaximumPacketSize),
+        },
     ]
 };
 
@@ -276,7 +296,8 @@ impl Row {
     }
 
     fn parse_value(&self, value: &str) -> Result<Property, PropertyError> {
-        let invalid = |expected| PropertyError::InvalidValue { name: self.name, value: value.to_owned(), expected };
+        let invalid =
+            |expected| PropertyError::InvalidValue { name: self.name, value: value.to_owned(), expected };
         match self.make {
             Make::Flag(make) => match value {
                 "0" => Ok(make(0)),
@@ -291,7 +312,9 @@ impl Row {
             },
             Make::Long(make) => match value.parse::<u32>() {
                 // [MQTT-3.1.2.11.4]: a maximum packet size of 0 is a protocol error.
-                Ok(0) if self.name == "maximum-packet-size" => Err(invalid("a number between 1 and 4294967295")),
+                Ok(0) if self.name == "maximum-packet-size" => {
+                    Err(invalid("a number between 1 and 4294967295"))
+                }
                 Ok(number) => Ok(make(number)),
                 Err(_) => Err(invalid("a number between 0 and 4294967295")),
             },

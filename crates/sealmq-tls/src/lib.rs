@@ -45,6 +45,7 @@ pub use identity::{IdentityRule, VerifiedIdentity};
 pub use judge::{ClientAuth, Judged, Known, LegacyClientCerts, OwnIssuer, PeerChain, Status};
 pub use keys::{KeyPair, KeyPairError, Served};
 pub use os_roots::OsRoots;
+pub use sealmq_pki::Timestamp;
 pub use policy::{PolicyError, TlsPolicy, TlsVersion, Versions};
 pub use server::{BuildError, ServerTls, ServerTlsSpec};
 pub use session::{Progress, RecordSize, TlsSession};

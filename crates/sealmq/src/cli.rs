@@ -37,7 +37,15 @@ pub(crate) enum Command {
 
 /// Parses the arguments, or prints help or an error and ends the process as clap does.
 pub(crate) fn parse(arguments: Vec<OsString>) -> Cli {
-    Cli::parse_from(arguments)
+    let as_mosquitto = arguments.get(1).is_some_and(|command| command == "pub" || command == "sub");
+    Cli::try_parse_from(arguments).unwrap_or_else(|error| match error.exit_code() {
+        // mosquitto_pub and mosquitto_sub end with 1 where clap ends with 2.
+        2 if as_mosquitto => {
+            let _ = error.print();
+            std::process::exit(1)
+        }
+        _ => error.exit(),
+    })
 }
 
 /// `sealmq -c FILE` means `sealmq broker -c FILE`: a first argument that is an option of mosquitto's gets

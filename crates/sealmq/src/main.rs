@@ -10,6 +10,8 @@
 
 mod cli;
 mod commands;
+mod connection;
+mod output;
 mod report;
 
 use std::process::ExitCode;

@@ -29,6 +29,14 @@ impl Failure {
     }
 }
 
+/// Only the exit code of the outcome: for `--quiet`.
+pub(crate) fn finish_quietly(outcome: Result<(), Failure>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => ExitCode::from(failure.exit_code),
+    }
+}
+
 /// Prints the failure to standard error and gives the exit code.
 pub(crate) fn finish(outcome: Result<(), Failure>) -> ExitCode {
     match outcome {

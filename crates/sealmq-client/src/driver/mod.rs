@@ -2,6 +2,7 @@
 //!
 //! All waiting happens in [`Client::next_event`], which may be dropped at any await without losing a byte, so that
 //! it can stand in a `select!` beside signals, timeouts and standard input.
+#![allow(clippy::wildcard_enum_match_arm, reason = "waits pick one event out of all")]
 #![allow(clippy::disallowed_methods, reason = "the driver is the shell: it reads the monotonic clock")]
 
 mod transport;
@@ -148,11 +149,11 @@ impl Client {
     pub async fn publish_and_wait(&mut self, message: Outgoing) -> Result<(), ClientError> {
         let topic = message.topic.clone();
         let wanted = self.publish(message)?;
-        let is_ours = |event: &Event| {
-            matches!(event, Event::Published { delivery, .. } | Event::NotPublished { delivery, .. } if *delivery == wanted)
-        };
+        let is_ours = |event: &Event| matches!(event, Event::Published { delivery, .. } | Event::NotPublished { delivery, .. } if *delivery == wanted);
         match self.wait_for(is_ours).await? {
-            Event::Published { reason, .. } if reason.is_error() => Err(ClientError::MessageRefused { topic, reason }),
+            Event::Published { reason, .. } if reason.is_error() => {
+                Err(ClientError::MessageRefused { topic, reason })
+            }
             Event::NotPublished { error, .. } => Err(error.into()),
             _ => Ok(()),
         }
@@ -178,7 +179,8 @@ impl Client {
     /// The connection is gone, or the server refused.
     pub async fn subscribe_and_wait(&mut self, filter: &str, qos: QoS) -> Result<(), ClientError> {
         let wanted = self.subscribe(&[Filter::new(filter, qos)], &[])?;
-        let is_ours = |event: &Event| matches!(event, Event::Subscribed { packet_id, .. } if *packet_id == wanted);
+        let is_ours =
+            |event: &Event| matches!(event, Event::Subscribed { packet_id, .. } if *packet_id == wanted);
         match self.wait_for(is_ours).await? {
             Event::Subscribed { reasons, .. } => match reasons.first() {
                 Some(reason) if reason.is_error() => {
@@ -222,6 +224,19 @@ impl Client {
         self.session.has_room() && unsent < UNSENT_BYTES_MAX
     }
 
+    /// Traces that are waiting: after a connection that failed, what was sent and received before.
+    pub fn take_traces(&mut self) -> Vec<String> {
+        let mut traces = Vec::new();
+        self.events.retain(|event| match event {
+            Event::Trace(line) => {
+                traces.push(line.clone());
+                false
+            }
+            _ => true,
+        });
+        traces
+    }
+
     /// The pure session: its client id, what has not been delivered.
     pub fn session(&self) -> &Session {
         &self.session
@@ -246,7 +261,12 @@ impl Client {
             match self.next_event().await {
                 Ok(Some(event)) if wanted(&event) => break Ok(event),
                 Ok(Some(event)) => others.push_back(event),
-                Ok(None) => break Err(ClientError::Lost { endpoint: self.options.endpoint.to_string(), error: None }),
+                Ok(None) => {
+                    break Err(ClientError::Lost {
+                        endpoint: self.options.endpoint.to_string(),
+                        error: None,
+                    });
+                }
                 Err(error) => break Err(error),
             }
         };

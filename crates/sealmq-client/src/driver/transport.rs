@@ -1,10 +1,14 @@
 //! One connection's bytes: a TCP or unix stream, plain or under TLS, with the buffers in between.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "certificates are judged by the wall clock of the moment of dialling"
+)]
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use sealmq_tls::{Role, TlsFailure, TlsSession};
+use sealmq_tls::{Role, Timestamp, TlsFailure, TlsSession};
 use tokio::io::{AsyncWriteExt, Interest, Ready};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -55,7 +59,9 @@ impl Transport {
                     #[cfg(unix)]
                     Endpoint::Unix(_) => "localhost",
                 };
-                let session = tls.session(name).map_err(|_| ClientError::ServerName { host: name.to_owned() })?;
+                let session = tls
+                    .session(name, wall_now())
+                    .map_err(|_| ClientError::ServerName { host: name.to_owned() })?;
                 Layer::Tls { session: Box::new(session), unsealed: Vec::new() }
             }
         };
@@ -102,7 +108,8 @@ impl Transport {
     /// Waits until bytes can be read or written, and does it. May be dropped while it waits.
     pub(super) async fn exchange(&mut self) -> Result<(), ClientError> {
         self.seal()?;
-        let interest = if self.out.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
+        let interest =
+            if self.out.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
         let ready = self.stream.ready(interest).await.map_err(|error| self.lost(Some(error)))?;
         if ready.is_writable() {
             self.write()?;
@@ -191,10 +198,12 @@ impl Transport {
                 self.plain.append(&mut self.incoming);
                 Ok(())
             }
-            Layer::Tls { session, .. } => match session.open(&mut self.incoming, &mut self.plain, &mut self.out) {
-                Ok(_) => self.seal(),
-                Err(failure) => Err(self.tls_failed(failure)),
-            },
+            Layer::Tls { session, .. } => {
+                match session.open(&mut self.incoming, &mut self.plain, &mut self.out) {
+                    Ok(_) => self.seal(),
+                    Err(failure) => Err(self.tls_failed(failure)),
+                }
+            }
         }
     }
 
@@ -231,7 +240,10 @@ impl Transport {
 }
 
 fn is_reset(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted)
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted
+    )
 }
 
 impl Stream {
@@ -244,7 +256,9 @@ impl Stream {
                 Ok(Self::Tcp(stream))
             }
             #[cfg(unix)]
-            Endpoint::Unix(path) => tokio::net::UnixStream::connect(path).await.map(Self::Unix).map_err(failed),
+            Endpoint::Unix(path) => {
+                tokio::net::UnixStream::connect(path).await.map(Self::Unix).map_err(failed)
+            }
         }
     }
 
@@ -281,6 +295,11 @@ impl Stream {
     }
 }
 
+fn wall_now() -> Timestamp {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_secs(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX))
+}
+
 /// Tries every address of the name in turn, and reports the last failure.
 async fn connect_tcp(
     host: &str,
@@ -289,9 +308,12 @@ async fn connect_tcp(
     failed: impl Fn(io::Error) -> ClientError,
 ) -> Result<TcpStream, ClientError> {
     let unresolved = |error| ClientError::Resolve { host: host.to_owned(), error };
-    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await.map_err(unresolved)?.collect();
+    let addresses: Vec<SocketAddr> =
+        tokio::net::lookup_host((host, port)).await.map_err(unresolved)?.collect();
     let mut last = None;
-    for address in addresses.iter().filter(|address| bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4())) {
+    for address in
+        addresses.iter().filter(|address| bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4()))
+    {
         match connect_address(*address, bind).await {
             Ok(stream) => return Ok(stream),
             Err(error) => last = Some(error),

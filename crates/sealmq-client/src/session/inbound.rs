@@ -27,10 +27,11 @@ impl Inbound {
             receive_maximum: u16::MAX,
         };
         for property in properties {
-            match property {
-                Property::TopicAliasMaximum(max) => inbound.topic_alias_max = *max,
-                Property::ReceiveMaximum(max) => inbound.receive_maximum = *max,
-                _ => {}
+            if let Property::TopicAliasMaximum(max) = property {
+                inbound.topic_alias_max = *max;
+            }
+            if let Property::ReceiveMaximum(max) = property {
+                inbound.receive_maximum = *max;
             }
         }
         inbound
@@ -84,7 +85,9 @@ impl Session {
                 self.trace(|| trace::pubrec(packet_id));
                 self.send_ack(now, Packet::PubRec, packet_id, ReasonCode::Success);
             }
-            (QoS::AtMostOnce, _) | (_, None) => self.outputs.push_back(Output::Event(Event::Message(message))),
+            (QoS::AtMostOnce, _) | (_, None) => {
+                self.outputs.push_back(Output::Event(Event::Message(message)))
+            }
         }
         Ok(())
     }

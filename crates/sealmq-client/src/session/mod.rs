@@ -366,6 +366,7 @@ impl Session {
             return match packet {
                 Packet::ConnAck(connack) => self.connack(now, &connack),
                 Packet::Auth(_) => Err(SessionError::AuthNotSupported),
+                #[allow(clippy::wildcard_enum_match_arm, reason = "nothing else may come before CONNACK")]
                 other => Err(SessionError::Unexpected(other.packet_type())),
             };
         }
@@ -412,7 +413,8 @@ impl Session {
         if let Some(assigned) = &assigned_client_id {
             self.client_id.clone_from(assigned);
         }
-        let connected = Connected { session_present: connack.session_present, assigned_client_id, keep_alive_secs };
+        let connected =
+            Connected { session_present: connack.session_present, assigned_client_id, keep_alive_secs };
         let kept = connected.session_present;
         self.outputs.push_back(Output::Event(Event::Connected(connected)));
         if !kept {
@@ -490,13 +492,20 @@ impl Session {
     /// Properties that MQTT forbids are left out rather than the good-bye.
     fn send_disconnect(&mut self, now: Now, reason: ReasonCode, properties: &[Property]) {
         let version = self.options.version;
-        let packet = wire::disconnect(reason, properties, version)
-            .unwrap_or_else(|_| wire::plain(&Packet::Disconnect(sealmq_mqtt::Disconnect::new(reason)), version));
+        let packet = wire::disconnect(reason, properties, version).unwrap_or_else(|_| {
+            wire::plain(&Packet::Disconnect(sealmq_mqtt::Disconnect::new(reason)), version)
+        });
         self.trace(trace::disconnect);
         self.send(now, packet);
     }
 
-    fn send_ack(&mut self, now: Now, packet: fn(Ack<'static>) -> Packet<'static>, id: PacketId, reason: ReasonCode) {
+    fn send_ack(
+        &mut self,
+        now: Now,
+        packet: fn(Ack<'static>) -> Packet<'static>,
+        id: PacketId,
+        reason: ReasonCode,
+    ) {
         let version = self.options.version;
         self.send(now, wire::plain(&packet(wire::ack(id, reason, version)), version));
     }
@@ -508,15 +517,15 @@ impl Session {
 
     fn trace(&mut self, line: impl FnOnce() -> String) {
         if self.options.trace == crate::Trace::On {
-            self.outputs.push_back(Output::Event(Event::Trace(line())));
+            let name = if self.client_id.is_empty() { "(null)" } else { &self.client_id };
+            self.outputs.push_back(Output::Event(Event::Trace(format!("Client {name} {}", line()))));
         }
     }
 
     fn limits(&self) -> Limits {
         let limits = Limits::of_client();
-        let own = self.options.properties.iter().find_map(|property| match property {
-            Property::MaximumPacketSize(bytes) => Some(*bytes),
-            _ => None,
+        let own = self.options.properties.iter().find_map(|property| {
+            if let Property::MaximumPacketSize(bytes) = property { Some(*bytes) } else { None }
         });
         own.map_or(limits, |bytes| limits.with_packet_bytes_max(bytes))
     }
@@ -536,7 +545,9 @@ impl Server {
     fn from_properties(properties: &Properties<'_>) -> Self {
         let default = Self::unknown();
         Self {
-            receive_maximum: properties.receive_maximum().map_or(default.receive_maximum, std::num::NonZeroU16::get),
+            receive_maximum: properties
+                .receive_maximum()
+                .map_or(default.receive_maximum, std::num::NonZeroU16::get),
             qos_max: wire::qos_max(properties),
             retain: wire::retain_available(properties),
             packet_bytes_max: properties.maximum_packet_size().map(std::num::NonZeroU32::get),

@@ -87,7 +87,9 @@ impl Session {
     /// Sends what may be sent.
     pub(super) fn pump(&mut self, now: Now) {
         while self.state == State::Connected {
-            let Some(Waiting { delivery, message }) = self.outbound.next(self.server.receive_maximum) else { return };
+            let Some(Waiting { delivery, message }) = self.outbound.next(self.server.receive_maximum) else {
+                return;
+            };
             if let Err(error) = self.server.check(&message, self.options.version) {
                 self.outputs.push_back(Output::Event(Event::NotPublished { delivery, error }));
                 continue;
@@ -101,7 +103,11 @@ impl Session {
             match message.qos {
                 QoS::AtMostOnce => self.published(delivery, ReasonCode::Success, None),
                 QoS::AtLeastOnce | QoS::ExactlyOnce => {
-                    self.outbound.inflight.push_back(Inflight { delivery, packet_id, stage: Stage::Sent(message) });
+                    self.outbound.inflight.push_back(Inflight {
+                        delivery,
+                        packet_id,
+                        stage: Stage::Sent(message),
+                    });
                 }
             }
         }

@@ -1,5 +1,5 @@
 //! The lines of `-d`, in the words of libmosquitto 2.0, so that scripts and eyes that know them need not learn.
-//! Who prints them puts `Client ID ` in front.
+//! The session puts `Client ID ` in front.
 
 use sealmq_mqtt::{Ack, Dup, PacketId, ReasonCode, RetainHandling};
 

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use sealmq_mqtt::{
     Ack, ConnAck, ConnAckCode, Connect, ConnectReturnCode, Disconnect, Dup, FilterListBuf, Packet, PacketId,
     PayloadFormat, Properties, PropertiesBuf, Property as Wire, Publish, QoS, ReasonCode, Secret, Subscribe,
-    SubscriptionId, SubscriptionListBuf, SubscriptionOptions, TopicFilter, TopicName, Unsubscribe, UserProperty,
-    Version,
+    SubscriptionId, SubscriptionListBuf, SubscriptionOptions, TopicFilter, TopicName, Unsubscribe,
+    UserProperty, Version,
 };
 
 use super::Availability;
@@ -89,7 +89,8 @@ pub(super) fn publish(
     version: Version,
 ) -> Result<Vec<u8>, PublishError> {
     let list = properties(&message.properties, version)?;
-    let has_alias = version.is_v5() && message.properties.iter().any(|one| matches!(one, Property::TopicAlias(_)));
+    let has_alias =
+        version.is_v5() && message.properties.iter().any(|one| matches!(one, Property::TopicAlias(_)));
     let topic = if message.topic.is_empty() && has_alias {
         None
     } else {
@@ -174,7 +175,11 @@ pub(super) fn unsubscribe(
     Ok(encode(&Packet::Unsubscribe(packet), version)?)
 }
 
-pub(super) fn disconnect(reason: ReasonCode, list: &[Property], version: Version) -> Result<Vec<u8>, PacketError> {
+pub(super) fn disconnect(
+    reason: ReasonCode,
+    list: &[Property],
+    version: Version,
+) -> Result<Vec<u8>, PacketError> {
     let list = properties(list, version)?;
     let reason = if version.is_v5() { reason } else { ReasonCode::NORMAL_DISCONNECTION };
     encode(&Packet::Disconnect(Disconnect { reason, properties: list.as_properties() }), version)
@@ -248,7 +253,9 @@ fn owned(property: Wire<'_>) -> Option<Property> {
         Wire::CorrelationData(bytes) => Property::CorrelationData(bytes.to_vec()),
         Wire::SubscriptionIdentifier(id) => Property::SubscriptionIdentifier(id.get()),
         Wire::TopicAlias(alias) => Property::TopicAlias(alias.get()),
-        Wire::UserProperty(pair) => Property::User { name: pair.name.to_owned(), value: pair.value.to_owned() },
+        Wire::UserProperty(pair) => {
+            Property::User { name: pair.name.to_owned(), value: pair.value.to_owned() }
+        }
         _ => return None,
     })
 }

@@ -12,9 +12,7 @@ use clap::ArgGroup;
 use sealmq_client::{Client, ClientError, Event, Outgoing, QoS, ReasonCode, Retain};
 use tokio::sync::mpsc;
 
-use crate::connection::{
-    Connection, ConnectionFlags, argument_bytes, failure, parse_qos, parse_topic_name, print_trace,
-};
+use crate::connection::{Connection, ConnectionFlags, argument_bytes, failure, parse_qos, parse_topic_name};
 use crate::report::{self, Failure};
 
 /// Options of this command.
@@ -78,7 +76,8 @@ fn command(args: &Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
-    let publisher = Publisher { client: Client::new(connection.options), template, quiet: args.connection.quiet };
+    let publisher =
+        Publisher { client: Client::new(connection.options), template, quiet: args.connection.quiet };
     let disconnect = connection.properties.disconnect;
     runtime.block_on(publisher.run(source, disconnect)).map_err(|error| failure(&error))
 }
@@ -97,7 +96,8 @@ impl Source {
             argument_bytes(message)
         } else if let Some(path) = &args.file {
             std::fs::read(path).map_err(|error| {
-                Failure::new(format!("cannot read {}: {error}", path.display())).hint("-f FILE sends a file's contents; -m sends text")
+                Failure::new(format!("cannot read {}: {error}", path.display()))
+                    .hint("-f FILE sends a file's contents; -m sends text")
             })?
         } else if args.stdin_file {
             let mut bytes = Vec::new();
@@ -110,10 +110,15 @@ impl Source {
         } else if args.stdin_line {
             return Ok(Self::Lines);
         } else {
-            return Err(Failure::new("both topic and message must be supplied")
-                .hint("add -m TEXT, -f FILE, -l (lines of standard input), -s (all of it) or -n (an empty message)"));
+            return Err(Failure::new("both topic and message must be supplied").hint(
+                "add -m TEXT, -f FILE, -l (lines of standard input), -s (all of it) or -n (an empty message)",
+            ));
         };
-        Ok(Self::Payload { payload: payload.into(), times: args.repeat, delay: args.repeat_delay.unwrap_or_default() })
+        Ok(Self::Payload {
+            payload: payload.into(),
+            times: args.repeat,
+            delay: args.repeat_delay.unwrap_or_default(),
+        })
     }
 }
 
@@ -155,7 +160,7 @@ impl Publisher {
 
     fn tell_traces(&mut self) {
         for line in self.client.take_traces() {
-            print_trace(self.client.session().client_id(), &line);
+            println!("{line}");
         }
     }
 
@@ -220,7 +225,8 @@ impl Publisher {
             tokio::time::sleep(RECONNECT_DELAY).await;
             match self.connect().await {
                 Ok(()) => return Ok(()),
-                Err(ClientError::Connect { .. } | ClientError::Lost { .. } | ClientError::Timeout { .. }) => {}
+                Err(ClientError::Connect { .. } | ClientError::Lost { .. } | ClientError::Timeout { .. }) => {
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -245,7 +251,7 @@ impl Publisher {
     /// A message that the broker refused is a warning, as in mosquitto_pub.
     fn tell(&self, event: &Event) {
         match event {
-            Event::Trace(line) => print_trace(self.client.session().client_id(), line),
+            Event::Trace(line) => println!("{line}"),
             Event::Published { delivery, reason, reason_string } if reason.is_error() && !self.quiet => {
                 eprintln!("warning: publish {} failed: {}", delivery.0, reason.text());
                 if let Some(words) = reason_string {

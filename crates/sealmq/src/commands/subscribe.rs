@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use sealmq_client::{
-    Client, ClientError, Event, Filter, Message, Outgoing, OwnMessages, Property, QoS, ReasonCode, RetainFlag,
-    RetainHandling, Version,
+    Client, ClientError, Event, Filter, Message, Outgoing, OwnMessages, Property, QoS, ReasonCode,
+    RetainFlag, RetainHandling, Version,
 };
 use sealmq_mqtt::{TopicFilter, TopicName, matches};
 
-use crate::connection::{CommandProperties, Connection, ConnectionFlags, failure, parse_qos, print_trace};
+use crate::connection::{CommandProperties, Connection, ConnectionFlags, failure, parse_qos};
 use crate::output::{self, EndOfLine, Format, JsonLayout, Moment, Style};
 use crate::report::{self, Failure};
 
@@ -85,12 +85,15 @@ pub(crate) fn run(args: Args) -> ExitCode {
 fn command(args: Args) -> Result<(), Failure> {
     let style = style(&args)?;
     if args.topics.is_empty() && args.unsubscribe.is_empty() && args.connection.url.is_none() {
-        return Err(Failure::new("you must specify a topic to subscribe to").hint("add -t FILTER, as in -t 'test/#'"));
+        return Err(
+            Failure::new("you must specify a topic to subscribe to").hint("add -t FILTER, as in -t 'test/#'")
+        );
     }
     let mut connection = Connection::from_flags(&args.connection)?;
     let mut topics = args.topics.clone();
     if let Some(topic) = connection.url_topic.take() {
-        let checked = parse_filter(&topic).map_err(|why| Failure::new(format!("invalid topic '{topic}' in -L: {why}")))?;
+        let checked = parse_filter(&topic)
+            .map_err(|why| Failure::new(format!("invalid topic '{topic}' in -L: {why}")))?;
         topics.push(checked);
     }
     limit_receive_maximum(&args, &mut connection.options.session);
@@ -124,7 +127,8 @@ fn style(args: &Args) -> Result<Style, Failure> {
     let layout = if args.pretty { JsonLayout::Pretty } else { JsonLayout::Minimised };
     match &args.format {
         Some(format) => Format::parse(format, layout).map(Style::Formatted).map_err(|error| {
-            Failure::new(error.to_string()).hint("write %% for a percent sign, @@ for an at sign, \\\\ for a backslash")
+            Failure::new(error.to_string())
+                .hint("write %% for a percent sign, @@ for an at sign, \\\\ for a backslash")
         }),
         None if args.verbose => Ok(Style::Verbose),
         None => Ok(Style::Payload),
@@ -160,7 +164,8 @@ const EXIT_TIMED_OUT: u8 = 27;
 
 impl Subscriber {
     async fn run(mut self) -> Result<(), Failure> {
-        let mut signals = Signals::new().map_err(|error| Failure::new(format!("cannot wait for signals: {error}")))?;
+        let mut signals =
+            Signals::new().map_err(|error| Failure::new(format!("cannot wait for signals: {error}")))?;
         let seconds = self.args.timeout;
         let end = {
             let work = self.work();
@@ -191,7 +196,7 @@ impl Subscriber {
         // Whatever becomes of the good-bye, we are leaving.
         while let Ok(Some(event)) = self.client.next_event().await {
             if let Event::Trace(line) = event {
-                print_trace(self.client.session().client_id(), &line);
+                println!("{line}");
             }
         }
     }
@@ -208,7 +213,9 @@ impl Subscriber {
                     }
                 }
                 Ok(None) => return Ok(End::Done),
-                Err(error @ (ClientError::Lost { .. } | ClientError::Session(_))) => self.connect_again(error).await?,
+                Err(error @ (ClientError::Lost { .. } | ClientError::Session(_))) => {
+                    self.connect_again(error).await?
+                }
                 Err(error) => return Err(failure(&error)),
             }
         }
@@ -218,7 +225,7 @@ impl Subscriber {
         let outcome = self.client.reconnect().await;
         // What was traced on the way stands before the reason why it failed.
         for line in self.client.take_traces() {
-            print_trace(self.client.session().client_id(), &line);
+            println!("{line}");
         }
         outcome?;
         self.subscribe()
@@ -289,7 +296,7 @@ impl Subscriber {
                 Ok(())
             }
             Event::Trace(line) => {
-                print_trace(self.client.session().client_id(), &line);
+                println!("{line}");
                 Ok(())
             }
             Event::Connected(_) | Event::Failed(_) => Ok(()),

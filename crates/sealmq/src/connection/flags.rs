@@ -46,7 +46,13 @@ pub(crate) struct ConnectionFlags {
     #[arg(short, long, value_name = "NAME", help_heading = "Session", allow_hyphen_values = true)]
     pub(crate) username: Option<String>,
     /// Password; `-` reads one line from standard input, $SEALMQ_PASSWORD is used where the flag is absent
-    #[arg(short = 'P', long = "pw", value_name = "PASSWORD", help_heading = "Session", allow_hyphen_values = true)]
+    #[arg(
+        short = 'P',
+        long = "pw",
+        value_name = "PASSWORD",
+        help_heading = "Session",
+        allow_hyphen_values = true
+    )]
     pub(crate) password: Option<OsString>,
     /// Protocol version: mqttv31, mqttv311 (or 31, 311), mqttv5 (or 5)
     #[arg(short = 'V', long, value_name = "VERSION", help_heading = "Session", value_parser = parse_version)]
@@ -76,7 +82,13 @@ pub(crate) struct ConnectionFlags {
     #[arg(long, value_name = "TOPIC", help_heading = "Will", value_parser = parse_topic_name)]
     pub(crate) will_topic: Option<String>,
     /// Payload of the will; empty unless given
-    #[arg(long, value_name = "PAYLOAD", help_heading = "Will", requires = "will_topic", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "PAYLOAD",
+        help_heading = "Will",
+        requires = "will_topic",
+        allow_hyphen_values = true
+    )]
     pub(crate) will_payload: Option<OsString>,
     /// QoS of the will
     #[arg(long, value_name = "QOS", help_heading = "Will", default_value = "0", value_parser = parse_qos)]

@@ -11,8 +11,8 @@ use std::ffi::OsStr;
 use std::io::IsTerminal;
 
 use sealmq_client::{
-    BrokerUrl, CONNECT_TIMEOUT, Carrier, ClientError, Endpoint, Nagle, Options, Outgoing, Property, Retain, Scheme,
-    SessionError, SessionOptions, Trace, Version, Will,
+    BrokerUrl, CONNECT_TIMEOUT, Carrier, ClientError, Endpoint, Nagle, Options, Outgoing, Property, Retain,
+    Scheme, SessionError, SessionOptions, Trace, Version, Will,
 };
 use zeroize::Zeroizing;
 
@@ -52,13 +52,16 @@ impl Connection {
     /// Flags that contradict each other or MQTT, files that cannot be read, no broker found.
     pub(crate) fn from_flags(flags: &ConnectionFlags) -> Result<Self, Failure> {
         let url = flags.url.as_deref().map(BrokerUrl::parse).transpose().map_err(|error| {
-            Failure::new(error.to_string()).hint("a URL looks like mqtts://user@host:8883/topic; write % as %25")
+            Failure::new(error.to_string())
+                .hint("a URL looks like mqtts://user@host:8883/topic; write % as %25")
         })?;
         let properties = CommandProperties::parse(&flags.properties)?;
         let version = flags.version();
         let found = if flags.finds_broker() { Some(discovery::find(flags)?) } else { None };
         let (endpoint, tls) = match found {
-            Some(found) => (endpoint(flags, found.host.clone(), found.port), Some(tls::of_found(flags, &found)?)),
+            Some(found) => {
+                (endpoint(flags, found.host.clone(), found.port), Some(tls::of_found(flags, &found)?))
+            }
             None => named_broker(flags, url.as_ref())?,
         };
         let session = session_options(flags, url.as_ref(), &properties, version)?;
@@ -89,10 +92,11 @@ impl CommandProperties {
         while let [command, name, after @ ..] = rest {
             let values = if name.eq_ignore_ascii_case("user-property") { 2 } else { 1 };
             let given = &after[..values.min(after.len())];
-            let parsed = Carrier::parse(command).and_then(|carrier| {
-                Property::parse(carrier, name, given)?.add(all.of(carrier), carrier)
-            });
-            parsed.map_err(|error| Failure::new(format!("{error} in -D {command} {name}")).hint(PROPERTY_HINT))?;
+            let parsed = Carrier::parse(command)
+                .and_then(|carrier| Property::parse(carrier, name, given)?.add(all.of(carrier), carrier));
+            parsed.map_err(|error| {
+                Failure::new(format!("{error} in -D {command} {name}")).hint(PROPERTY_HINT)
+            })?;
             rest = &after[given.len()..];
         }
         match rest {
@@ -137,7 +141,11 @@ fn named_broker(
         tls::refuse_flags_without_tls(flags)?;
         None
     };
-    let host = flags.host.clone().or_else(|| url.map(|url| url.host.clone())).unwrap_or_else(|| "localhost".to_owned());
+    let host = flags
+        .host
+        .clone()
+        .or_else(|| url.map(|url| url.host.clone()))
+        .unwrap_or_else(|| "localhost".to_owned());
     let default_port = if uses_tls { Scheme::Mqtts.default_port() } else { Scheme::Mqtt.default_port() };
     Ok((endpoint(flags, host, port.unwrap_or(default_port)), tls))
 }
@@ -160,14 +168,16 @@ fn session_options(
     let password = password(flags, url)?;
     if password.is_some() && username.is_none() && version != Version::V5 {
         // [MQTT311-3.1.2-22]
-        return Err(Failure::new("a password without a user name is not allowed before MQTT 5").hint("add -u NAME"));
+        return Err(
+            Failure::new("a password without a user name is not allowed before MQTT 5").hint("add -u NAME")
+        );
     }
     let session_expiry = session_expiry(flags, version)?;
     let mut connect = properties.connect.clone();
     if let Some(seconds) = session_expiry {
-        Property::SessionExpiryInterval(seconds)
-            .add(&mut connect, Carrier::Connect)
-            .map_err(|error| Failure::new(error.to_string()).hint("give -x or -D connect session-expiry-interval, not both"))?;
+        Property::SessionExpiryInterval(seconds).add(&mut connect, Carrier::Connect).map_err(|error| {
+            Failure::new(error.to_string()).hint("give -x or -D connect session-expiry-interval, not both")
+        })?;
     }
     Ok(SessionOptions {
         version,
@@ -196,7 +206,8 @@ fn client_id(flags: &ConnectionFlags, version: Version) -> String {
 /// A session that is kept needs a client id that is known again.
 fn session_expiry(flags: &ConnectionFlags, version: Version) -> Result<Option<u32>, Failure> {
     let missing_id = |what: &str| {
-        Failure::new(format!("a client id is needed for {what}")).hint("add -i ID; the session is kept under that name")
+        Failure::new(format!("a client id is needed for {what}"))
+            .hint("add -i ID; the session is kept under that name")
     };
     if version != Version::V5 {
         return match (flags.disable_clean_session, &flags.id) {
@@ -215,7 +226,13 @@ fn will(flags: &ConnectionFlags, properties: &CommandProperties) -> Option<Will>
     let topic = flags.will_topic.clone()?;
     let payload = flags.will_payload.as_deref().map(argument_bytes).unwrap_or_default();
     let retain = if flags.will_retain { Retain::Stored } else { Retain::Live };
-    let message = Outgoing { topic, payload: payload.into(), qos: flags.will_qos, retain, properties: properties.will.clone() };
+    let message = Outgoing {
+        topic,
+        payload: payload.into(),
+        qos: flags.will_qos,
+        retain,
+        properties: properties.will.clone(),
+    };
     Some(Will { message })
 }
 
@@ -257,7 +274,9 @@ pub(crate) fn argument_bytes(argument: &OsStr) -> Vec<u8> {
 pub(crate) fn failure(error: &ClientError) -> Failure {
     let code = match error {
         ClientError::Session(SessionError::Refused { code, .. }) => *code,
-        ClientError::Lost { .. } | ClientError::Session(SessionError::Disconnected(_)) => EXIT_CONNECTION_LOST,
+        ClientError::Lost { .. } | ClientError::Session(SessionError::Disconnected(_)) => {
+            EXIT_CONNECTION_LOST
+        }
         ClientError::Tls { .. } => EXIT_TLS,
         ClientError::Session(_)
         | ClientError::Resolve { .. }
@@ -280,9 +299,3 @@ pub(crate) fn failure(error: &ClientError) -> Failure {
 const EXIT_CONNECTION_LOST: u8 = 7;
 /// MOSQ_ERR_TLS.
 const EXIT_TLS: u8 = 8;
-
-/// The line of `-d` for a packet.
-pub(crate) fn print_trace(client_id: &str, line: &str) {
-    let name = if client_id.is_empty() { "(null)" } else { client_id };
-    println!("Client {name} {line}");
-}

@@ -125,12 +125,19 @@ impl Format {
     }
 
     /// Appends `message` in this format.
-    pub(super) fn print(&self, message: &Message, moment: &Moment, out: &mut Vec<u8>) -> Result<(), PrintError> {
+    pub(super) fn print(
+        &self,
+        message: &Message,
+        moment: &Moment,
+        out: &mut Vec<u8>,
+    ) -> Result<(), PrintError> {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(bytes) => out.extend_from_slice(bytes),
                 Piece::Time(conversion) => out.extend_from_slice(moment.strftime(*conversion).as_bytes()),
-                Piece::Nanoseconds => out.extend_from_slice(format!("{:09}", moment.nanoseconds()).as_bytes()),
+                Piece::Nanoseconds => {
+                    out.extend_from_slice(format!("{:09}", moment.nanoseconds()).as_bytes())
+                }
                 Piece::Field(field, width) => self.print_field(*field, *width, message, moment, out)?,
             }
         }
@@ -160,7 +167,9 @@ impl Format {
                     text(value, width, out);
                 }
             }
-            Field::CorrelationData => out.extend_from_slice(find(properties, correlation_data).unwrap_or_default()),
+            Field::CorrelationData => {
+                out.extend_from_slice(find(properties, correlation_data).unwrap_or_default())
+            }
             Field::UserProperties => user_properties(properties, out),
             Field::Iso8601 => text(&moment.iso8601(), width, out),
             Field::UnixTime => out.extend_from_slice(moment.unix().as_bytes()),
@@ -285,8 +294,12 @@ fn payload(bytes: &[u8], digits: Digits, width: Width, out: &mut Vec<u8>) {
     let halved = if width.field == 0 { bytes } else { &cut[..cut.len() / 2] };
     match digits {
         Digits::Raw => padded(cut, width, width.padding(), out),
-        Digits::Lower => padded(hexadecimal(halved, b"0123456789abcdef").as_slice(), width, width.padding(), out),
-        Digits::Upper => padded(hexadecimal(halved, b"0123456789ABCDEF").as_slice(), width, width.padding(), out),
+        Digits::Lower => {
+            padded(hexadecimal(halved, b"0123456789abcdef").as_slice(), width, width.padding(), out)
+        }
+        Digits::Upper => {
+            padded(hexadecimal(halved, b"0123456789ABCDEF").as_slice(), width, width.padding(), out)
+        }
     }
 }
 

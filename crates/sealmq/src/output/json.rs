@@ -1,4 +1,5 @@
 //! `%j` and `%J`: a message as JSON, in the very bytes that mosquitto_sub (and its cJSON) writes.
+#![allow(clippy::wildcard_enum_match_arm, reason = "of all properties, a PUBLISH has these")]
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 

@@ -7,7 +7,7 @@ mod json;
 
 use sealmq_client::Message;
 
-pub(crate) use format::{Format, FormatError};
+pub(crate) use format::Format;
 
 /// How each message is printed.
 #[derive(Clone, Debug)]
