@@ -1,8 +1,8 @@
 //! One shard's broker: its state, its inputs, its outputs.
 
 use crate::{
-    Commit, ConnId, Counters, Durability, Ending, Event, Input, Lane, Limits, Lost, Mono, Now, Outgoing, Output, Pick,
-    Policy, Record, ShardId, Tables,
+    Commit, ConnId, Counters, Durability, Ending, Event, Input, Lane, Limits, Lost, Mono, Now, Outgoing,
+    Output, Pick, Policy, Record, ShardId, Tables,
     route::Route,
     session::Session,
     sessions::{SessionIndex, Sessions},
@@ -43,6 +43,23 @@ pub struct Broker {
     pub(crate) route: Route,
     pub(crate) picks: Vec<Pick>,
     outputs: VecDeque<Output>,
+}
+
+/// What one session holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// Its connection; `None`: the client is away.
+    pub conn: Option<ConnId>,
+    /// Subscriptions, shared ones included.
+    pub subscriptions: usize,
+    /// Outgoing QoS 1 and 2 messages in flight.
+    pub in_flight: usize,
+    /// Messages that wait, in memory and in the store.
+    pub queued: usize,
+    /// Incoming QoS 2 messages that wait for PUBREL.
+    pub incoming: usize,
+    /// Bytes given to the connection and not yet written.
+    pub unwritten: usize,
 }
 
 /// Whether the process is on its way out.
@@ -140,6 +157,19 @@ impl Broker {
         }
     }
 
+    /// What one session holds now, for `$SYS`, the control socket and tests of bounds.
+    pub fn session_facts(&self, client: &str) -> Option<SessionFacts> {
+        let session = self.session(self.sessions.of_client(client)?);
+        Some(SessionFacts {
+            conn: session.connection().map(|connection| connection.conn),
+            subscriptions: session.subscriptions.len(),
+            in_flight: session.outgoing.in_flight(),
+            queued: session.outgoing.queued(),
+            incoming: session.incoming.len(),
+            unwritten: session.connection().map_or(0, |connection| connection.unwritten),
+        })
+    }
+
     pub(crate) fn session(&self, index: SessionIndex) -> &Session {
         self.sessions.at(index)
     }
@@ -186,7 +216,11 @@ impl Broker {
     }
 
     /// The same for a change of one session, which is written down only if it outlives its connection.
-    pub(crate) fn append_session(&mut self, index: SessionIndex, record: impl FnOnce(&Session) -> Record) -> Option<Commit> {
+    pub(crate) fn append_session(
+        &mut self,
+        index: SessionIndex,
+        record: impl FnOnce(&Session) -> Record,
+    ) -> Option<Commit> {
         if self.policy.durability == Durability::None || !self.session(index).is_persistent() {
             return None;
         }

@@ -1,16 +1,18 @@
 //! CONNECT: the rules of both versions, the session it begins or continues, CONNACK.
 
 use crate::{
-    Assigned, Broker, ClientId, ConnId, Ending, Event, Lane, Millis, Now, Outgoing, Output, Peer, Presence, Record,
-    Refusal, RetainedMessages, SessionOwner, Source, Start,
+    Assigned, Broker, ClientId, ConnId, Ending, Event, Lane, Millis, Now, Outgoing, Output, Peer, Presence,
+    Record, Refusal, RetainedMessages, SessionOwner, Source, Start,
     answers::{self, Accepted},
     broker::Stage,
-    session::{AliasesOut, ClientKind, Connection, Life, Link, Session, Subscriptions, Incoming, Will, Window},
+    session::{
+        AliasesOut, ClientKind, Connection, Incoming, Life, Link, Session, Subscriptions, Will, Window,
+    },
     sessions::SessionIndex,
     timers::{Deadlines, TimerKind},
     will,
 };
-use sealmq_mqtt::{Connect, Version};
+use sealmq_mqtt::{Connect, ReasonCode, Version};
 use std::{collections::BTreeMap, sync::Arc};
 
 impl Broker {
@@ -24,7 +26,12 @@ impl Broker {
     }
 
     /// Everything that can refuse, before anything changes.
-    fn check(&mut self, now: Now, connect: &Connect<'_>, peer: &mut Peer) -> Result<Option<Box<Will>>, Refusal> {
+    fn check(
+        &mut self,
+        now: Now,
+        connect: &Connect<'_>,
+        peer: &mut Peer,
+    ) -> Result<Option<Box<Will>>, Refusal> {
         if self.stage == Stage::ShuttingDown {
             return Err(Refusal::Shutdown);
         }
@@ -33,7 +40,8 @@ impl Broker {
             return Err(Refusal::AuthenticationMethod);
         }
         self.check_keep_alive(connect)?;
-        let will = connect.will.as_ref().map(|asked| self.check_will(now, connect, asked, peer)).transpose()?;
+        let will =
+            connect.will.as_ref().map(|asked| self.check_will(now, connect, asked, peer)).transpose()?;
         match self.sessions.of_client(peer.client_id.as_str()) {
             Some(index) => self.check_owner(index, peer)?,
             None if self.sessions.len() >= self.limits.sessions_max => return Err(Refusal::Sessions),
@@ -44,7 +52,7 @@ impl Broker {
 
     /// A client of 3.x cannot be told another keep alive, so it is refused; one of 5.0 is told. [MQTT-3.1.2-21]
     fn check_keep_alive(&self, connect: &Connect<'_>) -> Result<(), Refusal> {
-        let asked = connect.keep_alive;
+        let asked = connect.keep_alive_secs;
         let too_long = self.policy.keep_alive_max_secs.is_some_and(|max| asked == 0 || asked > max);
         if too_long && !connect.version.is_v5() { Err(Refusal::KeepAlive) } else { Ok(()) }
     }
@@ -73,7 +81,9 @@ impl Broker {
 
     fn check_owner(&self, index: SessionIndex, peer: &Peer) -> Result<(), Refusal> {
         match self.policy.session_owner {
-            SessionOwner::Bound if self.session(index).owner != peer.principal.owner => Err(Refusal::SessionOfAnother),
+            SessionOwner::Bound if self.session(index).owner != peer.principal.owner => {
+                Err(Refusal::SessionOfAnother)
+            }
             SessionOwner::Bound | SessionOwner::Mosquitto => Ok(()),
         }
     }
@@ -127,7 +137,7 @@ impl Broker {
         let accepted = Accepted {
             version,
             session_present: resumed,
-            server_keep_alive: (announced != connect.keep_alive).then_some(announced),
+            server_keep_alive: (announced != connect.keep_alive_secs).then_some(announced),
             assigned: (assigned == Assigned::ByServer).then_some(client_id.as_str()),
             retained: self.policy.retained,
             inflight_max: self.limits.inflight_max.max(1),
@@ -146,7 +156,7 @@ impl Broker {
     fn make_way(&mut self, now: Now, connect: &Connect<'_>, client: &ClientId) -> Option<SessionIndex> {
         if let Some(index) = self.sessions.of_client(client.as_str()) {
             if self.session(index).connection().is_some() {
-                self.disconnect(now, index, sealmq_mqtt::ReasonCode::SessionTakenOver, Ending::TakenOver);
+                self.disconnect(now, index, ReasonCode::SessionTakenOver, Ending::TakenOver);
             }
         }
         let index = self.sessions.of_client(client.as_str())?;
@@ -161,9 +171,17 @@ impl Broker {
         Some(index)
     }
 
-    fn connection(&self, now: Now, conn: ConnId, connect: &Connect<'_>, peer: Peer, keep_alive_secs: u16) -> Connection {
+    fn connection(
+        &self,
+        now: Now,
+        conn: ConnId,
+        connect: &Connect<'_>,
+        peer: Peer,
+        keep_alive_secs: u16,
+    ) -> Connection {
         let properties = &connect.properties;
-        let aliases_max = properties.topic_alias_maximum().unwrap_or(0).min(peer.rules.topic_alias_broker_max);
+        let aliases_max =
+            properties.topic_alias_maximum().unwrap_or(0).min(peer.rules.topic_alias_broker_max);
         Connection {
             conn,
             version: connect.version,
@@ -171,8 +189,10 @@ impl Broker {
             // [MQTT-3.1.2-22] [MQTT311-3.1.2-24]
             silence_max: (keep_alive_secs != 0).then(|| Millis(u64::from(keep_alive_secs) * 1500)),
             last_received: now.mono,
-            receive_max: properties.receive_maximum().map_or(usize::from(u16::MAX), usize::from),
-            packet_bytes_max: properties.maximum_packet_size().map_or(usize::MAX, |max| max as usize),
+            receive_max: properties
+                .receive_maximum()
+                .map_or(usize::from(u16::MAX), |max| usize::from(max.get())),
+            packet_bytes_max: properties.maximum_packet_size().map_or(usize::MAX, |max| max.get() as usize),
             aliases_in: BTreeMap::new(),
             aliases_out: AliasesOut::new(aliases_max),
             unwritten: 0,
@@ -187,14 +207,16 @@ impl Broker {
     /// The keep alive that counts. [MQTT-3.2.2-21]
     fn keep_alive(&self, connect: &Connect<'_>) -> u16 {
         match self.policy.keep_alive_max_secs {
-            Some(max) if connect.keep_alive == 0 || connect.keep_alive > max => max,
-            Some(_) | None => connect.keep_alive,
+            Some(max) if connect.keep_alive_secs == 0 || connect.keep_alive_secs > max => max,
+            Some(_) | None => connect.keep_alive_secs,
         }
     }
 
     fn life(&self, connect: &Connect<'_>) -> Life {
         match (connect.version, connect.clean_start) {
-            (Version::V5, _) => Life::from_session_expiry(connect.properties.session_expiry_interval().unwrap_or(0)),
+            (Version::V5, _) => {
+                Life::from_session_expiry(connect.properties.session_expiry_interval().unwrap_or(0))
+            }
             (Version::V31 | Version::V311, true) => Life::Connection,
             (Version::V31 | Version::V311, false) => {
                 self.policy.persistent_client_expiration.map_or(Life::Forever, Life::After)
@@ -207,7 +229,7 @@ impl Broker {
         let released: Vec<_> = self.session(index).outgoing.released().collect();
         let version = self.session(index).connection().map_or(Version::V311, |connection| connection.version);
         for packet_id in released {
-            self.send_flow(index, answers::pubrel(version, packet_id));
+            self.send_flow(index, answers::pubrel(version, packet_id, ReasonCode::Success));
         }
         self.pump(now, index);
     }

@@ -1,13 +1,13 @@
 //! One message to one session: the right to read it, the window, the queue, the bytes.
 
 use crate::{
-    Action, Broker, ClientId, Delivery, Durability, Event, Lane, Message, Mono, Now, OfflineQoS0, Outgoing, Output,
-    Record, Retain, Source, Stored,
+    Action, Broker, ClientId, Delivery, Durability, Event, Lane, Message, Mono, Now, OfflineQoS0, Outgoing,
+    Output, Record, Retain, Stored,
     session::{AliasesOut, Connection, Enqueued, FullSaid, Queued, StoreBehind, TopicForm},
     sessions::SessionIndex,
 };
-use sealmq_mqtt::{Dup, PacketId, PublishParts, QoS, SharedPublish, Version};
-use std::sync::Arc;
+use sealmq_mqtt::{Dup, PacketId, PublishParts, QoS, SharedPublish, TopicName, Version};
+use std::{num::NonZeroU16, sync::Arc};
 
 /// The encodings of one message in one round: one per version, QoS and RETAIN flag.
 #[derive(Debug, Default)]
@@ -46,7 +46,9 @@ impl Broker {
                 OfflineQoS0::Queued => self.enqueue(now, index, message, delivery),
             },
             (QoS::AtLeastOnce | QoS::ExactlyOnce, false) => self.enqueue(now, index, message, delivery),
-            (QoS::AtLeastOnce | QoS::ExactlyOnce, true) => self.start_or_queue(now, index, message, delivery, encoded),
+            (QoS::AtLeastOnce | QoS::ExactlyOnce, true) => {
+                self.start_or_queue(now, index, message, delivery, encoded)
+            }
         }
     }
 
@@ -60,7 +62,8 @@ impl Broker {
         encoded: &mut EncodeOnce,
     ) {
         let unwritten_max = self.limits.outgoing_bytes_max;
-        let slow = self.session(index).connection().is_none_or(|connection| connection.unwritten > unwritten_max);
+        let slow =
+            self.session(index).connection().is_none_or(|connection| connection.unwritten > unwritten_max);
         match self.encode(now.mono, index, message, delivery, encoded) {
             Some(shared) if !slow => self.send_publish(index, message, shared, None, Dup::First),
             Some(_) | None => self.counters.publish_dropped += 1,
@@ -96,7 +99,13 @@ impl Broker {
     }
 
     /// Sends a message for the first time, under a packet id of its own.
-    fn start(&mut self, index: SessionIndex, message: &Arc<Message>, delivery: Delivery, shared: SharedPublish) {
+    fn start(
+        &mut self,
+        index: SessionIndex,
+        message: &Arc<Message>,
+        delivery: Delivery,
+        shared: SharedPublish,
+    ) {
         let qos = delivery.qos;
         let packet_id = self.session_mut(index).outgoing.start(Arc::clone(message), delivery);
         let commit = self.append_session(index, |session| Record::Started {
@@ -137,9 +146,14 @@ impl Broker {
 
     /// Sends what the window has room for: first what has to go out again, then what waits.
     pub(crate) fn pump(&mut self, now: Now, index: SessionIndex) {
-        let Some(receive_max) = self.session(index).connection().map(|connection| connection.receive_max) else { return };
+        let Some(receive_max) = self.session(index).connection().map(|connection| connection.receive_max)
+        else {
+            return;
+        };
         let inflight_max = receive_max.min(usize::from(self.limits.inflight_max).max(1));
-        while let Some((packet_id, message, delivery)) = self.session_mut(index).outgoing.resend_next(inflight_max) {
+        while let Some((packet_id, message, delivery)) =
+            self.session_mut(index).outgoing.resend_next(inflight_max)
+        {
             match self.encode(now.mono, index, &message, &delivery, &mut EncodeOnce::default()) {
                 Some(shared) => self.send_publish(index, &message, shared, Some(packet_id), Dup::Again),
                 None => self.complete(index, packet_id),
@@ -162,9 +176,15 @@ impl Broker {
         if !is_qos0 && !session.outgoing.has_room(receive_max, first.message.size(), &self.limits) {
             return Pumped::Done;
         }
-        let Some(Queued { message, delivery }) = self.session_mut(index).outgoing.dequeue() else { return Pumped::Done };
+        let Some(Queued { message, delivery }) = self.session_mut(index).outgoing.dequeue() else {
+            return Pumped::Done;
+        };
         let alive = !message.is_expired(now.mono);
-        let shared = if alive { self.encode(now.mono, index, &message, &delivery, &mut EncodeOnce::default()) } else { None };
+        let shared = if alive {
+            self.encode(now.mono, index, &message, &delivery, &mut EncodeOnce::default())
+        } else {
+            None
+        };
         match shared {
             Some(shared) if !is_qos0 => self.start(index, &message, delivery, shared),
             Some(shared) => {
@@ -180,7 +200,10 @@ impl Broker {
     }
 
     fn left_queue(&mut self, index: SessionIndex) {
-        self.append_session(index, |session| Record::Started { client: session.client_id.clone(), packet_id: None });
+        self.append_session(index, |session| Record::Started {
+            client: session.client_id.clone(),
+            packet_id: None,
+        });
     }
 
     /// The store's answer to a fetch.
@@ -194,7 +217,10 @@ impl Broker {
     /// A message in flight is done.
     pub(crate) fn complete(&mut self, index: SessionIndex, packet_id: PacketId) {
         self.session_mut(index).outgoing.complete(packet_id);
-        self.append_session(index, |session| Record::Completed { client: session.client_id.clone(), packet_id });
+        self.append_session(index, |session| Record::Completed {
+            client: session.client_id.clone(),
+            packet_id,
+        });
     }
 
     /// The packet as this session's client is to see it; `None` where it is larger than that takes.
@@ -209,7 +235,9 @@ impl Broker {
         let connection = self.session(index).connection()?;
         let topic = own_topic(&connection.rules.mount_point, &message.topic);
         let form = connection.aliases_out.form(&message.topic);
-        let common = form == TopicForm::Plain && delivery.subscription_ids.is_empty() && topic.len() == message.topic.len();
+        let common = form == TopicForm::Plain
+            && delivery.subscription_ids.is_empty()
+            && topic.len() == message.topic.len();
         let make = || encode(connection.version, topic, form, message, delivery, now);
         let shared = if common {
             let slot = encoded.slot(connection.version, delivery);
@@ -261,4 +289,32 @@ enum Pumped {
 /// The topic without the mount point of the receiver's listener.
 fn own_topic<'a>(mount_point: &str, topic: &'a str) -> &'a str {
     topic.strip_prefix(mount_point).unwrap_or(topic)
+}
+
+/// Encodes for one receiver, or for all that are like it. `None`: larger than MQTT can express.
+fn encode(
+    version: Version,
+    topic: &str,
+    form: TopicForm,
+    message: &Message,
+    delivery: &Delivery,
+    now: Mono,
+) -> Option<SharedPublish> {
+    let (topic, topic_alias) = match form {
+        TopicForm::Plain => (Some(topic), None),
+        TopicForm::Setting(number) => (Some(topic), NonZeroU16::new(number)),
+        TopicForm::Alias(number) => (None, NonZeroU16::new(number)),
+    };
+    let topic = topic.map(TopicName::parse).transpose().ok()?;
+    let parts = PublishParts {
+        qos: delivery.qos,
+        retain: delivery.retain == Retain::Retained,
+        topic,
+        topic_alias,
+        message_expiry_secs: message.remaining_secs(now),
+        subscription_ids: &delivery.subscription_ids,
+        forwarded: Some(&message.properties),
+        payload: &message.payload,
+    };
+    SharedPublish::new(&parts, version).ok()
 }

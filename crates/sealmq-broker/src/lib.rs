@@ -12,23 +12,40 @@
 //! * Nobody is adopted or kept on a judgment older than the current trust generation.
 
 mod acl;
+mod answers;
+mod broker;
+mod connect;
+mod deliver;
 mod event;
 mod exchange;
 mod groups;
 mod ids;
 mod interest;
 mod io;
+mod lifecycle;
 mod limits;
 mod message;
 mod now;
 mod peer;
 mod policy;
+mod publish;
+mod received;
 mod record;
 mod retained;
+mod route;
+mod session;
+mod sessions;
+mod subscribe;
+mod subscriber;
 mod tables;
+mod timers;
 mod trie;
+mod trust;
+mod will;
 
 pub use acl::{Access, Acl, AclEntry, AclError, AclRules, AclUser, Action, Subject};
+pub use answers::connack_refusal;
+pub use broker::{Broker, SessionFacts};
 pub use event::{Counters, Event, Start};
 pub use exchange::{Exchange, Letter, Mailbox, Marks, Reading};
 pub use groups::GroupTable;

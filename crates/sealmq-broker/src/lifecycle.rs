@@ -58,7 +58,8 @@ impl Broker {
     /// Forgets a session: its subscriptions, its queue, what it had received and not released. Its will, if there
     /// still is one, is published: a will never outlives its session. [MQTT-3.1.3-9]
     pub(crate) fn end_session(&mut self, now: Now, index: SessionIndex) {
-        for kind in [TimerKind::KeepAlive, TimerKind::CertificateEnd, TimerKind::Will, TimerKind::SessionEnd] {
+        for kind in [TimerKind::KeepAlive, TimerKind::CertificateEnd, TimerKind::Will, TimerKind::SessionEnd]
+        {
             self.disarm(index, kind);
         }
         let filters: Vec<Box<str>> = self.session(index).subscriptions.filters().map(Box::from).collect();
@@ -130,7 +131,9 @@ impl Broker {
     }
 
     fn certificate_end_due(&mut self, now: Now, index: SessionIndex) {
-        let Some(end) = self.session(index).connection().and_then(|connection| connection.ends_at) else { return };
+        let Some(end) = self.session(index).connection().and_then(|connection| connection.ends_at) else {
+            return;
+        };
         if end > now.wall {
             self.arm(index, TimerKind::CertificateEnd, now.mono + now.wall.until(end).min(CERTIFICATE_LOOK));
         } else {

@@ -61,14 +61,17 @@ impl Broker {
                     client: session.client_id.clone(),
                     packet_id,
                 });
-                let packet = Outgoing::Packet(answers::pubrel(version, packet_id));
+                let packet = Outgoing::Packet(answers::pubrel(version, packet_id, ReasonCode::Success));
                 self.send(index, packet, Lane::Flow, gate);
             }
             Some(Ok(QoS::AtMostOnce | QoS::AtLeastOnce)) => {
                 self.protocol_error(now, index, "PUBREC for a message of QoS 1");
             }
-            Some(Err(Released)) => self.send_flow(index, answers::pubrel(version, packet_id)),
-            None => self.send_flow(index, answers::pubrel_unknown(version, packet_id)),
+            Some(Err(Released)) => {
+                self.send_flow(index, answers::pubrel(version, packet_id, ReasonCode::Success))
+            }
+            None => self
+                .send_flow(index, answers::pubrel(version, packet_id, ReasonCode::PacketIdentifierNotFound)),
         }
     }
 
@@ -86,7 +89,13 @@ impl Broker {
     }
 
     /// DISCONNECT: with reason 0 the will is taken back, with any other it stands. [MQTT-3.14.4-3] [MQTT311-3.14.4-3]
-    fn client_disconnects(&mut self, now: Now, index: SessionIndex, version: Version, packet: &Disconnect<'_>) {
+    fn client_disconnects(
+        &mut self,
+        now: Now,
+        index: SessionIndex,
+        version: Version,
+        packet: &Disconnect<'_>,
+    ) {
         if let Some(secs) = packet.properties.session_expiry_interval() {
             // MQTT §3.14.2.2.2: a session that was to end with its connection cannot be made to last.
             if self.session(index).life == Life::Connection && secs != 0 {

@@ -4,7 +4,7 @@
 //! connection and for retained messages. What must not be said before it is safe carries the number of the record.
 
 use crate::{ClientId, Delivery, Message, Pick, RetainedVersion, ShardId, ShardSet, Wall, policy::Owner};
-use sealmq_mqtt::{PacketId, SubscriptionId};
+use sealmq_mqtt::{PacketId, SubscriptionId, SubscriptionOptions};
 use std::sync::Arc;
 
 /// The number of a record of one shard; they rise by one from 1.
@@ -57,8 +57,8 @@ pub enum Record {
         client: ClientId,
         /// The filter as the client gave it.
         filter: Box<str>,
-        /// The options byte of 5.0 (QoS, no local, retain as published, retain handling).
-        options: u8,
+        /// What was asked for.
+        options: SubscriptionOptions,
         /// Its identifier.
         subscription_id: Option<SubscriptionId>,
     },

@@ -5,10 +5,7 @@
 
 use crate::{
     Broker, ClientId, Commit, Delivery, Event, Forward, Live, Message, Now, Output, Pick, Record, Retain,
-    RetainedVersion, ShardId, ShardSet,
-    deliver::EncodeOnce,
-    session::Subscription,
-    sessions::SessionIndex,
+    RetainedVersion, ShardId, ShardSet, deliver::EncodeOnce, session::Subscription, sessions::SessionIndex,
     subscriber::Subscriber,
 };
 use sealmq_mqtt::{QoS, SubscriptionId};
@@ -98,13 +95,21 @@ impl Broker {
         let mut commit = None;
         if !nobody && message.qos != QoS::AtMostOnce {
             let (targets, picks) = (shards, &picks);
-            commit = self.append(|| Record::Accepted { message: Arc::clone(message), targets, picks: picks.clone() });
+            commit = self.append(|| Record::Accepted {
+                message: Arc::clone(message),
+                targets,
+                picks: picks.clone(),
+            });
         }
         self.forward(message, retained, shards, &picks);
         if shards.contains(self.shard) {
             self.route_live(now, message, retained);
         }
-        self.route_picks(now, message, picks.iter().filter(|pick| pick.shard == self.shard).cloned().collect());
+        self.route_picks(
+            now,
+            message,
+            picks.iter().filter(|pick| pick.shard == self.shard).cloned().collect(),
+        );
         picks.clear();
         self.picks = picks;
         Routed { subscribers: if nobody { Subscribers::None } else { Subscribers::Some }, commit }
@@ -143,7 +148,13 @@ impl Broker {
     }
 
     /// One forward to each other shard that needs the message.
-    fn forward(&mut self, message: &Arc<Message>, retained: Option<RetainedVersion>, live: ShardSet, picks: &[Pick]) {
+    fn forward(
+        &mut self,
+        message: &Arc<Message>,
+        retained: Option<RetainedVersion>,
+        live: ShardSet,
+        picks: &[Pick],
+    ) {
         let mut targets = live;
         picks.iter().for_each(|pick| targets.insert(pick.shard));
         targets.remove(self.shard);
@@ -204,7 +215,13 @@ impl Broker {
         self.delivery(message, subscription.qos, retain, subscription.id.into_iter().collect())
     }
 
-    pub(crate) fn delivery(&self, message: &Message, granted: QoS, retain: Retain, ids: Box<[SubscriptionId]>) -> Delivery {
+    pub(crate) fn delivery(
+        &self,
+        message: &Message,
+        granted: QoS,
+        retain: Retain,
+        ids: Box<[SubscriptionId]>,
+    ) -> Delivery {
         let qos = match self.policy.outgoing_qos {
             crate::OutgoingQoS::Lower => granted.min(message.qos),
             crate::OutgoingQoS::Granted => granted,

@@ -4,11 +4,11 @@ mod incoming;
 mod window;
 
 pub(crate) use incoming::Incoming;
-pub(crate) use window::{Flight, Queued, Window};
+pub(crate) use window::{Enqueued, FullSaid, Queued, Released, StoreBehind, Window};
 
 use crate::{
-    Admission, ClientId, ConnId, Limits, ListenerRules, Message, Millis, Mono, Owner, Principal, Source, Wall,
-    timers::Deadlines,
+    Admission, ClientId, ConnId, Limits, ListenerRules, Message, Millis, Mono, Owner, Principal, Source,
+    Wall, timers::Deadlines,
 };
 use sealmq_mqtt::{QoS, SubscriptionId, Version};
 use std::{collections::BTreeMap, sync::Arc};

@@ -62,7 +62,9 @@ impl Sessions {
             }
             None => {
                 self.slots.push(session);
-                SessionIndex(u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 sessions fit into memory"))
+                SessionIndex(
+                    u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 sessions fit into memory"),
+                )
             }
         };
         self.by_client.insert(client, index);

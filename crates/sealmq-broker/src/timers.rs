@@ -27,7 +27,13 @@ pub(crate) struct Deadlines([Option<Mono>; KINDS]);
 pub(crate) struct Timers(BTreeSet<(Mono, SessionIndex, TimerKind)>);
 
 impl Timers {
-    pub(crate) fn arm(&mut self, deadlines: &mut Deadlines, session: SessionIndex, kind: TimerKind, at: Mono) {
+    pub(crate) fn arm(
+        &mut self,
+        deadlines: &mut Deadlines,
+        session: SessionIndex,
+        kind: TimerKind,
+        at: Mono,
+    ) {
         self.disarm(deadlines, session, kind);
         deadlines.0[kind as usize] = Some(at);
         self.0.insert((at, session, kind));

@@ -37,7 +37,9 @@ impl Broker {
                 }
             }
             // The will is published, under the ACL of now.
-            Err(ended) => self.disconnect(now, index, ReasonCode::NotAuthorized, Ending::NotAuthorised(ended)),
+            Err(ended) => {
+                self.disconnect(now, index, ReasonCode::NotAuthorized, Ending::NotAuthorised(ended))
+            }
         }
     }
 
@@ -48,7 +50,8 @@ impl Broker {
         }
         let current = self.tables.trust.current();
         if principal.generation < current {
-            principal.generation = judge(&*principal.admitted_by, now, current).map_err(Refusal::NotAuthorised)?;
+            principal.generation =
+                judge(&*principal.admitted_by, now, current).map_err(Refusal::NotAuthorised)?;
         }
         Ok(())
     }
@@ -58,7 +61,9 @@ impl Broker {
 fn judge(admission: &dyn Admission, now: Wall, current: u64) -> Result<u64, Ended> {
     match catch_unwind(AssertUnwindSafe(|| admission.judge(now))) {
         Ok(Ok(generation)) if generation >= current => Ok(generation),
-        Ok(Ok(generation)) => Err(cannot_tell(format!("judged at generation {generation}, now is {current}"))),
+        Ok(Ok(generation)) => {
+            Err(cannot_tell(format!("judged at generation {generation}, now is {current}")))
+        }
         Ok(Err(ended)) => Err(ended),
         Err(_) => Err(cannot_tell("the judgment panicked".to_owned())),
     }

@@ -8,8 +8,8 @@ use crate::{
     sessions::SessionIndex,
     timers::TimerKind,
 };
-use sealmq_mqtt::{Connect, ForwardedProperties};
 use bytes::Bytes;
+use sealmq_mqtt::{Connect, ForwardedProperties};
 use std::sync::Arc;
 
 /// The will that a CONNECT asks for; the caller has checked it.

@@ -64,3 +64,12 @@ pub struct Parsed {
     /// All findings, in the order of files and lines.
     pub diagnostics: Vec<Diagnostic>,
 }
+
+/// The outcome of reading a password or ACL file.
+#[derive(Clone, Debug)]
+pub struct FileParsed<T> {
+    /// What it says: `Some` exactly if no diagnostic is an error. A reload keeps the old value otherwise.
+    pub value: Option<T>,
+    /// All findings, in the order of lines.
+    pub diagnostics: Vec<Diagnostic>,
+}

@@ -40,11 +40,7 @@ pub(crate) struct Flight {
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// PUBLISH, until PUBACK or PUBREC.
-    Publish {
-        message: Arc<Message>,
-        delivery: Delivery,
-        sent: Sent,
-    },
+    Publish { message: Arc<Message>, delivery: Delivery, sent: Sent },
     /// PUBREL, until PUBCOMP. [MQTT-4.3.3-5]
     Release,
 }
@@ -101,9 +97,13 @@ impl Window {
 
     /// Whether another message of `size` bytes may be sent now.
     pub(crate) fn has_room(&self, receive_max: usize, size: usize, limits: &Limits) -> bool {
-        let bytes_fit = limits.inflight_bytes_max.is_none_or(|max| self.flights.is_empty() || self.flight_bytes + size <= max);
+        let bytes_fit = limits
+            .inflight_bytes_max
+            .is_none_or(|max| self.flights.is_empty() || self.flight_bytes + size <= max);
         // Every packet id is in use at 65,535.
-        self.flights.len() - self.unsent < receive_max.min(usize::from(limits.inflight_max).max(1)) && bytes_fit && self.flights.len() < usize::from(u16::MAX)
+        self.flights.len() - self.unsent < receive_max.min(usize::from(limits.inflight_max).max(1))
+            && bytes_fit
+            && self.flights.len() < usize::from(u16::MAX)
     }
 
     /// Whether a new message has to wait behind others.
@@ -180,7 +180,13 @@ impl Window {
     }
 
     /// Puts a message at the end of the queue, if it has room.
-    pub(crate) fn enqueue(&mut self, queued: Queued, now: Mono, limits: &Limits, store: StoreBehind) -> Enqueued {
+    pub(crate) fn enqueue(
+        &mut self,
+        queued: Queued,
+        now: Mono,
+        limits: &Limits,
+        store: StoreBehind,
+    ) -> Enqueued {
         let size = queued.message.size();
         if self.is_full(size, limits) {
             self.drop_expired(now);
@@ -317,13 +323,6 @@ impl PacketIds {
         self.next = id.next();
         self.free -= 1;
         id
-    }
-}
-
-/// A queued message that has waited for too long is not sent. [MQTT-3.3.2-5]
-impl Queued {
-    pub(crate) fn is_expired(&self, now: Mono) -> bool {
-        self.message.is_expired(now)
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Global {
     pub max_keepalive: Option<u16>,
     /// `retain_available`: false refuses retained messages.
     pub retain_available: bool,
+    /// `retain_expiry_interval`, here in seconds: life of retained messages that came without one. `None`: for ever.
+    pub retain_expiry_interval_secs: Option<u64>,
     /// `queue_qos0_messages`: queue QoS 0 for sessions that are away.
     pub queue_qos0_messages: bool,
     /// `upgrade_outgoing_qos`: deliver at the QoS of the subscription, even if the message came with less.

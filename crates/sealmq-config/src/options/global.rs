@@ -76,7 +76,7 @@ pub(super) const ROWS: &[OptionRow] = &[
         "Longest keep alive in seconds.").restricts(),
     row("retain_available", Global, Boolean, "true", "false", "Take retained messages.").restricts(),
     row("retain_expiry_interval", Global, integer(1, INT_MAX, "retain_expiry_interval must be >= 1."), "", "60",
-        "Minutes until a retained message without expiry is dropped.").not_yet(CompleteBroker),
+        "Minutes until a retained message without expiry is dropped."),
     row("queue_qos0_messages", Global, Boolean, "false", "true", "Queue QoS 0 for sessions that are away."),
     row("upgrade_outgoing_qos", Global, Boolean, "false", "true",
         "Deliver at the subscription's QoS even if the message came with less."),

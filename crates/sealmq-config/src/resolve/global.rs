@@ -10,6 +10,8 @@ use std::path::Path;
 const INFLIGHT_DEFAULT: u16 = 20;
 const QUEUED_DEFAULT: u32 = 1_000;
 const PACKET_BYTES_DEFAULT: u32 = 2_000_000;
+/// mosquitto's cap: nineteen years.
+const RETAIN_EXPIRY_MINUTES_MAX: u64 = 10_000_000;
 const SYS_INTERVAL_DEFAULT: u16 = 10;
 /// The longest packet that the fixed header of MQTT can announce: 268,435,455 bytes after it.
 const MQTT_PACKET_BYTES_MAX: u32 = 268_435_460;
@@ -43,6 +45,9 @@ pub(super) fn resolve(
         message_size_limit: global.limit("message_size_limit", None),
         max_keepalive: global.limit("max_keepalive", None),
         retain_available: global.flag("retain_available").unwrap_or(true),
+        retain_expiry_interval_secs: global
+            .bounded("retain_expiry_interval")
+            .map(|minutes: u64| minutes.min(RETAIN_EXPIRY_MINUTES_MAX) * 60),
         queue_qos0_messages: global.flag("queue_qos0_messages").unwrap_or(false),
         upgrade_outgoing_qos: global.flag("upgrade_outgoing_qos").unwrap_or(false),
         persistent_client_expiration_secs: seconds(global, "persistent_client_expiration"),

@@ -179,3 +179,14 @@ fn what_is_not_honoured_names_work_that_is_planned() {
     let titles = [Issue::CompleteBroker, Issue::CertificatesForLife, Issue::NothingLost].map(Issue::title);
     assert_eq!(titles, ["A complete broker", "Certificates for life", "Nothing acknowledged is lost"]);
 }
+
+/// Every key after the other, for the robustness tests.
+pub(crate) fn whole_table() -> String {
+    OPTIONS
+        .iter()
+        .map(|row| {
+            let (before, rest) = minimal(row);
+            format!("{before}{rest}")
+        })
+        .collect()
+}

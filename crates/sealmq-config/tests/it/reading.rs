@@ -1,4 +1,3 @@
-#![allow(dead_code)]
 //! Helpers of the other modules: read a text, look at what came out.
 
 use sealmq_config::{Arguments, Config, Diagnostic, Loader, NoLoader, Parsed, Severity, SourceFile, parse};

@@ -1,5 +1,9 @@
 //! The files that a person edits: `sealmq.conf`, `acl`, `passwd`. Written once, where they are missing.
 
+use std::path::PathBuf;
+
+use sealmq_config::{Arguments, Bind, Config, Loader, Parsed, SourceFile};
+
 use super::create::{Progress, Step};
 use super::error::HomeError;
 use super::files::{self, Mode};
@@ -20,6 +24,48 @@ pub(super) fn ensure(place: &Place, port: u16, done: Progress<'_>) -> Result<(),
     done(Step::Passwd)?;
     files::replace(&place.conf(), conf(port).as_bytes(), Mode::Private)?;
     done(Step::Conf)
+}
+
+/// Reads `sealmq.conf` with all its diagnostics.
+pub fn read_conf(place: &Place) -> Result<Parsed, HomeError> {
+    let path = place.conf();
+    let bytes = files::read(&path)?.ok_or_else(|| HomeError::Incomplete { path: path.clone() })?;
+    Ok(sealmq_config::parse(Some(&SourceFile { path, bytes }), &Arguments::default(), &Disk))
+}
+
+/// The port of the first listener with TLS: where bundles and the local client dial.
+pub fn tls_port(place: &Place) -> Result<u16, HomeError> {
+    let parsed = read_conf(place)?;
+    let corrupt = |text: String| HomeError::Corrupt { path: place.conf(), text };
+    let Some(config) = parsed.config else {
+        let first = parsed.diagnostics.first().map(ToString::to_string);
+        return Err(corrupt(first.unwrap_or_else(|| "it cannot be read".to_owned())));
+    };
+    tls_port_of(&config).ok_or_else(|| corrupt("it has no TCP listener with TLS".to_owned()))
+}
+
+/// As [`tls_port`], of a configuration that was read.
+pub fn tls_port_of(config: &Config) -> Option<u16> {
+    config.listeners.iter().filter(|listener| listener.tls.is_some()).find_map(|listener| {
+        match listener.bind {
+            Bind::Tcp { port, .. } => Some(port),
+            Bind::Unix { .. } => None,
+        }
+    })
+}
+
+/// Reads what an `include_dir` names.
+struct Disk;
+
+impl Loader for Disk {
+    fn list(&self, folder: &std::path::Path) -> Result<Vec<PathBuf>, String> {
+        let entries = std::fs::read_dir(folder).map_err(|e| e.to_string())?;
+        entries.map(|entry| entry.map(|entry| entry.path()).map_err(|e| e.to_string())).collect()
+    }
+
+    fn read(&self, path: &std::path::Path) -> Result<Vec<u8>, String> {
+        std::fs::read(path).map_err(|e| e.to_string())
+    }
 }
 
 /// The line of the ACL that lets every device reach its own branch only.
@@ -89,6 +135,22 @@ mod tests {
             !text.lines().filter(|line| !line.starts_with('#')).any(|line| line.contains(" /")),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_configuration_is_understood_without_a_finding() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::at(dir.path());
+        ensure(&place, 18883, &mut |_| Ok(())).unwrap();
+        let parsed = read_conf(&place).unwrap();
+        assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
+        let config = parsed.config.unwrap();
+        assert_eq!(config.listeners.len(), 1);
+        assert!(!config.listeners[0].access.allow_anonymous);
+        let tls = config.listeners[0].tls.as_ref().unwrap();
+        assert_eq!(tls.certfile.path, place.server().certificate());
+        assert_eq!(config.global.data_dir.unwrap().path, dir.path());
+        assert_eq!(tls_port(&place).unwrap(), 18883);
     }
 
     #[test]

@@ -32,6 +32,18 @@ pub enum Cause {
     Name(String),
 }
 
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::First => f.write_str("the first one"),
+            Self::Unusable(why) => write!(f, "the old one cannot be used: {why}"),
+            Self::Ended => f.write_str("the old one is not valid now"),
+            Self::Age => f.write_str("two thirds of the old one's life are over"),
+            Self::Name(name) => write!(f, "this server is now also {name}"),
+        }
+    }
+}
+
 /// What became of one of the broker's certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leaf {

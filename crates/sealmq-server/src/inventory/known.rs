@@ -72,6 +72,17 @@ impl Inventory {
     }
 }
 
+impl sealmq_tls::Known for Inventory {
+    fn status(&self, issuer: &KeyId, serial: &Serial) -> sealmq_tls::Status {
+        match Inventory::status(self, issuer, serial) {
+            Ok(Status::Valid { role, .. }) => sealmq_tls::Status::Valid { role },
+            Ok(Status::Revoked) => sealmq_tls::Status::Revoked,
+            Ok(Status::Unknown) => sealmq_tls::Status::Unknown,
+            Err(_) => sealmq_tls::Status::CannotTell,
+        }
+    }
+}
+
 fn status_of(record: Record) -> Status {
     match record.state {
         // The holder of a superseded certificate may not have fetched its new one yet.

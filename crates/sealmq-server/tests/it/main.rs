@@ -1,3 +1,6 @@
 //! Behaviour of the server as its clients and its owner see it.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
+mod control;
 mod home;
+mod inventory;

@@ -1,0 +1,214 @@
+//! Where the broker listens, and which keys count for which listener.
+
+use crate::reading::{NAME, config, errors, read, source, warnings};
+use sealmq_config::{
+    Arguments, Bind, Config, Listener, MaxQos, Mode, NoLoader, ProtocolVersions, SocketFamily, Verbosity,
+    parse,
+};
+use std::path::Path;
+
+fn with_ports(text: Option<&str>, ports: &[u16]) -> sealmq_config::Parsed {
+    let arguments = Arguments { ports: ports.to_vec(), verbosity: Verbosity::FromFile };
+    parse(text.map(source).as_ref(), &arguments, &NoLoader)
+}
+
+fn addresses(config: &Config) -> Vec<String> {
+    let name = |listener: &Listener| match &listener.bind {
+        Bind::Tcp { port, address, .. } => format!("{}:{port}", address.as_deref().unwrap_or("*")),
+        Bind::Unix { path } => path.display().to_string(),
+    };
+    config.listeners.iter().map(name).collect()
+}
+
+#[test]
+fn without_a_file_only_this_machine_is_served_and_anonymous_clients_are_let_in() {
+    let config = with_ports(None, &[]).config.unwrap();
+    assert_eq!(config.mode, Mode::LocalOnly);
+    assert_eq!(addresses(&config), ["127.0.0.1:1883", "::1:1883"]);
+    assert!(config.listeners.iter().all(|listener| listener.access.allow_anonymous));
+}
+
+#[test]
+fn a_file_without_a_listener_does_not_open_the_broker_whatever_else_it_says() {
+    // mosquitto 2.0 opens 0.0.0.0:1883 to anonymous clients for each of these.
+    for text in ["max_connections 5\n", "use_username_as_clientid true\n", "max_qos 1\n", "sys_interval 5\n"]
+    {
+        let config = config(text);
+        assert_eq!(config.mode, Mode::LocalOnly, "{text}");
+        assert_eq!(addresses(&config), ["127.0.0.1:1883", "::1:1883"], "{text}");
+    }
+    assert_eq!(config("max_connections 5\n").listeners[0].max_connections, Some(5));
+    assert!(!config("allow_anonymous false\n").listeners[0].access.allow_anonymous);
+    assert!(config("certfile c\nkeyfile k\n").listeners[0].tls.is_some());
+}
+
+#[test]
+fn ports_of_the_command_line_stay_on_this_machine() {
+    let config = with_ports(Some(""), &[1884, 1885]).config.unwrap();
+    assert_eq!(addresses(&config), ["127.0.0.1:1884", "::1:1884", "127.0.0.1:1885", "::1:1885"]);
+}
+
+#[test]
+fn ports_of_the_command_line_do_not_count_beside_listeners() {
+    let parsed = with_ports(Some("listener 8883\n"), &[1884]);
+    assert_eq!(addresses(&parsed.config.unwrap()), ["*:8883"]);
+    assert!(parsed.diagnostics.iter().any(|finding| finding.text.contains("-p is ignored")));
+}
+
+#[test]
+fn at_most_ten_ports() {
+    assert!(with_ports(None, &[1; 10]).config.is_some());
+    let parsed = with_ports(None, &[1; 11]);
+    assert!(parsed.config.is_none());
+    assert_eq!(parsed.diagnostics[0].text, "Error: Only 10 ports can be specified on the command line.");
+    assert_eq!(with_ports(None, &[0]).diagnostics[0].text, "Error: Invalid port specified (0).");
+}
+
+#[test]
+fn a_listener_refuses_anonymous_clients_unless_told_otherwise() {
+    assert!(!config("listener 1883\n").listeners[0].access.allow_anonymous);
+    assert!(!config("port 1883\n").listeners[0].access.allow_anonymous);
+    assert!(config("listener 1883\nallow_anonymous true\n").listeners[0].access.allow_anonymous);
+    assert!(config("allow_anonymous true\nlistener 1883\n").listeners[0].access.allow_anonymous);
+}
+
+#[test]
+fn a_unix_socket_is_a_listener_with_port_0() {
+    let config = config("listener 0 /run/mqtt.sock\n");
+    assert_eq!(config.listeners[0].bind, Bind::Unix { path: "/run/mqtt.sock".into() });
+}
+
+#[test]
+fn the_default_listener_takes_port_address_and_the_keys_around_them() {
+    let config = config(
+        "certfile c\nkeyfile k\nport 8883\nbind_address 192.0.2.1\nsocket_domain ipv4\nbind_interface eth0\n",
+    );
+    let [listener] = &config.listeners[..] else { panic!("{:?}", config.listeners) };
+    let (address, interface) = (Some("192.0.2.1".to_owned()), Some("eth0".to_owned()));
+    assert_eq!(listener.bind, Bind::Tcp { port: 8883, address, family: SocketFamily::Ipv4, interface });
+    assert!(listener.tls.is_some());
+}
+
+#[test]
+fn listener_keys_count_for_their_listener_only() {
+    let config = config(
+        "listener 1\nmax_qos 1\nmount_point a/\nlistener 2\nmax_topic_alias 0\naccept_protocol_versions  ,  3 ,  4 , 5 \nlistener 3\naccept_protocol_versions 5\n",
+    );
+    let [first, second, third] = &config.listeners[..] else { panic!("{:?}", config.listeners) };
+    assert_eq!(
+        (first.max_qos, first.mount_point.as_deref(), first.max_topic_alias),
+        (MaxQos::AtLeastOnce, Some("a/"), 10)
+    );
+    assert_eq!(
+        (second.max_qos, second.mount_point.as_deref(), second.max_topic_alias),
+        (MaxQos::ExactlyOnce, None, 0)
+    );
+    assert_eq!(second.accept_protocol_versions, ProtocolVersions::ALL);
+    assert_eq!(third.accept_protocol_versions, ProtocolVersions { v31: false, v311: false, v5: true });
+}
+
+#[test]
+fn access_keys_count_for_all_listeners_and_that_is_said() {
+    let text = "listener 1883 127.0.0.1\nallow_anonymous true\nlistener 1884 127.0.0.1\npassword_file p\n";
+    let config = config(text);
+    for listener in &config.listeners {
+        assert!(listener.access.allow_anonymous);
+        assert_eq!(listener.access.password_file.as_ref().unwrap().path, Path::new("p"));
+    }
+    let found = warnings(text);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].contains("'allow_anonymous' stands under one listener and counts for all of them"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn per_listener_settings_keep_access_keys_apart() {
+    let text = "per_listener_settings true\nlistener 1883 127.0.0.1\nallow_anonymous true\nlistener 1884 127.0.0.1\npassword_file p\nacl_file a\n";
+    let config = config(text);
+    let [open, closed] = &config.listeners[..] else { panic!("{:?}", config.listeners) };
+    assert!(
+        open.access.allow_anonymous && open.access.password_file.is_none() && open.access.acl_file.is_none()
+    );
+    assert!(
+        !closed.access.allow_anonymous
+            && closed.access.password_file.is_some()
+            && closed.access.acl_file.is_some()
+    );
+    assert_eq!(warnings(text), Vec::<String>::new());
+}
+
+#[test]
+fn listener_allow_anonymous_is_for_one_listener() {
+    let config = config("listener 1\nlistener_allow_anonymous true\nlistener 2\n");
+    assert!(config.listeners[0].access.allow_anonymous);
+    assert!(!config.listeners[1].access.allow_anonymous);
+}
+
+#[test]
+fn contradicting_keys_of_one_listener_end_with_the_stricter() {
+    for (one, other) in [("true", "false"), ("false", "true")] {
+        let text = format!(
+            "per_listener_settings true\nlistener 1\nallow_anonymous {one}\nlistener_allow_anonymous {other}\n"
+        );
+        assert!(!config(text).listeners[0].access.allow_anonymous);
+    }
+}
+
+#[test]
+fn a_plaintext_listener_is_pointed_out_only_beside_tls_and_only_if_others_can_reach_it() {
+    let tls = "listener 8883\ncertfile c\nkeyfile k\nallow_anonymous true\n";
+    let plaintext = |text: String| warnings(text).iter().filter(|text| text.contains("plaintext")).count();
+    assert_eq!(plaintext(format!("{tls}listener 1883\n")), 1);
+    assert_eq!(plaintext(format!("{tls}listener 1883 192.0.2.1\n")), 1);
+    assert_eq!(plaintext(format!("{tls}listener 1883 127.0.0.1\n")), 0);
+    assert_eq!(plaintext(format!("{tls}listener 1883 localhost\n")), 0);
+    assert_eq!(plaintext(format!("{tls}listener 0 /run/mqtt.sock\n")), 0);
+    assert_eq!(plaintext("listener 1883\nallow_anonymous true\n".to_owned()), 0);
+}
+
+#[test]
+fn keys_before_the_first_listener_open_port_1883_as_in_mosquitto_and_that_is_said() {
+    let parsed = read("max_connections 5\nlistener 8883\n");
+    assert_eq!(addresses(&parsed.config.unwrap()), ["*:1883", "*:8883"]);
+    assert!(
+        parsed
+            .diagnostics
+            .iter()
+            .any(|finding| finding.text.contains("they make a default listener on port 1883"))
+    );
+}
+
+#[test]
+fn numbers_are_read_as_c_does() {
+    let port = |text: &str| match config(format!("listener {text}\n")).listeners[0].bind {
+        Bind::Tcp { port, .. } => port,
+        Bind::Unix { .. } => panic!("{text}"),
+    };
+    assert_eq!((port("0x75b"), port("03533"), port("+1883")), (1883, 1883, 1883));
+    assert_eq!(errors("listener 1883x"), ["1: Error: 'listener port' value not a number."]);
+    assert_eq!(NAME, "test.conf");
+}
+
+#[test]
+fn limits_of_zero_and_less_are_no_limits() {
+    let global = config("max_queued_messages 0\nglobal_max_clients -5\nmax_inflight_messages 0\nmax_keepalive 0\nsys_interval 0\n").global;
+    assert_eq!(
+        (global.max_queued_messages, global.global_max_clients, global.max_inflight_messages),
+        (None, None, None)
+    );
+    assert_eq!((global.max_keepalive, global.sys_interval_secs), (None, None));
+    let global = config("max_inflight_messages 65535\nmax_packet_size 2000000000\n").global;
+    assert_eq!((global.max_inflight_messages, global.max_packet_size), (None, 268_435_460));
+    let global = config("").global;
+    assert_eq!(
+        (global.max_queued_messages, global.max_inflight_messages, global.max_packet_size),
+        (Some(1000), Some(20), 2_000_000)
+    );
+    assert_eq!(
+        (global.sys_interval_secs, global.set_tcp_nodelay, global.check_retain_source),
+        (Some(10), true, true)
+    );
+    assert_eq!(config("global_max_clients 0\n").global.global_max_clients, Some(0));
+}

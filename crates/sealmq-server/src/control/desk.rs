@@ -1,0 +1,163 @@
+//! Does what a request asks: the one place where requests meet the data directory, whoever brought them.
+
+use std::num::NonZeroU32;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sealmq_pki::host::HostName;
+use sealmq_pki::inventory::{Record, Standing};
+use sealmq_pki::{Name, PublicKey, Timestamp};
+
+use super::protocol::{DeviceRow, DraftRequest, Issued, Request, Response, Status};
+use crate::home::passwords::{Hash, Removed};
+use crate::home::{DeviceRequest, Draft, Home, HomeError, Surroundings};
+
+/// The broker that runs on the directory, as far as a change concerns it.
+pub trait Broker: Send {
+    /// Connections now, and the port of the TLS listener.
+    fn status(&self) -> Status;
+
+    /// The password file has changed: from now on the new one counts.
+    ///
+    /// # Errors
+    /// It could not be read; the old one goes on counting. What, for the log and the command.
+    fn passwords_changed(&self) -> Result<(), String>;
+
+    /// The server has a new certificate: new connections get it.
+    ///
+    /// # Errors
+    /// It could not be used; the old one goes on serving.
+    fn certificate_changed(&self) -> Result<(), String>;
+}
+
+/// What one connection has under way.
+#[derive(Default)]
+pub(super) struct Errand {
+    draft: Option<Draft>,
+}
+
+/// Answers one request.
+pub(super) fn answer(
+    home: &Home,
+    broker: Option<&dyn Broker>,
+    port: u16,
+    errand: &mut Errand,
+    request: Request,
+) -> Response {
+    let done = Surroundings::look().and_then(|around| act(home, broker, port, errand, request, &around));
+    done.unwrap_or_else(|error| Response::Refused { what: error.to_string(), hint: error.hint() })
+}
+
+fn act(
+    home: &Home,
+    broker: Option<&dyn Broker>,
+    port: u16,
+    errand: &mut Errand,
+    request: Request,
+    around: &Surroundings,
+) -> Result<Response, HomeError> {
+    match request {
+        Request::Status => status(home, broker),
+        Request::DeviceDraft(request) => {
+            let draft = home.draft_device(&device_request(&request)?, around)?;
+            let issued = issued(&draft, port);
+            errand.draft = Some(draft);
+            Ok(Response::Issued(Box::new(issued)))
+        }
+        Request::DeviceEnter => enter(home, errand, around),
+        Request::DeviceList => {
+            let now = home.judge_at(around);
+            Ok(Response::Devices(home.devices()?.iter().map(|record| row(record, now)).collect()))
+        }
+        Request::UserAdd { name, hash } => {
+            home.add_user(&name, &Hash::parse(&hash)?, around)?;
+            tell_passwords(broker)
+        }
+        Request::UserRemove { name } => match home.remove_user(&Name::parse(&name)?.key())? {
+            Removed::Gone => tell_passwords(broker),
+            Removed::WasNotThere => Err(HomeError::Refused {
+                what: format!("there is no user '{name}'"),
+                hint: "sealmq user list shows who there is".to_owned(),
+            }),
+        },
+        Request::UserList => Ok(Response::Users(home.users()?)),
+    }
+}
+
+fn enter(home: &Home, errand: &mut Errand, around: &Surroundings) -> Result<Response, HomeError> {
+    let Some(draft) = errand.draft.take() else {
+        return Err(HomeError::Refused {
+            what: "nothing was drafted on this connection".to_owned(),
+            hint: "use `sealmq device add`".to_owned(),
+        });
+    };
+    home.enter(&draft, around)?;
+    Ok(Response::Done)
+}
+
+fn status(home: &Home, broker: Option<&dyn Broker>) -> Result<Response, HomeError> {
+    let Some(broker) = broker else {
+        return Err(HomeError::Refused {
+            what: format!("no broker runs on {}", home.place().folder().display()),
+            hint: "start it: sealmq up".to_owned(),
+        });
+    };
+    let server_not_after_secs = home.server_facts()?.not_after.as_secs();
+    Ok(Response::Status(Status { pid: std::process::id(), server_not_after_secs, ..broker.status() }))
+}
+
+fn tell_passwords(broker: Option<&dyn Broker>) -> Result<Response, HomeError> {
+    broker.map_or(Ok(()), Broker::passwords_changed).map_err(|what| HomeError::Refused {
+        what: format!("the password file was written, but the running broker could not take it: {what}"),
+        hint: "look at its log, and restart it".to_owned(),
+    })?;
+    Ok(Response::Done)
+}
+
+fn device_request(request: &DraftRequest) -> Result<DeviceRequest, HomeError> {
+    let refuse = |what: &str| HomeError::Refused {
+        what: what.to_owned(),
+        hint: "use `sealmq device add` of the version that the broker runs".to_owned(),
+    };
+    let spki = BASE64.decode(&request.public_key).map_err(|_| refuse("the public key is not Base64"))?;
+    let public_key =
+        PublicKey::from_spki_der(&spki).map_err(|error| refuse(&format!("the public key: {error}")))?;
+    let days = match request.days {
+        None => None,
+        Some(days) => Some(NonZeroU32::new(days).ok_or_else(|| HomeError::Refused {
+            what: "a certificate of 0 days helps nobody".to_owned(),
+            hint: "--days 1 or more; without it, it lives as long as its CA".to_owned(),
+        })?),
+    };
+    let host = request.host.as_deref().map(HostName::parse).transpose()?;
+    Ok(DeviceRequest { name: request.name.clone(), public_key, days, bundles: request.bundles.clone(), host })
+}
+
+fn issued(draft: &Draft, port: u16) -> Issued {
+    Issued {
+        name: draft.name.to_string(),
+        certificate_pem: draft.certificate_pem.clone(),
+        issuing_pem: draft.issuing_pem.clone(),
+        anchors_pem: draft.anchors_pem.clone(),
+        not_after_secs: draft.not_after.as_secs(),
+        host: draft.host.to_string(),
+        host_from: draft.host_from.into(),
+        port,
+    }
+}
+
+fn row(record: &Record, now: Timestamp) -> DeviceRow {
+    let standing = match record.standing(now) {
+        Standing::Counts => "counts",
+        Standing::NotYet => "not yet",
+        Standing::Ended => "ended",
+        Standing::Revoked => "revoked",
+    };
+    DeviceRow {
+        name: record.name.as_ref().map_or_else(|| record.subject.clone(), Name::to_string),
+        serial: record.serial.to_string(),
+        not_after_secs: record.not_after.as_secs(),
+        standing: standing.to_owned(),
+        bundles: record.bundles.clone(),
+    }
+}

@@ -1,0 +1,129 @@
+//! Where a command takes its wish: to the running broker, or, where none runs, to the directory itself.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sealmq_pki::PublicKey;
+
+use super::client::Connection;
+use super::desk::{self, Errand};
+use super::protocol::{DeviceRow, DraftRequest, Issued, Request, Response, Status};
+use crate::home::passwords::Hash;
+use crate::home::{Home, HomeError, Place, Surroundings, tls_port};
+
+/// Who does the work.
+pub struct Office(Kind);
+
+enum Kind {
+    /// The broker that holds the directory.
+    Broker(Connection),
+    /// This process, which holds it now.
+    Directory { home: Box<Home>, errand: Errand, port: u16 },
+}
+
+impl Office {
+    /// Reaches whoever may change the directory.
+    pub fn reach(place: &Place) -> Result<Self, HomeError> {
+        check_owner(place)?;
+        if let Some(connection) = Connection::open(place)? {
+            return Ok(Self(Kind::Broker(connection)));
+        }
+        check_sole_owner(place)?;
+        let home = Box::new(Home::open(place, &Surroundings::look()?)?);
+        let port = tls_port(place)?;
+        Ok(Self(Kind::Directory { home, errand: Errand::default(), port }))
+    }
+
+    /// What runs there.
+    pub fn status(&mut self) -> Result<Status, HomeError> {
+        let Response::Status(status) = self.ask(Request::Status)? else { return Err(unexpected()) };
+        Ok(status)
+    }
+
+    /// Has a certificate signed, which counts after [`Office::enter`].
+    pub fn draft_device(&mut self, mut request: DraftRequest, key: &PublicKey) -> Result<Issued, HomeError> {
+        request.public_key = BASE64.encode(key.spki_der());
+        let Response::Issued(issued) = self.ask(Request::DeviceDraft(request))? else {
+            return Err(unexpected());
+        };
+        Ok(*issued)
+    }
+
+    /// Makes the certificate that was drafted last count.
+    pub fn enter(&mut self) -> Result<(), HomeError> {
+        self.ask_done(Request::DeviceEnter)
+    }
+
+    /// The certificates of devices.
+    pub fn devices(&mut self) -> Result<Vec<DeviceRow>, HomeError> {
+        let Response::Devices(rows) = self.ask(Request::DeviceList)? else { return Err(unexpected()) };
+        Ok(rows)
+    }
+
+    /// Lets a name in with a password.
+    pub fn add_user(&mut self, name: &str, hash: &Hash) -> Result<(), HomeError> {
+        self.ask_done(Request::UserAdd { name: name.to_owned(), hash: hash.as_str().to_owned() })
+    }
+
+    /// Takes a password away.
+    pub fn remove_user(&mut self, name: &str) -> Result<(), HomeError> {
+        self.ask_done(Request::UserRemove { name: name.to_owned() })
+    }
+
+    /// The names that log in with a password.
+    pub fn users(&mut self) -> Result<Vec<String>, HomeError> {
+        let Response::Users(names) = self.ask(Request::UserList)? else { return Err(unexpected()) };
+        Ok(names)
+    }
+
+    fn ask_done(&mut self, request: Request) -> Result<(), HomeError> {
+        let Response::Done = self.ask(request)? else { return Err(unexpected()) };
+        Ok(())
+    }
+
+    fn ask(&mut self, request: Request) -> Result<Response, HomeError> {
+        let response = match &mut self.0 {
+            Kind::Broker(connection) => connection.ask(&request)?,
+            Kind::Directory { home, errand, port } => desk::answer(home, None, *port, errand, request),
+        };
+        if let Response::Refused { what, hint } = response {
+            return Err(HomeError::Refused { what, hint });
+        }
+        Ok(response)
+    }
+}
+
+/// The owner and root may ask the broker; for others the socket is out of reach, and this says why.
+fn check_owner(place: &Place) -> Result<(), HomeError> {
+    let owner = owner(place)?;
+    let uid = crate::home::files::own_uid();
+    if uid == owner || uid == 0 { Ok(()) } else { Err(wrong_owner(place, owner, uid)) }
+}
+
+/// Without a broker even root leaves the files to their owner: what root writes the broker could not read.
+fn check_sole_owner(place: &Place) -> Result<(), HomeError> {
+    let owner = owner(place)?;
+    let uid = crate::home::files::own_uid();
+    if uid == owner { Ok(()) } else { Err(wrong_owner(place, owner, uid)) }
+}
+
+fn owner(place: &Place) -> Result<u32, HomeError> {
+    use std::os::unix::fs::MetadataExt;
+    match std::fs::symlink_metadata(place.folder()) {
+        Ok(facts) => Ok(facts.uid()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            Err(HomeError::Absent { path: place.folder().to_owned() })
+        }
+        Err(e) => Err(HomeError::io("read", place.folder(), e)),
+    }
+}
+
+fn wrong_owner(place: &Place, owner: u32, uid: u32) -> HomeError {
+    HomeError::WrongOwner { path: place.folder().to_owned(), owner, uid }
+}
+
+fn unexpected() -> HomeError {
+    HomeError::Refused {
+        what: "the broker gave an answer to another question".to_owned(),
+        hint: "use the sealmq that the broker runs".to_owned(),
+    }
+}

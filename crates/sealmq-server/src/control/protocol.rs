@@ -1,0 +1,149 @@
+//! What is said on the control socket: one JSON object per line.
+//!
+//! Not a public interface: both ends are the same binary. Unknown requests and fields are refused.
+
+use serde::{Deserialize, Serialize};
+
+/// The longest line either way, in bytes.
+pub(super) const LINE_BYTES_MAX: usize = 256 * 1024;
+
+/// What a command asks for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum Request {
+    /// What runs here.
+    Status,
+    /// Sign a device's certificate. It counts only after `DeviceEnter` on the same connection.
+    DeviceDraft(DraftRequest),
+    /// Enter the certificate that was drafted on this connection.
+    DeviceEnter,
+    /// The certificates of devices.
+    DeviceList,
+    /// Let a name in with a password.
+    UserAdd {
+        /// The name.
+        name: String,
+        /// argon2id, PHC.
+        hash: String,
+    },
+    /// Take a password away.
+    UserRemove {
+        /// The name.
+        name: String,
+    },
+    /// The names that log in with a password.
+    UserList,
+}
+
+/// The answer to one request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Response {
+    /// To `Status`.
+    Status(Status),
+    /// To `DeviceDraft`.
+    Issued(Box<Issued>),
+    /// To `DeviceList`.
+    Devices(Vec<DeviceRow>),
+    /// To `UserList`.
+    Users(Vec<String>),
+    /// It was done.
+    Done,
+    /// It was refused, and nothing was changed.
+    Refused {
+        /// What and why.
+        what: String,
+        /// What mends it.
+        hint: String,
+    },
+}
+
+/// What a device's certificate is to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DraftRequest {
+    /// Its name, as typed.
+    pub name: String,
+    /// Its SubjectPublicKeyInfo, DER in Base64.
+    pub public_key: String,
+    /// `--days`.
+    pub days: Option<u32>,
+    /// The targets of its bundle.
+    pub bundles: Vec<String>,
+    /// `--host`, as typed.
+    pub host: Option<String>,
+}
+
+/// A certificate that was signed, and what goes into a bundle with it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Issued {
+    /// The device's name.
+    pub name: String,
+    /// The certificate, PEM.
+    pub certificate_pem: String,
+    /// The issuing CA's certificate, PEM.
+    pub issuing_pem: String,
+    /// What the device trusts, PEM.
+    pub anchors_pem: String,
+    /// Last second of its validity, since the epoch.
+    pub not_after_secs: i64,
+    /// Where the device dials.
+    pub host: String,
+    /// Who chose that.
+    pub host_from: HostFrom,
+    /// The port of the TLS listener.
+    pub port: u16,
+}
+
+/// Who chose the host in a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostFrom {
+    /// `--host`.
+    Asked,
+    /// The first `up --name`.
+    GivenName,
+    /// The address of the default route, which may change.
+    DefaultRoute,
+    /// This machine has no route out: only itself can dial it.
+    Loopback,
+}
+
+/// A device's certificate in a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeviceRow {
+    /// Its name.
+    pub name: String,
+    /// Its serial number, hex.
+    pub serial: String,
+    /// Last second of its validity, since the epoch.
+    pub not_after_secs: i64,
+    /// `counts`, `not yet`, `ended`, `revoked`.
+    pub standing: String,
+    /// The targets of its bundle.
+    pub bundles: Vec<String>,
+}
+
+/// What runs on a data directory.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// The broker's process id.
+    pub pid: u32,
+    /// The port of its TLS listener.
+    pub port: u16,
+    /// Connections from accept to close.
+    pub connections: usize,
+    /// End of the server's certificate, since the epoch.
+    pub server_not_after_secs: i64,
+}
+
+impl From<crate::home::HostFrom> for HostFrom {
+    fn from(from: crate::home::HostFrom) -> Self {
+        match from {
+            crate::home::HostFrom::Asked => Self::Asked,
+            crate::home::HostFrom::GivenName => Self::GivenName,
+            crate::home::HostFrom::DefaultRoute => Self::DefaultRoute,
+            crate::home::HostFrom::Loopback => Self::Loopback,
+        }
+    }
+}

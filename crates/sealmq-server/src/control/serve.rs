@@ -1,0 +1,225 @@
+//! The broker's end: one thread that serves the control socket and looks after certificates, addresses and the clock.
+//!
+//! The thread owns the [`Home`], so that every change while the broker runs happens on it, one after another.
+
+use std::io;
+use std::rc::Rc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, oneshot};
+
+use super::desk::{self, Broker, Errand};
+use super::protocol::{LINE_BYTES_MAX, Request, Response};
+use super::socket;
+use crate::home::{Home, HomeError, Leaf, Seen, Surroundings, Watch, wall_now};
+
+/// What the control thread works with.
+pub struct ControlSpec {
+    /// The directory, held from now on by the thread.
+    pub home: Home,
+    /// The running broker.
+    pub broker: Box<dyn Broker>,
+    /// The port of the TLS listener, for bundles.
+    pub port: u16,
+    /// Tells the log what happened: a sentence, and what mends it if anything must.
+    pub tell: Box<dyn Fn(String, Option<String>) + Send>,
+}
+
+/// The running thread. Dropping it ends the thread; the lock goes with it.
+pub struct ControlThread {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Opens the socket and starts the thread.
+///
+/// # Errors
+/// The socket or the thread cannot be made.
+pub fn start(spec: ControlSpec) -> io::Result<ControlThread> {
+    let listener = socket::listen(spec.home.place())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let (stop, stopped) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || {
+        let path = spec.home.place().control_socket();
+        let local = tokio::task::LocalSet::new();
+        runtime.block_on(local.run_until(async move {
+            tokio::select! {
+                () = serve(listener, spec) => {}
+                _ = stopped => {}
+            }
+        }));
+        // A socket that stays behind is no harm: the next broker removes it, and commands see that nobody listens.
+        let _ = std::fs::remove_file(path);
+    })?;
+    Ok(ControlThread { stop: Some(stop), thread: Some(thread) })
+}
+
+impl Drop for ControlThread {
+    fn drop(&mut self) {
+        // The other end is gone only if the thread has ended.
+        let _ = self.stop.take().map(|stop| stop.send(()));
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was printed when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: std::os::unix::net::UnixListener, spec: ControlSpec) {
+    let spec = Rc::new(spec);
+    let keeping = tokio::task::spawn_local(keep(Rc::clone(&spec)));
+    match UnixListener::from_std(listener) {
+        Ok(listener) => accept(listener, &spec).await,
+        Err(error) => (spec.tell)(format!("the control socket cannot be served: {error}"), None),
+    }
+    // Reached only where the socket failed; certificates are looked after all the same.
+    let _ = keeping.await;
+}
+
+async fn accept(listener: UnixListener, spec: &Rc<ControlSpec>) {
+    let room = std::sync::Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(permit) = std::sync::Arc::clone(&room).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) if is_allowed(&stream) => {
+                let spec = Rc::clone(spec);
+                tokio::task::spawn_local(async move {
+                    // A peer that breaks off gets no answer; there is nobody to tell.
+                    let _ = converse(stream, &spec).await;
+                    drop(permit);
+                });
+            }
+            Ok((stream, _)) => drop(stream),
+            Err(error) => {
+                (spec.tell)(format!("the control socket failed: {error}"), None);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+/// The directory's owner, who runs this process, and root.
+fn is_allowed(stream: &UnixStream) -> bool {
+    let own = crate::home::files::own_uid();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+}
+
+async fn converse(mut stream: UnixStream, spec: &ControlSpec) -> io::Result<()> {
+    let (read, mut write) = stream.split();
+    let mut read = BufReader::new(read);
+    let mut errand = Errand::default();
+    loop {
+        let mut line = Vec::new();
+        let limit = u64::try_from(LINE_BYTES_MAX).expect("a small constant");
+        let mut bounded = (&mut read).take(limit);
+        tokio::time::timeout(REQUEST_WAIT, bounded.read_until(b'\n', &mut line)).await??;
+        if line.last() != Some(&b'\n') {
+            return Ok(());
+        }
+        let response = match serde_json::from_slice::<Request>(&line) {
+            Ok(request) => {
+                desk::answer(&spec.home, Some(spec.broker.as_ref()), spec.port, &mut errand, request)
+            }
+            Err(error) => Response::Refused {
+                what: format!("the request cannot be read: {error}"),
+                hint: "use the sealmq that the broker runs".to_owned(),
+            },
+        };
+        let mut answer = serde_json::to_vec(&response)?;
+        answer.push(b'\n');
+        tokio::time::timeout(REQUEST_WAIT, write.write_all(&answer)).await??;
+    }
+}
+
+/// Every ten seconds: have the addresses changed, is a certificate due, does the clock go right?
+async fn keep(spec: Rc<ControlSpec>) {
+    let start = Instant::now();
+    let mut keeper = Keeper {
+        watch: Watch::new(spec.home.floor().clone(), wall_now(), Duration::ZERO),
+        addresses: None,
+        certificates_at: Duration::ZERO,
+        clock_said: false,
+    };
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        keeper.look(&spec, start.elapsed());
+    }
+}
+
+struct Keeper {
+    watch: Watch,
+    addresses: Option<std::collections::BTreeSet<std::net::IpAddr>>,
+    certificates_at: Duration,
+    clock_said: bool,
+}
+
+impl Keeper {
+    fn look(&mut self, spec: &ControlSpec, mono: Duration) {
+        let around = match Surroundings::look() {
+            Ok(around) => around,
+            Err(error) => return (spec.tell)(error.to_string(), Some(error.hint())),
+        };
+        let seen = self.watch.look(around.now, mono);
+        self.tell_clock(spec, seen);
+        if let Seen::Good(good) = seen
+            && let Err(error) = spec.home.keep_good_time(good)
+        {
+            (spec.tell)(format!("the time could not be kept: {error}"), Some(error.hint()));
+        }
+        let moved = self.addresses.as_ref() != Some(&around.addresses);
+        let due = mono.saturating_sub(self.certificates_at) >= CERTIFICATES_EVERY;
+        if seen.may_renew() && (moved || due) {
+            self.certificates_at = mono;
+            // What failed is tried again when the hour is over, or when an address changes.
+            if let Err(error) = renew(spec, &around) {
+                (spec.tell)(
+                    format!("the broker's certificates could not be renewed: {error}"),
+                    Some(error.hint()),
+                );
+            }
+            self.addresses = Some(around.addresses);
+        }
+    }
+
+    fn tell_clock(&mut self, spec: &ControlSpec, seen: Seen) {
+        match seen {
+            Seen::Left { secs } if !self.clock_said => {
+                self.clock_said = true;
+                let hint = "check NTP (timedatectl); certificates are judged by the new time, nothing is renewed for five minutes";
+                (spec.tell)(format!("the clock has leapt by {secs} seconds"), Some(hint.to_owned()));
+            }
+            Seen::Left { .. } => {}
+            Seen::Together | Seen::Good(_) | Seen::Settled => self.clock_said = false,
+        }
+    }
+}
+
+fn renew(spec: &ControlSpec, around: &Surroundings) -> Result<(), HomeError> {
+    if let Leaf::Made { cause, not_after } = spec.home.ensure_server(around, &mut |_| Ok(()))? {
+        let taken = spec.broker.certificate_changed();
+        let text = format!("made a new server certificate ({cause}), valid until {}", not_after.date());
+        match taken {
+            Ok(()) => (spec.tell)(text, None),
+            Err(why) => (spec.tell)(
+                format!("{text}, but it cannot serve: {why}"),
+                Some("restart the broker".to_owned()),
+            ),
+        }
+    }
+    if let Leaf::Made { cause, not_after } = spec.home.ensure_operator(around, &mut |_| Ok(()))? {
+        (spec.tell)(
+            format!("made a new operator certificate ({cause}), valid until {}", not_after.date()),
+            None,
+        );
+    }
+    Ok(())
+}
+
+const CONNECTIONS_MAX: usize = 8;
+/// Long enough to write a bundle between draft and entry.
+const REQUEST_WAIT: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(3600);
