@@ -12,7 +12,7 @@ const SCRYPT_LOG_N: u8 = 14;
 
 /// The most that reading a key file may cost: scrypt blocks N·r·p (128 bytes each), and PBKDF2 rounds.
 const SCRYPT_BLOCKS_MAX: u64 = 1 << 23;
-const PBKDF2_ROUNDS_MAX: u32 = 10_000_000;
+const PBKDF2_ROUNDS_MAX: u32 = 5_000_000;
 
 /// Fresh random bytes for one encryption; never use them for two.
 #[derive(Clone, Copy)]

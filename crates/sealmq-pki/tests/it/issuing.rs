@@ -160,6 +160,21 @@ fn an_issuer_that_has_ended_or_not_begun_issues_nothing() {
 }
 
 #[test]
+fn the_backdating_of_a_leaf_stops_where_its_issuer_begins() {
+    let pki = Pki::new();
+    let begin = pki.issuing.facts().not_before;
+    let (name, key) = (Name::parse("d").unwrap(), SoftKey::generate().unwrap());
+    let request = LeafRequest {
+        holder: Holder::Device(&name),
+        public_key: key.public_key(),
+        serial: serial(3),
+        now: begin.plus_secs(60),
+        end: End::Profile,
+    };
+    assert_eq!(issue_leaf(&pki.issuing, &request).unwrap().facts().not_before, begin);
+}
+
+#[test]
 fn a_ca_opens_with_its_own_key_only_and_only_if_it_is_a_ca() {
     let signer = key();
     let root = issue_root(signer.clone(), &CaSubject::root("x", 1).unwrap(), serial(1), NOW).unwrap();

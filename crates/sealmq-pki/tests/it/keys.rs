@@ -152,3 +152,34 @@ fn what_a_key_signs_verifies_and_nothing_else_does() {
     assert!(public.verify(b"message", &signature).is_ok());
     assert!(public.verify(b"massage", &signature).is_err());
 }
+
+#[test]
+fn a_key_file_that_asks_for_absurd_work_is_refused_before_the_work_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "plain", SoftKey::generate().unwrap().to_pem().as_bytes());
+    let args = "pkcs8 -topk8 -in plain -passout pass:secret -v2 aes-256-cbc -iter 70000 -out k";
+    if tool("openssl", &args.split(' ').collect::<Vec<_>>(), dir.path()).is_none() {
+        return;
+    }
+    let text = std::fs::read(dir.path().join("k")).unwrap();
+    assert!(SoftKey::from_encrypted_pem(&text, b"secret").is_ok());
+    let mut der = sealmq_pki::pem::blocks(&text).unwrap().remove(0).der.to_vec();
+    let rounds = der.windows(5).position(|w| w == [0x02, 0x03, 0x01, 0x11, 0x70]).unwrap();
+    der[rounds + 2..rounds + 5].copy_from_slice(&[0x7f, 0xff, 0xff]);
+    let absurd = sealmq_pki::pem::encode("ENCRYPTED PRIVATE KEY", &der);
+    let refused = SoftKey::from_encrypted_pem(absurd.as_bytes(), b"secret");
+    assert!(matches!(refused, Err(KeyError::UnsupportedEncryption { .. })));
+}
+
+#[test]
+fn a_public_key_that_is_too_weak_gets_no_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    for (bits, usable) in [("1024", false), ("2048", true)] {
+        if tool("openssl", &["genrsa", "-out", "k", bits], dir.path()).is_none() {
+            return;
+        }
+        tool("openssl", &["pkey", "-in", "k", "-pubout", "-outform", "DER", "-out", "pub"], dir.path());
+        let spki = std::fs::read(dir.path().join("pub")).unwrap();
+        assert_eq!(sealmq_pki::PublicKey::from_spki_der(&spki).is_ok(), usable, "RSA {bits}");
+    }
+}

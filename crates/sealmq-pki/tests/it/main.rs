@@ -5,6 +5,7 @@
 mod fixture;
 mod foreign;
 mod guide;
+mod imported;
 mod inventory;
 mod issuing;
 mod keys;

@@ -120,6 +120,14 @@ fn an_extension_that_stands_twice_is_refused() {
 }
 
 #[test]
+fn extensions_in_a_certificate_that_says_version_1_are_refused() {
+    let mut der = Pki::new().device("d").der().to_vec();
+    let version = position(&der, &[0xa0, 0x03, 0x02, 0x01, 0x02]);
+    der[version + 4] = 0;
+    assert!(matches!(Facts::parse(&der), Err(ParseError { field: "tbsCertificate.extensions", .. })));
+}
+
+#[test]
 fn bytes_after_a_certificate_and_a_cut_certificate_are_refused() {
     let der = Pki::new().device("d").der().to_vec();
     let trailing = [der.as_slice(), &[0]].concat();
