@@ -190,3 +190,30 @@ pub(crate) fn whole_table() -> String {
         })
         .collect()
 }
+
+/// What decides who may connect, as whom, to what, over which TLS, or how much: by judgement of people, so that a slip
+/// in the table does not turn a stop into a warning.
+const RESTRICTING: &str = "acl_file allow_anonymous plugin plugin_load plugin_use plugin_opt_ \
+    auth_plugin_deny_special_chars check_retain_source clientid_prefixes global_max_clients global_max_connections \
+    max_inflight_messages max_inflight_bytes max_keepalive max_packet_size max_queued_bytes max_queued_messages \
+    memory_limit message_size_limit password_file psk_file user bind_address port listener accept_protocol_versions \
+    bind_interface enable_proxy_protocol proxy_protocol_v2_require_tls listener_allow_anonymous max_connections max_qos \
+    max_topic_alias max_topic_alias_broker mount_point protocol socket_domain use_username_as_clientid \
+    websockets_origin cafile capath certfile keyfile ciphers ciphers_tls1.3 crlfile disable_client_cert_date_checks \
+    require_certificate tls_engine tls_engine_kpass_sha1 tls_keyform tls_version use_identity_as_username \
+    use_subject_as_username psk_hint retain_available allow_zero_length_clientid data_dir session_owner \
+    legacy_client_certs tls_record_size_max identity_source identity_issuers trust_intermediates crl_policy crl_check \
+    client_ocsp revocation_kick expiry_kick proxy_protocol_from insecure_proxy_from_anyone";
+
+#[test]
+fn what_restricts_is_known_to_restrict() {
+    let restricting: Vec<_> = RESTRICTING.split_whitespace().collect();
+    for key in &restricting {
+        let row = OPTIONS.iter().find(|row| row.key == *key).unwrap_or_else(|| panic!("{key}"));
+        assert_eq!(row.restricts, Restricts::Yes, "{key}");
+    }
+    let others =
+        OPTIONS.iter().filter(|row| row.restricts == Restricts::Yes && !restricting.contains(&row.key));
+    let others: Vec<_> = others.filter(|row| row.scope != Scope::Bridge).map(|row| row.key).collect();
+    assert_eq!(others, Vec::<&str>::new());
+}

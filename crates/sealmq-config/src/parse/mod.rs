@@ -3,14 +3,15 @@
 //! All findings are collected; reading goes on after an error. What a line does is decided by its row alone: where it
 //! may stand, how its value is read, what a repetition means, and what becomes of it if SealMQ does not honour it.
 
+mod complaints;
+
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{BridgeSection, Document, Findings, ListenerSection, Origin, Section, Setting};
-use crate::lexer::{self, BadLine, BadText, Line};
-use crate::options::{self, Kind, OptionRow, Repeat, Restricts, Scope, Support};
+use crate::lexer::{self, Line};
+use crate::options::{self, Kind, OptionRow, Repeat, Scope, Support};
 use crate::plugins::{self, Owner, Plugins};
 use crate::resolve;
 use crate::source::{Arguments, Loader, Parsed, SourceFile};
-use crate::suggest;
 use crate::value::{self, Destination, Reading, Value};
 use std::path::Path;
 use std::sync::Arc;
@@ -82,14 +83,14 @@ impl Reader<'_> {
             }
             match line {
                 Ok(line) => self.line(line, Place::new(name.clone(), line.number), &mut here, depth),
-                Err(bad) => self.findings.add(bad_line(bad, &name)),
+                Err(bad) => self.findings.add(complaints::bad_line(bad, &name)),
             }
         }
     }
 
     fn line(&mut self, line: Line<'_>, at: Place, here: &mut Here, depth: Depth) {
         let Some(row) = options::find(line.key) else {
-            return self.findings.add(unknown(line.key, at));
+            return self.findings.add(complaints::unknown(line.key, at));
         };
         let target = match self.target(row, line.key, &at, here) {
             Ok(target) => target,
@@ -296,7 +297,7 @@ impl Reader<'_> {
         };
         let again = section.has(row.key);
         match row.repeat {
-            Repeat::Once if again => self.findings.add(duplicate(row, line.key, at)),
+            Repeat::Once if again => self.findings.add(complaints::duplicate(row, line.key, at)),
             Repeat::Adds => section.add(row.key, Setting { value, at }),
             Repeat::Last | Repeat::Once => {
                 let before = section
@@ -329,27 +330,9 @@ impl Reader<'_> {
     }
 
     fn unsupported(&mut self, row: &OptionRow, line: Line<'_>, support: Support, at: Place) {
-        let key = line.key;
-        let finding = match (support, row.restricts) {
-            (Support::Refused { reason, alternative }, _) => {
-                Diagnostic::error(at, format!("'{key}' is refused: {reason}.")).hint(alternative)
-            }
-            (Support::NotYet(issue), Restricts::Yes) => {
-                let title = issue.title();
-                Diagnostic::error(at, format!("'{key} {}' is not honoured yet: it comes with \"{title}\".", line.rest))
-                    .hint("it restricts what clients may do, so it is not skipped: remove the line to start without the restriction, or wait for it")
-            }
-            (Support::NotYet(issue), Restricts::No) => {
-                let title = issue.title();
-                Diagnostic::warning(at, format!("'{key}' is not honoured yet: it comes with \"{title}\"."))
-                    .hint("the broker starts without it")
-            }
-            (Support::Ignored(warning), _) => {
-                Diagnostic::warning(at, warning).hint(format!("remove `{key}`"))
-            }
-            (Support::Honoured | Support::PartOf(_), _) => return,
-        };
-        self.findings.add(finding);
+        if let Some(finding) = complaints::unsupported(row, line, support, at) {
+            self.findings.add(finding);
+        }
     }
 
     fn include(&mut self, folder: &str, depth: Depth, at: Place) {
@@ -376,33 +359,5 @@ impl Reader<'_> {
                 }
             }
         }
-    }
-}
-
-fn duplicate(row: &OptionRow, written: &str, at: Place) -> Diagnostic {
-    if row.kind == Kind::Addresses {
-        return Diagnostic::error(at, "Invalid bridge configuration, 'address' only allowed once.")
-            .hint("several addresses stand on one line");
-    }
-    Diagnostic::error(at, format!("Duplicate '{}' value in configuration.", row.name(written)))
-}
-
-fn unknown(key: &str, at: Place) -> Diagnostic {
-    let finding = Diagnostic::error(at, format!("Unknown configuration variable '{key}'."));
-    match suggest::nearest(key) {
-        Some(known) => finding.hint(format!("did you mean `{known}`?")),
-        None => finding.hint("docs/reference/mosquitto-conf.md lists all keys"),
-    }
-}
-
-fn bad_line(bad: BadLine, file: &Arc<str>) -> Diagnostic {
-    let at = Place::new(file.clone(), bad.number);
-    match bad.why {
-        BadText::Malformed => Diagnostic::error(at, "Malformed UTF-8 in configuration.")
-            .hint("the line has bytes that are not UTF-8 text, or control characters"),
-        BadText::TooLong => Diagnostic::error(
-            at,
-            format!("Line longer than {} bytes in configuration.", lexer::LINE_BYTES_MAX),
-        ),
     }
 }

@@ -3,7 +3,9 @@
 //! The errors are mosquitto's. What follows the words that a key takes is not an error (mosquitto never looks at it), but
 //! it is reported unless it is a comment.
 
-use crate::config::{BridgeAddress, BridgeDirection, BridgeTopic, ProtocolVersions};
+mod bridge;
+
+use crate::config::{BridgeAddress, BridgeTopic, ProtocolVersions};
 use crate::diagnostic::Exit;
 use crate::lexer::{blank, words};
 use crate::options::{Choice, Kind, OptionRow, Outside, Support};
@@ -93,13 +95,13 @@ pub(crate) fn read<'a>(
         Kind::MountPoint => mount_point(text(rest, name)?).map(whole),
         Kind::PluginOption => plugin_option(written, rest).map(whole),
         Kind::Listen => listen(rest, name),
-        Kind::Addresses => addresses(rest).map(whole),
-        Kind::BridgeTopic => bridge_topic(rest).map(whole),
+        Kind::Addresses => bridge::addresses(rest).map(whole),
+        Kind::BridgeTopic => bridge::bridge_topic(rest).map(whole),
         Kind::TlsVersions => tls_versions(rest).map(whole),
         Kind::ProtocolVersions => protocol_versions(rest, name).map(whole),
         Kind::LogDest => log_dest(rest, name),
-        Kind::RestartTimeout => restart_timeout(rest, name),
-        Kind::TcpKeepalive => tcp_keepalive(rest),
+        Kind::RestartTimeout => bridge::restart_timeout(rest, name),
+        Kind::TcpKeepalive => bridge::tcp_keepalive(rest),
         Kind::Unread => Ok(whole(Value::Unread)),
     }
 }
@@ -247,58 +249,6 @@ fn listen<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
     Ok(Reading { value: Value::Listen { port, place }, ignored: leftover(after) })
 }
 
-fn addresses(rest: &str) -> Result<Value, BadValue> {
-    let one = |word: &str| match word.rsplit_once(':') {
-        None => Ok(BridgeAddress { host: word.to_owned(), port: 1883 }),
-        Some((host, port)) => match port.parse::<u16>() {
-            Ok(port) if port > 0 => Ok(BridgeAddress { host: host.to_owned(), port }),
-            Ok(_) | Err(_) => Err(BadValue::new(format!("Invalid bridge port value ({port})."))
-                .hint("HOST or HOST:PORT; an IPv6 address needs its port: 2001:db8::1:1883")),
-        },
-    };
-    let found = words(rest).map(one).collect::<Result<Vec<_>, _>>()?;
-    match found.is_empty() {
-        true => Err(BadValue::new("Empty address value in configuration.")),
-        false => Ok(Value::Addresses(found)),
-    }
-}
-
-fn bridge_topic(rest: &str) -> Result<Value, BadValue> {
-    if rest.is_empty() {
-        return Err(BadValue::empty("topic"));
-    }
-    let (pattern, after) = match rest.strip_prefix('"') {
-        Some(quoted) => quoted.split_once('"').ok_or_else(|| {
-            BadValue::new(format!("Missing closing quote in topic value ({}).", split(rest).1))
-        })?,
-        None => split(rest),
-    };
-    let mut words = words(after);
-    let direction = match words.next().map(str::to_ascii_lowercase).as_deref() {
-        None | Some("out") => BridgeDirection::Out,
-        Some("in") => BridgeDirection::In,
-        Some("both") => BridgeDirection::Both,
-        Some(other) => return Err(BadValue::new(format!("Invalid bridge topic direction '{other}'."))),
-    };
-    let qos = match words.next() {
-        None => 0,
-        Some(word) => word
-            .parse()
-            .ok()
-            .filter(|qos| *qos <= 2)
-            .ok_or_else(|| BadValue::new(format!("Invalid bridge QoS level '{word}'.")))?,
-    };
-    let mut prefix = || words.next().filter(|word| *word != "\"\"").unwrap_or("").to_owned();
-    let (local_prefix, remote_prefix) = (prefix(), prefix());
-    for (which, prefix) in [("local", &local_prefix), ("remote", &remote_prefix)] {
-        if prefix.contains(['+', '#']) {
-            return Err(BadValue::new(format!("Invalid bridge topic {which} prefix '{prefix}'.")));
-        }
-    }
-    let pattern = pattern.to_owned();
-    Ok(Value::Topic(BridgeTopic { pattern, direction, qos, local_prefix, remote_prefix }))
-}
-
 fn tls_versions(rest: &str) -> Result<Value, BadValue> {
     TlsVersions::parse(rest).map(Value::Tls).map_err(|error| {
         let hint = match &error {
@@ -354,33 +304,6 @@ fn log_dest<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
     };
     let ignored = if word == "file" { None } else { leftover(after) };
     Ok(Reading { value: Value::LogDest(destination), ignored })
-}
-
-fn restart_timeout<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
-    let numbers = words(rest).take(3).map(|word| integer(word, name)).collect::<Result<Vec<_>, _>>()?;
-    match numbers[..] {
-        [] => Err(BadValue::empty(name)),
-        [base, cap, ..] if cap < base.clamp(1, 3_600) => {
-            Err(BadValue::new("backoff cap is lower than the base in restart_timeout."))
-        }
-        [_, _, stable] if stable < 0 => Err(BadValue::new("stable connection period cannot be negative.")),
-        _ => Ok(Reading { value: Value::Unread, ignored: None }),
-    }
-}
-
-fn tcp_keepalive(rest: &str) -> Result<Reading<'_>, BadValue> {
-    let mut words = words(rest);
-    for (what, name) in [
-        ("idle", "bridge_tcp_keepalive_idle"),
-        ("interval", "bridge_tcp_keepalive_interval"),
-        ("counter", "bridge_tcp_keepalive_counter"),
-    ] {
-        let word = words.next().ok_or_else(|| BadValue::empty(name))?;
-        if integer(word, name)? <= 0 {
-            return Err(BadValue::new(format!("invalid TCP keepalive {what} value.")));
-        }
-    }
-    Ok(Reading { value: Value::Unread, ignored: None })
 }
 
 /// What SealMQ does with this very value.
