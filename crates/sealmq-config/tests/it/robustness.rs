@@ -110,3 +110,18 @@ fn many_good_lines_take_time_in_proportion() {
     let listeners = read("listener 1\n".repeat(100_000));
     assert!(listeners.diagnostics.iter().any(|finding| finding.text.contains("More than 1000 listeners")));
 }
+
+#[test]
+fn the_corpus_of_the_fuzz_targets_is_read() {
+    let corpus = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    let targets: [(&str, fn(&[u8])); 3] =
+        [("config", fuzzing::config), ("passwords", fuzzing::passwords), ("acl_file", fuzzing::acl_file)];
+    for (name, target) in targets {
+        let files: Vec<_> =
+            std::fs::read_dir(corpus.join(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(!files.is_empty(), "{name}");
+        for file in files {
+            target(&std::fs::read(file).unwrap());
+        }
+    }
+}
