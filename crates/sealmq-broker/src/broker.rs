@@ -4,7 +4,7 @@ use crate::{
     Commit, ConnId, Counters, Durability, Ending, Event, Input, Lane, Limits, Lost, Mono, Now, Outgoing,
     Output, Pick, Policy, Record, ShardId, Tables,
     route::Route,
-    session::Session,
+    session::{Connection, Session},
     sessions::{SessionIndex, Sessions},
     subscriber::Subscriber,
     timers::Timers,
@@ -157,6 +157,11 @@ impl Broker {
         }
     }
 
+    /// How many timers are armed: at most four per session.
+    pub fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
     /// What one session holds now, for `$SYS`, the control socket and tests of bounds.
     pub fn session_facts(&self, client: &str) -> Option<SessionFacts> {
         let session = self.session(self.sessions.of_client(client)?);
@@ -235,20 +240,22 @@ impl Broker {
     }
 
     fn written(&mut self, conn: ConnId, bytes: usize) {
-        if let Some(index) = self.sessions.of_conn(conn) {
-            if let Some(connection) = self.session_mut(index).connection_mut() {
-                connection.unwritten = connection.unwritten.saturating_sub(bytes);
-            }
+        if let Some(connection) = self.connection_mut(conn) {
+            connection.unwritten = connection.unwritten.saturating_sub(bytes);
         }
     }
 
     fn committed(&mut self, upto: Commit) {
-        while let Some((_, conn)) = self.acks_gated.pop_front_if(|(commit, _)| *commit <= upto) {
-            if let Some(index) = self.sessions.of_conn(conn) {
-                if let Some(connection) = self.session_mut(index).connection_mut() {
-                    connection.receiving = connection.receiving.saturating_sub(1);
-                }
+        while self.acks_gated.front().is_some_and(|(commit, _)| *commit <= upto) {
+            let conn = self.acks_gated.pop_front().map(|(_, conn)| conn);
+            if let Some(connection) = conn.and_then(|conn| self.connection_mut(conn)) {
+                connection.receiving = connection.receiving.saturating_sub(1);
             }
         }
+    }
+
+    fn connection_mut(&mut self, conn: ConnId) -> Option<&mut Connection> {
+        let index = self.sessions.of_conn(conn)?;
+        self.session_mut(index).connection_mut()
     }
 }

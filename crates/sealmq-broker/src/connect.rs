@@ -154,11 +154,11 @@ impl Broker {
     /// Ends what stands in the way: an older connection of the same client id, and its session where the new one is
     /// clean. The session that is left, if any, is the one to continue. [MQTT-3.1.4-3] [MQTT-3.1.2-4] [MQTT-3.1.2-5]
     fn make_way(&mut self, now: Now, connect: &Connect<'_>, client: &ClientId) -> Option<SessionIndex> {
-        if let Some(index) = self.sessions.of_client(client.as_str()) {
-            if self.session(index).connection().is_some() {
-                self.disconnect(now, index, ReasonCode::SessionTakenOver, Ending::TakenOver);
-            }
+        let index = self.sessions.of_client(client.as_str())?;
+        if self.session(index).connection().is_some() {
+            self.disconnect(now, index, ReasonCode::SessionTakenOver, Ending::TakenOver);
         }
+        // That may have ended the session too.
         let index = self.sessions.of_client(client.as_str())?;
         if connect.clean_start {
             self.end_session(now, index);

@@ -30,7 +30,7 @@ impl Broker {
         delivery: Delivery,
         encoded: &mut EncodeOnce,
     ) {
-        let source = Arc::clone(&self.session(index).source);
+        let source = &self.session(index).source;
         if !self.policy.allows(source.listener, &source.subject(), Action::Read, &message.topic) {
             self.counters.publish_denied += 1;
             return;

@@ -151,7 +151,7 @@ pub enum Output {
         gate: Option<Commit>,
     },
     /// Close, after everything queued before this in both lines has been written. No input of this connection counts
-    /// from now on.
+    /// from now on. Also given for a connection that was [`Input::Lost`]: there is nothing left to close then.
     Close {
         /// Which.
         conn: ConnId,

@@ -16,10 +16,8 @@ const CERTIFICATE_LOOK: Millis = Millis::from_secs(60);
 impl Broker {
     /// Tells a client of 5.0 why and ends its connection. [MQTT-4.13.1-1]
     pub(crate) fn disconnect(&mut self, now: Now, index: SessionIndex, reason: ReasonCode, why: Ending) {
-        if let Some(connection) = self.session(index).connection() {
-            if connection.version.is_v5() {
-                self.send_flow(index, answers::disconnect(reason));
-            }
+        if self.version(index).is_some_and(sealmq_mqtt::Version::is_v5) {
+            self.send_flow(index, answers::disconnect(reason));
         }
         self.end_connection(now, index, why);
     }

@@ -187,10 +187,9 @@ impl Broker {
     fn forget_incoming(&mut self, index: SessionIndex, id: PacketId) -> Option<Arc<Message>> {
         let session = self.session_mut(index);
         let waiting = session.incoming.remove(id)?;
-        if let Some(connection) = session.connection_mut() {
-            if connection.conn == waiting.counted_on {
-                connection.receiving = connection.receiving.saturating_sub(1);
-            }
+        let counted = session.connection_mut().filter(|connection| connection.conn == waiting.counted_on);
+        if let Some(connection) = counted {
+            connection.receiving = connection.receiving.saturating_sub(1);
         }
         Some(waiting.message)
     }

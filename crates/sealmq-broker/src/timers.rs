@@ -45,6 +45,10 @@ impl Timers {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn next(&self) -> Option<Mono> {
         self.0.first().map(|(at, _, _)| *at)
     }

@@ -254,6 +254,8 @@ pub(crate) struct Net {
     pub(crate) fetches: Vec<(ClientId, usize)>,
     /// Whether written bytes are reported at once.
     pub(crate) writes: bool,
+    /// Whether forwards stay in their outboxes.
+    pub(crate) hold_exchange: bool,
     lines: BTreeMap<ConnId, Line>,
     next_conn: u64,
 }
@@ -303,6 +305,7 @@ impl Net {
             records: Vec::new(),
             fetches: Vec::new(),
             writes: true,
+            hold_exchange: false,
             lines: BTreeMap::new(),
             next_conn: 1,
         }
@@ -609,7 +612,7 @@ impl Net {
 
     /// Moves forwards between shards until nothing moves.
     fn exchange(&mut self) {
-        loop {
+        while !self.hold_exchange {
             let mut moved = 0;
             for from in 0..self.exchanges.len() {
                 let peers: Vec<ShardId> = self.exchanges[from].peers_waiting().collect();

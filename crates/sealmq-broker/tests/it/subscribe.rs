@@ -1,0 +1,129 @@
+//! SUBSCRIBE, UNSUBSCRIBE, and which copy of a message a client gets.
+
+use crate::harness::{Net, What, dial};
+use sealmq_mqtt::{Property, QoS, SubscriptionId, SubscriptionOptions, Version};
+
+fn identifier(number: u32) -> Property<'static> {
+    Property::SubscriptionIdentifier(SubscriptionId::new(number).unwrap())
+}
+
+#[test]
+fn overlapping_subscriptions_make_one_copy_with_the_highest_qos_and_all_identifiers() {
+    // [MQTT-3.3.4-2] [MQTT-3.3.4-4] [MQTT311-3.3.5-1]
+    let mut net = Net::new();
+    let (five, three, publisher) = (net.v5("five"), net.v3("three"), net.v3("p"));
+    for (number, (filter, qos)) in
+        [("a/#", QoS::AtMostOnce), ("a/+", QoS::AtLeastOnce), ("a/b", QoS::AtMostOnce)]
+            .into_iter()
+            .enumerate()
+    {
+        let number = u32::try_from(number).unwrap() + 1;
+        net.subscribe_with(five, filter, SubscriptionOptions::new(qos), &[identifier(number)]);
+        net.sub(three, filter, qos);
+    }
+    net.put(publisher, "a/b", "x", QoS::ExactlyOnce, 1);
+    net.pubrel(publisher, 1);
+    let mut msg = net.msg(five);
+    msg.subscription_ids.sort_unstable();
+    assert_eq!((msg.qos, msg.subscription_ids), (1, vec![1, 2, 3]));
+    assert_eq!(net.msg(three).qos, 1);
+    assert!(net.is_quiet(five) && net.is_quiet(three));
+}
+
+#[test]
+fn a_second_subscription_to_a_filter_replaces_the_first() {
+    // [MQTT-3.8.4-3]
+    let mut net = Net::new();
+    let (client, publisher) = (net.v5("c"), net.v3("p"));
+    net.subscribe_with(client, "t", SubscriptionOptions::new(QoS::ExactlyOnce), &[identifier(1)]);
+    net.subscribe_with(client, "t", SubscriptionOptions::new(QoS::AtMostOnce), &[identifier(2)]);
+    net.put(publisher, "t", "x", QoS::AtLeastOnce, 1);
+    let msg = net.msg(client);
+    assert_eq!((msg.qos, msg.subscription_ids), (0, vec![2]));
+    assert_eq!(net.brokers[0].counters().subscriptions, 1);
+}
+
+#[test]
+fn unsubscribe_says_whether_there_was_one_and_ends_it() {
+    // [MQTT-3.10.4-1] [MQTT-3.10.4-4] MQTT §3.11.3
+    let mut net = Net::new();
+    let (five, three) = (net.v5("five"), net.v3("three"));
+    net.sub(five, "t", QoS::AtMostOnce);
+    assert_eq!(net.unsubscribe(five, "t"), What::UnsubAck(98, vec![0]));
+    assert_eq!(net.unsubscribe(five, "t"), What::UnsubAck(98, vec![0x11]));
+    assert_eq!(net.unsubscribe(three, "t"), What::UnsubAck(98, vec![]));
+    net.say(three, "t", "x");
+    assert!(net.is_quiet(five));
+}
+
+#[test]
+fn no_local_keeps_a_clients_own_messages_from_it() {
+    // [MQTT-3.8.3-3]
+    let mut net = Net::new();
+    let (client, other) = (net.v5("c"), net.v5("o"));
+    net.subscribe(
+        client,
+        "t",
+        SubscriptionOptions { no_local: true, ..SubscriptionOptions::new(QoS::AtMostOnce) },
+    );
+    net.say(client, "t", "own");
+    net.say(other, "t", "other");
+    assert_eq!(net.payloads(client), ["other"]);
+}
+
+#[test]
+fn a_bridge_gets_no_local_and_retain_as_published() {
+    let mut net = Net::new();
+    let mut asked = dial(Version::V311, "bridge");
+    asked.bridge = true;
+    let (bridge, other) = (net.connect(asked), net.v3("o"));
+    net.sub(bridge, "#", QoS::AtMostOnce);
+    net.say(bridge, "t", "own");
+    net.retain(other, "t", "other");
+    let msg = net.msg(bridge);
+    assert_eq!((msg.payload, msg.retain), (b"other".to_vec(), true));
+    // Its accepting twin: who is no bridge gets its own.
+    net.sub(other, "u", QoS::AtMostOnce);
+    net.say(other, "u", "own");
+    assert_eq!(net.payloads(other), ["own"]);
+}
+
+#[test]
+fn wildcards_at_the_front_do_not_reach_dollar_topics() {
+    // [MQTT-4.7.2-1]
+    let mut net = Net::new();
+    let client = net.v5("c");
+    net.sub(client, "#", QoS::AtMostOnce);
+    net.sub(client, "+/x", QoS::AtMostOnce);
+    net.say(client, "$own/x", "hidden");
+    assert!(net.is_quiet(client));
+    net.sub(client, "$own/#", QoS::AtMostOnce);
+    net.say(client, "$own/x", "seen");
+    assert_eq!(net.payloads(client), ["seen"]);
+}
+
+#[test]
+fn the_listeners_max_qos_is_what_is_granted() {
+    // [MQTT-3.8.4-7]
+    let mut net = Net::new();
+    let client = net.connect(dial(Version::V5, "c").rules(|rules| rules.max_qos = QoS::AtLeastOnce));
+    assert_eq!(net.subscribe(client, "t", SubscriptionOptions::new(QoS::ExactlyOnce)), [1]);
+}
+
+#[test]
+fn a_mount_point_is_put_before_topics_and_taken_away_again() {
+    let mut net = Net::new();
+    let mounted = |id: &str| dial(Version::V5, id).rules(|rules| rules.mount_point = Box::from("site/"));
+    let (inside, outside) = (net.connect(mounted("in")), net.v5("out"));
+    net.sub(inside, "t", QoS::AtMostOnce);
+    net.sub(inside, "$share/g/t", QoS::AtMostOnce);
+    net.sub(outside, "#", QoS::AtMostOnce);
+    net.say(inside, "t", "x");
+    assert_eq!(net.msg(outside).topic, "site/t");
+    assert_eq!((net.msg(inside).topic, net.msg(inside).topic), ("t".to_owned(), "t".to_owned()));
+    net.say(outside, "t", "y");
+    assert!(net.is_quiet(inside));
+    net.unsubscribe(inside, "t");
+    net.say(outside, "site/t", "z");
+    assert_eq!(net.payloads(inside).len(), 1);
+}

@@ -1,0 +1,115 @@
+//! Judging again: at arrival and once per turn.
+
+use crate::harness::{Dial, Net, TestAdmission, Verdict, What, dial};
+use sealmq_broker::{Ending, Event, Refusal, Wall};
+use sealmq_mqtt::{QoS, Version};
+use std::sync::{Arc, Mutex, atomic::Ordering};
+
+/// A dial judged at `generation`, and its verdict of now.
+fn judged(id: &str, generation: u64, verdict: Verdict) -> (Dial, Arc<TestAdmission>) {
+    let admission = Arc::new(TestAdmission(Mutex::new(verdict)));
+    let mut asked = dial(Version::V5, id);
+    (asked.admission, asked.generation) = (admission.clone(), generation);
+    (asked, admission)
+}
+
+fn move_trust(net: &Net, generation: u64) {
+    net.tables.trust.store(generation, Ordering::SeqCst);
+}
+
+#[test]
+fn a_session_whose_judgment_was_taken_back_ends_in_the_next_turn_and_its_will_is_published() {
+    let mut net = Net::new();
+    let watcher = net.v5("watcher");
+    net.sub(watcher, "will", QoS::AtMostOnce);
+    let (asked, revoked) = judged("revoked", 1, Verdict::Good(1));
+    let gone = net.connect(asked.will("will", "gone"));
+    let (asked, fine) = judged("fine", 1, Verdict::Good(2));
+    let stays = net.connect(asked);
+    *revoked.0.lock().unwrap() = Verdict::Ended;
+    net.turn();
+    assert!(net.ending(gone).is_none(), "the generation has not moved");
+    move_trust(&net, 2);
+    net.turn();
+    assert_eq!(net.take(gone), What::Disconnect(0x87));
+    assert!(matches!(net.ending(gone), Some(Ending::NotAuthorised(ended)) if ended.code == "revoked"));
+    assert_eq!(net.payloads(watcher), ["gone"]);
+    assert!(net.ending(stays).is_none());
+    assert_eq!(net.brokers[0].trust_generation(), 2);
+    assert!(net.events.contains(&Event::Judged { generation: 2 }));
+    // Judged at 2: not asked again until it moves.
+    *fine.0.lock().unwrap() = Verdict::Ended;
+    net.turn();
+    assert!(net.ending(stays).is_none());
+}
+
+#[test]
+fn a_judgment_that_panics_or_is_too_old_refuses() {
+    for verdict in [Verdict::Panics, Verdict::Good(1)] {
+        let mut net = Net::new();
+        let (asked, admission) = judged("c", 1, Verdict::Good(1));
+        let client = net.connect(asked);
+        *admission.0.lock().unwrap() = verdict;
+        move_trust(&net, 2);
+        net.turn();
+        assert!(matches!(net.ending(client), Some(Ending::NotAuthorised(_))), "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_arrives_after_the_trust_moved_is_judged_before_it_is_adopted() {
+    for (verdict, adopted) in [(Verdict::Good(2), true), (Verdict::Ended, false), (Verdict::Panics, false)] {
+        let mut net = Net::new();
+        move_trust(&net, 2);
+        let old = net.v5("c");
+        let (asked, _) = judged("c", 1, verdict);
+        let client = net.dial(asked);
+        let code = if adopted { 0 } else { 0x87 };
+        assert_eq!(net.take(client), What::ConnAck { session_present: false, code });
+        assert_eq!(net.ending(old).is_some(), adopted, "a refused connection takes nothing over");
+    }
+}
+
+#[test]
+fn a_connection_judged_at_this_generation_is_not_judged_again() {
+    let mut net = Net::new();
+    let (asked, _) = judged("c", 1, Verdict::Ended);
+    net.connect(asked);
+}
+
+#[test]
+fn the_end_of_a_certificate_ends_the_live_session() {
+    let mut net = Net::new();
+    let watcher = net.v5("watcher");
+    net.sub(watcher, "will", QoS::AtMostOnce);
+    let mut asked = dial(Version::V5, "c").will("will", "gone");
+    asked.ends_at = Some(Wall(net.now.wall.0 + 200_000));
+    let client = net.connect(asked);
+    net.pass(199);
+    assert!(net.ending(client).is_none());
+    net.pass(1);
+    assert_eq!(net.take(client), What::Disconnect(0x87));
+    assert_eq!(net.ending(client), Some(&Ending::CertificateEnded));
+    assert_eq!(net.payloads(watcher), ["gone"]);
+}
+
+#[test]
+fn a_wall_clock_that_jumps_over_the_end_is_noticed() {
+    let mut net = Net::new();
+    let mut asked = dial(Version::V5, "c");
+    asked.ends_at = Some(Wall(net.now.wall.0 + 1_000_000_000));
+    let client = net.connect(asked);
+    net.now.wall.0 += 2_000_000_000;
+    net.pass(61);
+    assert_eq!(net.ending(client), Some(&Ending::CertificateEnded));
+}
+
+#[test]
+fn a_certificate_that_ended_on_the_way_is_refused() {
+    let mut net = Net::new();
+    let mut asked = dial(Version::V311, "c");
+    asked.ends_at = Some(net.now.wall);
+    let client = net.dial(asked);
+    assert_eq!(net.take(client), What::ConnAck { session_present: false, code: 5 });
+    assert_eq!(net.ending(client), Some(&Ending::Refused(Refusal::CertificateEnded)));
+}
