@@ -10,7 +10,8 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::document::FINDINGS_MAX;
 use crate::lexer::{self, BadText, Line};
 use crate::source::{FileParsed, SourceFile};
-use sealmq_broker::{Access, AclEntry, AclRules, AclUser};
+pub use sealmq_broker::Access as AclAccess;
+use sealmq_broker::{AclEntry, AclRules, AclUser};
 use std::sync::Arc;
 
 /// The rules of a file, in its order.
@@ -42,8 +43,12 @@ pub struct AclLine {
     pub at: Place,
     /// For whom it is.
     pub whom: AclWhom,
-    /// What it says about which topics.
-    pub entry: AclEntry,
+    /// What it says.
+    pub access: AclAccess,
+    /// About which topics; in a pattern with `%u` and `%c` in it.
+    pub filter: Box<str>,
+    /// Both, as the core takes them.
+    entry: AclEntry,
 }
 
 /// For whom a rule is.
@@ -123,7 +128,7 @@ impl Reader {
             None if line.rest.is_empty() => {
                 return Err(self.bad("Empty topic", "write `topic readwrite devices/#`"));
             }
-            None => (Access::ReadWrite, line.rest),
+            None => (AclAccess::ReadWrite, line.rest),
             Some((word, filter)) => (self.access(word)?, filter.trim_start_matches(lexer::blank)),
         };
         let entry = AclEntry::new(access, filter).map_err(|error| BadLine {
@@ -147,16 +152,16 @@ impl Reader {
                 Diagnostic::warning(self.place(line.number), text).hint("write `pattern` instead of `topic`"),
             );
         }
-        self.lines.push(AclLine { at: self.place(line.number), whom, entry });
+        self.lines.push(AclLine { at: self.place(line.number), whom, access, filter: filter.into(), entry });
         Ok(())
     }
 
-    fn access(&self, word: &str) -> Result<Access, BadLine> {
+    fn access(&self, word: &str) -> Result<AclAccess, BadLine> {
         match word {
-            "read" => Ok(Access::Read),
-            "write" => Ok(Access::Write),
-            "readwrite" => Ok(Access::ReadWrite),
-            "deny" => Ok(Access::Deny),
+            "read" => Ok(AclAccess::Read),
+            "write" => Ok(AclAccess::Write),
+            "readwrite" => Ok(AclAccess::ReadWrite),
+            "deny" => Ok(AclAccess::Deny),
             other => Err(BadLine {
                 text: format!("Invalid topic access type \"{other}\" in acl_file \"{}\".", self.name),
                 hint: "it is read, write, readwrite or deny; a topic with blanks needs one of them before it"

@@ -21,17 +21,19 @@ fn rules_are_for_those_above_whom_they_stand() {
     );
     assert_eq!(file.diagnostics, []);
     let lines = file.value.unwrap().lines;
-    let rules: Vec<_> =
-        lines.into_iter().map(|line| (line.at.line, line.whom, line.entry.to_string())).collect();
+    let rules: Vec<_> = lines
+        .into_iter()
+        .map(|line| (line.at.line, line.whom, format!("{:?} {}", line.access, line.filter)))
+        .collect();
     let user = |name: &str| AclWhom::User(name.into());
     assert_eq!(
         rules,
         [
-            (2, AclWhom::Anonymous, "read $SYS/#".to_owned()),
-            (5, user("alice"), "readwrite a/b".to_owned()),
-            (6, user("alice"), "deny a/secret".to_owned()),
-            (8, user("bob smith"), "write with blank/#".to_owned()),
-            (9, AclWhom::Everyone, "readwrite devices/%u/#".to_owned()),
+            (2, AclWhom::Anonymous, "Read $SYS/#".to_owned()),
+            (5, user("alice"), "ReadWrite a/b".to_owned()),
+            (6, user("alice"), "Deny a/secret".to_owned()),
+            (8, user("bob smith"), "Write with blank/#".to_owned()),
+            (9, AclWhom::Everyone, "ReadWrite devices/%u/#".to_owned()),
         ]
     );
 }

@@ -114,8 +114,12 @@ fn many_good_lines_take_time_in_proportion() {
 #[test]
 fn the_corpus_of_the_fuzz_targets_is_read() {
     let corpus = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-    let targets: [(&str, fn(&[u8])); 3] =
-        [("config", fuzzing::config), ("passwords", fuzzing::passwords), ("acl_file", fuzzing::acl_file)];
+    type Target = fn(&[u8]);
+    let targets = [
+        ("config", fuzzing::config as Target),
+        ("passwords", fuzzing::passwords as Target),
+        ("acl_file", fuzzing::acl_file as Target),
+    ];
     for (name, target) in targets {
         let files: Vec<_> =
             std::fs::read_dir(corpus.join(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
