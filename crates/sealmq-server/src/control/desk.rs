@@ -143,6 +143,7 @@ fn issued(draft: &Draft, port: u16) -> Issued {
         host: draft.host.to_string(),
         host_from: draft.host_from.into(),
         port,
+        other_hosts: draft.other_hosts.iter().map(ToString::to_string).collect(),
     }
 }
 

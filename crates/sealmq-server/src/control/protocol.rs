@@ -93,6 +93,8 @@ pub struct Issued {
     pub host_from: HostFrom,
     /// The port of the TLS listener.
     pub port: u16,
+    /// The server's other names and addresses.
+    pub other_hosts: Vec<String>,
 }
 
 /// Who chose the host in a bundle.

@@ -114,11 +114,16 @@ pub(super) fn create_ca(place: &Place, now: Timestamp, done: Progress<'_>) -> Re
     done(Step::Ca)
 }
 
+/// Fresh bytes from the system's generator.
+pub fn fresh_bytes<const N: usize>() -> Result<[u8; N], HomeError> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|error| HomeError::Random(error.to_string()))?;
+    Ok(bytes)
+}
+
 /// Sixteen fresh bytes as a serial number.
 pub(super) fn fresh_serial() -> Result<Serial, HomeError> {
-    let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|error| HomeError::Random(error.to_string()))?;
-    Serial::from_random(bytes).map_err(|error| HomeError::Random(error.to_string()))
+    Serial::from_random(fresh_bytes()?).map_err(|error| HomeError::Random(error.to_string()))
 }
 
 /// A fresh P-256 key; `path` is where it will stand.

@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use sealmq_pki::host::HostName;
 use sealmq_pki::inventory::{Inventory as _, Record, Role, name_is_free};
 use sealmq_pki::issue::{End, Holder, LeafRequest, issue_leaf};
-use sealmq_pki::{Name, NameKey, PublicKey, ReservedNames, Timestamp};
+use sealmq_pki::{AltName, Name, NameKey, PublicKey, ReservedNames, Timestamp};
 
 use super::create::fresh_serial;
 use super::error::HomeError;
@@ -50,6 +50,8 @@ pub struct Draft {
     pub host: HostName,
     /// Who chose that host.
     pub host_from: HostFrom,
+    /// The other names and addresses of the server.
+    pub other_hosts: Vec<HostName>,
 }
 
 /// Who chose the host in a bundle.
@@ -91,6 +93,7 @@ impl Home {
             issuing_pem: self.issuing().certificate().pem(),
             anchors_pem: self.anchors_pem().to_owned(),
             not_after: certificate.facts().not_after,
+            other_hosts: self.other_hosts(&host)?,
             host,
             host_from,
             name,
@@ -164,6 +167,14 @@ impl Home {
         Ok(ReservedNames::new(all))
     }
 
+    fn other_hosts(&self, host: &HostName) -> Result<Vec<HostName>, HomeError> {
+        let facts = self.server_facts()?;
+        let mut hosts: Vec<HostName> = facts.alt_names.iter().filter_map(host_of).collect();
+        hosts.retain(|other| other != host);
+        hosts.dedup();
+        Ok(hosts)
+    }
+
     /// Where a bundle dials: what was asked for, else the first name given, else the default route's address. The
     /// server's certificate must vouch for it, or every device with this bundle would refuse the server.
     fn bundle_host(&self, asked: Option<&HostName>) -> Result<(HostName, HostFrom), HomeError> {
@@ -188,5 +199,14 @@ impl Home {
             || (HostName::parse("localhost").expect("a well-formed name"), HostFrom::Loopback),
             |host| (host, HostFrom::DefaultRoute),
         ))
+    }
+}
+
+fn host_of(name: &AltName) -> Option<HostName> {
+    match name {
+        // An address that stands as a DNS name too (for mbedTLS) is the same host.
+        AltName::Dns(text) if text.parse::<std::net::IpAddr>().is_err() => HostName::parse(text).ok(),
+        AltName::Ip(ip) => Some(HostName::Ip(*ip)),
+        AltName::Dns(_) | AltName::Uri(_) | AltName::Email(_) | AltName::Other(_) => None,
     }
 }

@@ -9,6 +9,7 @@
 mod addresses;
 mod clock;
 mod conf;
+pub mod contexts;
 mod create;
 mod devices;
 mod error;
@@ -17,6 +18,7 @@ mod leaves;
 mod lock;
 pub mod passwords;
 mod place;
+mod prompt;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -31,12 +33,14 @@ use sealmq_pki::{SoftKey, Timestamp};
 pub use addresses::{default_route_address, own_addresses, own_names};
 pub use clock::{Floor, Seen, Watch, build_date, check_creation, wall_now};
 pub use conf::{OWN_BRANCH_RULE, read_conf, tls_port, tls_port_of};
-pub use create::{Progress, Step};
+pub use create::{Progress, Step, fresh_bytes};
 pub use devices::{DeviceRequest, Draft, HostFrom};
 pub use error::HomeError;
 pub use leaves::{Cause, Leaf};
 pub use lock::Lock;
+
 pub use place::{CaFolder, Chosen, Environment, KeyPairFiles, Place};
+pub use prompt::password as prompt_password;
 
 use crate::inventory::{Inventory, Status};
 
