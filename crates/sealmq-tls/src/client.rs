@@ -44,7 +44,7 @@ pub struct ClientTlsSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "'{}' is no host name or address that a certificate can be verified for\n\
-     hint: letters, digits, '-' and '.' only (no '_'); or --insecure, which skips the name check",
+     hint: dial a DNS name (letters, digits, '-', '_', '.') or an IP address; or --insecure, which skips the name check",
     .name.escape_debug()
 )]
 pub struct BadServerName {

@@ -278,7 +278,9 @@ fn code_of_error(error: &RustlsError) -> Code {
             | PeerIncompatible::Tls12NotOfferedOrEnabled
             | PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
-            | PeerIncompatible::SupportedVersionsExtensionRequired => Code::Version,
+            | PeerIncompatible::SupportedVersionsExtensionRequired
+            // Every client of TLS 1.2 sends it; older ones do not know it, and rustls misses it first.
+            | PeerIncompatible::SignatureAlgorithmsExtensionRequired => Code::Version,
             _ => Code::NothingInCommon,
         },
         RustlsError::InvalidMessage(

@@ -127,6 +127,15 @@ pub struct TlsSession {
     /// handshake message that continues in a later record. rustls indexes with them, so [`TlsSession::seal`], which
     /// has no `incoming`, must hand it a slice of that length.
     retained: usize,
+    ending: Ending,
+}
+
+/// Who has said close_notify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Open,
+    PeerClosed,
+    WeClosed,
 }
 
 /// What a step shall do where data may be written.
@@ -156,7 +165,7 @@ impl TlsSession {
 
     fn new(connection: Connection, seen: Arc<Seen>) -> TlsSession {
         let first = first_bytes::FirstBytes::Unseen;
-        TlsSession { connection, seen: Some(seen), sni: None, findings: Vec::new(), first, retained: 0 }
+        TlsSession { connection, seen: Some(seen), sni: None, findings: Vec::new(), first, retained: 0, ending: Ending::Open }
     }
 
     /// Takes ciphertext from the front of `incoming` (what is not yet complete stays there: hand it in again with
@@ -190,7 +199,10 @@ impl TlsSession {
             match step {
                 Ok(Step::Again) => {}
                 Ok(Step::Blocked) => break Ok(Progress::Handshaking),
-                Ok(Step::PeerClosed) => break Ok(Progress::Closed),
+                Ok(Step::PeerClosed) => {
+                    self.ending = Ending::PeerClosed;
+                    break Ok(Progress::Closed);
+                }
                 Ok(Step::Traffic) => break Ok(self.settled()),
                 Err(error) => break Err(error),
             }
@@ -208,6 +220,9 @@ impl TlsSession {
         if self.is_handshaking() {
             return Err(self.broken("data before the end of the handshake"));
         }
+        if self.ending == Ending::WeClosed {
+            return Err(self.broken("data after close_notify"));
+        }
         self.write(Write::Data(plain), out).map_err(|error| self.broken(&error.to_string()))
     }
 
@@ -216,6 +231,7 @@ impl TlsSession {
     pub fn close_notify(&mut self, out: &mut Vec<u8>) {
         if !self.is_handshaking() && self.write(Write::CloseNotify, out).is_ok() {
             self.flush(out);
+            self.ending = Ending::WeClosed;
         }
     }
 
@@ -276,6 +292,9 @@ impl TlsSession {
     fn settled(&mut self) -> Progress {
         if self.is_handshaking() {
             return Progress::Handshaking;
+        }
+        if self.ending == Ending::PeerClosed {
+            return Progress::Closed;
         }
         if let Some(seen) = self.seen.take() {
             let mut notes = seen.notes();

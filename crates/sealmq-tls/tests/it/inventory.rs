@@ -1,0 +1,138 @@
+//! Certificates of our own CA: valid only if the inventory says so.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use sealmq_pki::inventory::Role;
+use sealmq_pki::{KeyId, Serial};
+use sealmq_tls::{Code, Known, OwnIssuer, ServerTls, Status};
+
+use crate::fixture::{CA, CLIENT, Pair, fixtures, issue, now, root};
+use crate::pair::{chain_of, client, client_spec, meet, server, server_spec};
+
+#[derive(Default)]
+struct Book(Mutex<HashMap<(KeyId, Serial), Status>>);
+
+impl Book {
+    fn set(&self, issuer: &Pair, pair: &Pair, status: Status) {
+        let key = (issuer.facts().computed_key_id.clone(), pair.facts().serial.clone());
+        self.0.lock().unwrap().insert(key, status);
+    }
+}
+
+impl Known for Book {
+    fn status(&self, issuer: &KeyId, serial: &Serial) -> Status {
+        let book = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        book.get(&(issuer.clone(), serial.clone())).copied().unwrap_or(Status::Unknown)
+    }
+}
+
+struct Own {
+    book: Arc<Book>,
+    issuing: Pair,
+    device: Pair,
+    tls: ServerTls,
+    top: Pair,
+}
+
+fn own(name: &str) -> Own {
+    let dir = fixtures().dir();
+    let top = root(dir, &format!("{name}-own-root"), &format!("/CN={name} Own Root"), CA, 3650);
+    let issuing = issue(dir, &top, &format!("{name}-own-issuing"), &format!("/CN={name} Own Issuing"), Some(CA), 3650);
+    let device = issue(dir, &issuing, &format!("{name}-device"), "/CN=device1", Some(CLIENT), 365);
+    let book = Arc::new(Book::default());
+    book.set(&top, &issuing, Status::Valid { role: Role::Issuing });
+    book.set(&issuing, &device, Status::Valid { role: Role::Device });
+    let mut spec = server_spec();
+    spec.anchors = Vec::new();
+    let certificates = sealmq_tls::PemSource::new("own", format!("{}{}", top.cert, issuing.cert));
+    spec.own = Some(OwnIssuer { certificates, known: Arc::clone(&book) as Arc<dyn Known> });
+    Own { tls: server(spec), book, issuing, device, top }
+}
+
+#[test]
+fn a_recorded_device_is_let_in_with_its_role() {
+    let own = own("recorded");
+    let met = meet(&own.tls, &client(client_spec(Some(&own.device))));
+    assert_eq!(met.name(), "device1");
+    let judged = met.judged.unwrap().unwrap();
+    let identity = judged.identity().unwrap();
+    assert_eq!(identity.role(), Some(Role::Device));
+    assert_eq!(identity.issuer(), &own.issuing.facts().computed_key_id);
+    assert_eq!(identity.fingerprint(), own.device.facts().fingerprint);
+}
+
+#[test]
+fn revoked_unknown_and_cannot_tell_are_refused_whatever_the_signature_says() {
+    let own = own("statuses");
+    let chain = chain_of(&own.tls, &own.device);
+    assert!(own.tls.judge(&chain, now()).is_ok());
+    for (status, code) in [
+        (Status::Revoked, Code::Revoked),
+        (Status::Unknown, Code::NotInInventory),
+        (Status::CannotTell, Code::InventorySilent),
+        (Status::Valid { role: Role::Server }, Code::WrongRole),
+        (Status::Valid { role: Role::Issuing }, Code::WrongRole),
+    ] {
+        own.book.set(&own.issuing, &own.device, status);
+        assert_eq!(own.tls.judge(&chain, now()).unwrap_err().code, code, "{status:?}");
+    }
+    own.book.set(&own.issuing, &own.device, Status::Valid { role: Role::Operator });
+    assert_eq!(own.tls.judge(&chain, now()).unwrap().identity().unwrap().role(), Some(Role::Operator));
+}
+
+#[test]
+fn a_revoked_issuing_ca_takes_its_devices_with_it() {
+    let own = own("revokedca");
+    let chain = chain_of(&own.tls, &own.device);
+    own.book.set(&own.top, &own.issuing, Status::Revoked);
+    let refusal = own.tls.judge(&chain, now()).unwrap_err();
+    assert_eq!(refusal.code, Code::Revoked);
+    assert_eq!(refusal.certificate.unwrap().subject, "CN=revokedca Own Issuing");
+}
+
+#[test]
+fn a_device_is_no_issuer_even_if_its_record_says_device() {
+    let own = own("depth");
+    own.book.set(&own.top, &own.issuing, Status::Valid { role: Role::Device });
+    let chain = chain_of(&own.tls, &own.device);
+    assert_eq!(own.tls.judge(&chain, now()).unwrap_err().code, Code::WrongRole);
+}
+
+#[test]
+fn a_panic_in_the_inventory_refuses() {
+    struct Panics;
+    impl Known for Panics {
+        fn status(&self, _: &KeyId, _: &Serial) -> Status {
+            panic!("the database is gone")
+        }
+    }
+    let own = own("panics");
+    let chain = chain_of(&own.tls, &own.device);
+    let mut spec = server_spec();
+    let certificates = sealmq_tls::PemSource::new("own", format!("{}{}", own.top.cert, own.issuing.cert));
+    spec.own = Some(OwnIssuer { certificates, known: Arc::new(Panics) });
+    assert_eq!(server(spec).judge(&chain, now()).unwrap_err().code, Code::Internal);
+}
+
+#[test]
+fn our_own_ca_takes_no_version_1_leaf_whatever_the_rule() {
+    let own = own("v1own");
+    let old = issue(fixtures().dir(), &own.top, "v1-own-leaf", "/CN=old", None, 365);
+    if old.facts().version != sealmq_pki::cert::Version::V1 {
+        println!("skipped: this openssl makes no version 1 certificates");
+        return;
+    }
+    own.book.set(&own.top, &old, Status::Valid { role: Role::Device });
+    let met = meet(&own.tls, &client(client_spec(Some(&old))));
+    assert_eq!(met.server_failure().code, Code::Version1);
+}
+
+#[test]
+fn certificates_of_other_cas_are_not_asked_about() {
+    let own = own("foreign");
+    let mut spec = server_spec();
+    let certificates = sealmq_tls::PemSource::new("own", own.top.cert.clone());
+    spec.own = Some(OwnIssuer { certificates, known: own.book });
+    assert_eq!(meet(&server(spec), &client(client_spec(Some(&fixtures().client)))).name(), "client1");
+}

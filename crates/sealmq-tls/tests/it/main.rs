@@ -1,0 +1,18 @@
+//! sealmq-tls from outside: handshakes in memory and with openssl, and each refusal beside its accepting twin.
+//!
+//! Certificates are made at test time with the openssl command line, the guide's own lines among them. The time is an
+//! argument everywhere, so an expired certificate is a fresh one looked at later.
+
+mod anchors;
+mod client_certificates;
+mod fixture;
+mod identity;
+mod inventory;
+mod keys;
+mod openssl_peer;
+mod pair;
+mod policy;
+mod server_certificates;
+mod sessions;
+mod trust;
+mod version1;
