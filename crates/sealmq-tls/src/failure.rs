@@ -189,10 +189,8 @@ impl TlsFailure {
             return TlsFailure::new(role, Direction::TheyRefused, stage, code_of_alert(*alert, role), detail);
         }
         let code = code_of_error(error);
-        let direction = match code {
-            Code::Protocol | Code::Internal => Direction::Broken,
-            _ => Direction::WeRefused,
-        };
+        let broken = matches!(code, Code::Protocol | Code::Internal);
+        let direction = if broken { Direction::Broken } else { Direction::WeRefused };
         TlsFailure::new(role, direction, stage, code, error.to_string())
     }
 
@@ -244,6 +242,7 @@ impl fmt::Display for TlsFailure {
 impl std::error::Error for TlsFailure {}
 
 /// What an alert of the peer means to us.
+#[allow(clippy::wildcard_enum_match_arm)] // rustls' enums are non-exhaustive
 fn code_of_alert(alert: AlertDescription, role: Role) -> Code {
     match alert {
         AlertDescription::UnknownCA => Code::UnknownIssuer,
@@ -269,6 +268,7 @@ fn code_of_alert(alert: AlertDescription, role: Role) -> Code {
 }
 
 /// The row of an error of rustls; certificate errors of our own verifiers come as a [`Refusal`] beside it.
+#[allow(clippy::wildcard_enum_match_arm)] // rustls' enums are non-exhaustive
 fn code_of_error(error: &RustlsError) -> Code {
     match error {
         RustlsError::NoCertificatesPresented => Code::NoCertificate,

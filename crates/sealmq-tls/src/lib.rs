@@ -34,6 +34,7 @@ mod session;
 mod signature;
 mod symptoms;
 mod trust;
+mod unbuffered;
 mod verifier_client;
 mod verifier_server;
 
@@ -45,8 +46,8 @@ pub use identity::{IdentityRule, VerifiedIdentity};
 pub use judge::{ClientAuth, Judged, Known, LegacyClientCerts, OwnIssuer, PeerChain, Status};
 pub use keys::{KeyPair, KeyPairError, Served};
 pub use os_roots::OsRoots;
-pub use sealmq_pki::Timestamp;
 pub use policy::{PolicyError, TlsPolicy, TlsVersion, Versions};
+pub use sealmq_pki::Timestamp;
 pub use server::{BuildError, ServerTls, ServerTlsSpec};
 pub use session::{Progress, RecordSize, TlsSession};
 pub use symptoms::{Code, SYMPTOMS, Symptom};

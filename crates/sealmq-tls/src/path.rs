@@ -168,22 +168,21 @@ impl Check<'_> {
 
     fn refusal(&self, leaf: &Facts, intermediates: &[CertificateDer<'_>], error: webpki::Error) -> Refusal {
         let code = code_of(&error);
-        let at_fault = match code {
-            Code::Expired | Code::NotYetValid if leaf.is_current(self.now) => intermediates
-                .iter()
-                .filter_map(|der| Facts::parse(der).ok())
-                .find(|facts| !facts.is_current(self.now)),
-            Code::UnknownIssuer if leaf.is_self_issued() => {
-                return Refusal::about(Code::SelfSigned, leaf, "");
-            }
-            _ => None,
-        };
+        if code == Code::UnknownIssuer && leaf.is_self_issued() {
+            return Refusal::about(Code::SelfSigned, leaf, "");
+        }
+        if !matches!(code, Code::Expired | Code::NotYetValid) {
+            let detail = if code == Code::UnknownIssuer { String::new() } else { error.to_string() };
+            return Refusal::about(code, leaf, detail);
+        }
+        let out_of_dates = intermediates.iter().filter_map(|der| Facts::parse(der).ok());
+        let at_fault =
+            Some(leaf.clone()).into_iter().chain(out_of_dates).find(|facts| !facts.is_current(self.now));
         let facts = at_fault.as_ref().unwrap_or(leaf);
-        let detail = match code {
-            Code::Expired => format!("ended at {}", facts.not_after),
-            Code::NotYetValid => format!("not valid before {}", facts.not_before),
-            Code::UnknownIssuer => String::new(),
-            _ => error.to_string(),
+        let detail = if self.now < facts.not_before {
+            format!("not valid before {}", facts.not_before)
+        } else {
+            format!("ended at {}", facts.not_after)
         };
         Refusal::about(code, facts, detail)
     }
@@ -209,6 +208,7 @@ impl Path {
     }
 }
 
+#[allow(clippy::wildcard_enum_match_arm)] // webpki's enum is non-exhaustive
 fn code_of(error: &webpki::Error) -> Code {
     use webpki::Error;
     match error {

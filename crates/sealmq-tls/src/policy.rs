@@ -257,9 +257,10 @@ impl TlsPolicy {
             return Ok(Vec::new());
         }
         let suites: Vec<&str> = suites().map(|suite| ciphers::openssl_name(*suite)).collect();
-        let (key, needed, wanted) = match key {
-            SignatureAlgorithm::RSA => ("an RSA key", "an ECDSA key", "'ECDHE+aRSA'"),
-            _ => ("an ECDSA key", "an RSA key", "'ECDHE+aECDSA'"),
+        let (key, needed, wanted) = if key == SignatureAlgorithm::RSA {
+            ("an RSA key", "an ECDSA key", "'ECDHE+aRSA'")
+        } else {
+            ("an ECDSA key", "an RSA key", "'ECDHE+aECDSA'")
         };
         if self.versions.allow(TlsVersion::V1_3) {
             return Ok(vec![Finding::new(

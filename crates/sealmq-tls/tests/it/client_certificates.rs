@@ -14,7 +14,10 @@ fn without_a_certificate_where_one_is_required_the_alert_reaches_the_client() {
         spec.policy = policy(versions);
         let met = meet(&server(spec), &client(client_spec(None)));
         let failure = met.server_failure();
-        assert_eq!((failure.code, failure.direction, failure.stage), (Code::NoCertificate, Direction::WeRefused, Stage::Handshake));
+        assert_eq!(
+            (failure.code, failure.direction, failure.stage),
+            (Code::NoCertificate, Direction::WeRefused, Stage::Handshake)
+        );
         assert_eq!(met.client_failure().direction, Direction::TheyRefused);
         assert!(failure.text().contains("it sent no certificate"), "{failure}");
     }
@@ -117,7 +120,11 @@ fn a_leaf_is_no_issuer_and_a_ca_no_leaf() {
     assert_eq!(met.server_failure().code, Code::CaMisuse);
     let ca_leaf = fixtures().leaf("ca-leaf", "/CN=Issuing as leaf", Some(CA));
     let met = meet(&tls, &client(client_spec(Some(&ca_leaf))));
-    assert!(matches!(met.server_failure().code, Code::CaMisuse | Code::WrongPurpose), "{}", met.server_failure());
+    assert!(
+        matches!(met.server_failure().code, Code::CaMisuse | Code::WrongPurpose),
+        "{}",
+        met.server_failure()
+    );
 }
 
 #[test]
@@ -125,15 +132,21 @@ fn an_intermediate_without_key_cert_sign_or_beyond_the_anchors_path_length_is_re
     // Neither is looked at by webpki.
     let dir = fixtures().dir();
     let tls = server(server_spec());
-    let weak = fixtures().leaf("no-certsign", "/CN=No Cert Sign", Some("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature\n"));
+    let weak = fixtures().leaf(
+        "no-certsign",
+        "/CN=No Cert Sign",
+        Some("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature\n"),
+    );
     let leaf = issue(dir, &weak, "under-no-certsign", "/CN=x", Some(CLIENT), 365).with_chain(&[&weak]);
     assert_eq!(meet(&tls, &client(client_spec(Some(&leaf)))).server_failure().code, Code::CaMisuse);
 
     for (path_len, expected) in [("0", Some(Code::CaMisuse)), ("1", None)] {
-        let extensions = format!("basicConstraints=critical,CA:TRUE,pathlen:{path_len}\nkeyUsage=critical,keyCertSign\n");
+        let extensions =
+            format!("basicConstraints=critical,CA:TRUE,pathlen:{path_len}\nkeyUsage=critical,keyCertSign\n");
         let anchor = root(dir, &format!("pathlen{path_len}"), "/CN=Path Root", &extensions, 365);
         let between = issue(dir, &anchor, &format!("between{path_len}"), "/CN=Between", Some(CA), 365);
-        let leaf = issue(dir, &between, &format!("deep{path_len}"), "/CN=deep", Some(CLIENT), 365).with_chain(&[&between]);
+        let leaf = issue(dir, &between, &format!("deep{path_len}"), "/CN=deep", Some(CLIENT), 365)
+            .with_chain(&[&between]);
         let mut spec = server_spec();
         spec.anchors = vec![anchor.source()];
         let met = meet(&server(spec), &client(client_spec(Some(&leaf))));
@@ -144,7 +157,11 @@ fn an_intermediate_without_key_cert_sign_or_beyond_the_anchors_path_length_is_re
 #[test]
 fn the_listeners_own_certificate_logs_nobody_in() {
     // No purpose field: webpki alone would take it.
-    let served = fixtures().leaf("served-no-purpose", "/CN=broker", Some(&format!("{NO_PURPOSE}subjectAltName=DNS:localhost\n")));
+    let served = fixtures().leaf(
+        "served-no-purpose",
+        "/CN=broker",
+        Some(&format!("{NO_PURPOSE}subjectAltName=DNS:localhost\n")),
+    );
     let mut spec = server_spec();
     let met = meet(&server(spec.clone()), &client(client_spec(Some(&served))));
     assert_eq!(met.name(), "broker", "a listener that does not serve it takes it");
@@ -164,7 +181,8 @@ fn the_deny_rule_for_version_1_leaves_version_3_alone() {
 fn an_unknown_ca_in_a_second_file_counts_as_well() {
     let stranger = stranger();
     let mut spec = server_spec();
-    let other = PemSource::new("other.crt", std::fs::read(fixtures().dir().join("stranger-root.crt")).unwrap());
+    let other =
+        PemSource::new("other.crt", std::fs::read(fixtures().dir().join("stranger-root.crt")).unwrap());
     spec.anchors.push(other);
     assert_eq!(meet(&server(spec), &client(client_spec(Some(&stranger)))).name(), "client1");
 }

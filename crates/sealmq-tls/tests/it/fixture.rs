@@ -8,9 +8,11 @@ use sealmq_pki::{Facts, Timestamp, pem};
 use sealmq_tls::{KeyPair, PemSource};
 use tempfile::TempDir;
 
-pub(crate) const CLIENT: &str = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n";
+pub(crate) const CLIENT: &str =
+    "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n";
 pub(crate) const SERVER: &str = "basicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:localhost,DNS:mqtt.example.com,IP:127.0.0.1\n";
-pub(crate) const CA: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
+pub(crate) const CA: &str =
+    "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
 pub(crate) const NO_PURPOSE: &str = "basicConstraints=CA:FALSE\n";
 
 /// A certificate and its key, PEM.
@@ -95,12 +97,32 @@ pub(crate) fn root(dir: &Path, name: &str, subject: &str, extensions: &str, days
     let ext = write(dir, &format!("{name}.ext"), extensions);
     let out = dir.join(format!("{name}.crt"));
     let days = days.to_string();
-    openssl(&["x509", "-req", "-in", &csr, "-signkey", s(&key), "-days", &days, "-extfile", s(&ext), "-out", s(&out)]);
+    openssl(&[
+        "x509",
+        "-req",
+        "-in",
+        &csr,
+        "-signkey",
+        s(&key),
+        "-days",
+        &days,
+        "-extfile",
+        s(&ext),
+        "-out",
+        s(&out),
+    ]);
     read_pair(dir, name)
 }
 
 /// A certificate signed by `issuer`; without extensions it is version 1, as the guide's.
-pub(crate) fn issue(dir: &Path, issuer: &Pair, name: &str, subject: &str, extensions: Option<&str>, days: u32) -> Pair {
+pub(crate) fn issue(
+    dir: &Path,
+    issuer: &Pair,
+    name: &str,
+    subject: &str,
+    extensions: Option<&str>,
+    days: u32,
+) -> Pair {
     ec_key(dir, name);
     sign(dir, issuer, name, subject, extensions, days)
 }
@@ -113,8 +135,20 @@ fn sign(dir: &Path, issuer: &Pair, name: &str, subject: &str, extensions: Option
     let serial = format!("0x{:x}", u64::from_be_bytes(*b"SealMQ01") ^ fnv(name));
     let days = days.to_string();
     let mut line = vec![
-        "x509", "-req", "-in", &csr, "-CA", s(&ca_cert), "-CAkey", s(&ca_key), "-set_serial", &serial, "-days", &days,
-        "-out", s(&out),
+        "x509",
+        "-req",
+        "-in",
+        &csr,
+        "-CA",
+        s(&ca_cert),
+        "-CAkey",
+        s(&ca_key),
+        "-set_serial",
+        &serial,
+        "-days",
+        &days,
+        "-out",
+        s(&out),
     ];
     let ext = extensions.map(|text| write(dir, &format!("{name}.ext"), text));
     if let Some(ext) = &ext {
@@ -142,7 +176,10 @@ openssl x509 -req -days 365 -in gclient.csr -CA gca.crt -CAkey gca.key -CAcreate
 }
 
 pub(crate) fn openssl(line: &[&str]) {
-    let done = Command::new("openssl").args(line).output().expect("the openssl command line is needed by these tests");
+    let done = Command::new("openssl")
+        .args(line)
+        .output()
+        .expect("the openssl command line is needed by these tests");
     assert!(done.status.success(), "openssl {line:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
@@ -174,5 +211,7 @@ pub(crate) fn s(path: &Path) -> &str {
 }
 
 fn fnv(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)) >> 1
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+        >> 1
 }

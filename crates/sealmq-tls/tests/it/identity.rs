@@ -48,7 +48,9 @@ fn several_cns_are_refused_and_the_subject_still_serves() {
 
 #[test]
 fn plus_hash_and_control_characters_are_refused() {
-    for (name, subject) in [("plus", r"/CN=a\+b"), ("hash", "/CN=a#"), ("control", "/CN=a\u{1}b"), ("newline", "/CN=a\nb")] {
+    for (name, subject) in
+        [("plus", r"/CN=a\+b"), ("hash", "/CN=a#"), ("control", "/CN=a\u{1}b"), ("newline", "/CN=a\nb")]
+    {
         let pair = leaf(&format!("cn-{name}"), subject);
         assert_eq!(refusal(IdentityRule::CommonName, &pair).code, Code::IdentityForbidden, "{subject:?}");
     }

@@ -38,7 +38,8 @@ struct Own {
 fn own(name: &str) -> Own {
     let dir = fixtures().dir();
     let top = root(dir, &format!("{name}-own-root"), &format!("/CN={name} Own Root"), CA, 3650);
-    let issuing = issue(dir, &top, &format!("{name}-own-issuing"), &format!("/CN={name} Own Issuing"), Some(CA), 3650);
+    let issuing =
+        issue(dir, &top, &format!("{name}-own-issuing"), &format!("/CN={name} Own Issuing"), Some(CA), 3650);
     let device = issue(dir, &issuing, &format!("{name}-device"), "/CN=device1", Some(CLIENT), 365);
     let book = Arc::new(Book::default());
     book.set(&top, &issuing, Status::Valid { role: Role::Issuing });

@@ -2,6 +2,7 @@
 //!
 //! Certificates are made at test time with the openssl command line, the guide's own lines among them. The time is an
 //! argument everywhere, so an expired certificate is a fresh one looked at later.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // the helpers are not themselves #[test]
 
 mod anchors;
 mod client_certificates;

@@ -18,7 +18,10 @@ struct Served {
 
 fn files(pair: &Pair) -> (String, String) {
     let dir = fixtures().dir();
-    (s(&dir.join(format!("{}.crt", pair.name))).to_owned(), s(&dir.join(format!("{}.key", pair.name))).to_owned())
+    (
+        s(&dir.join(format!("{}.crt", pair.name))).to_owned(),
+        s(&dir.join(format!("{}.key", pair.name))).to_owned(),
+    )
 }
 
 /// One connection of `openssl s_client` with these flags to a server that answers `pong` to whatever comes.
@@ -27,7 +30,16 @@ fn serve_s_client(tls: &ServerTls, flags: &[&str]) -> Served {
     let address = listener.local_addr().unwrap().to_string();
     let ca = files(&fixtures().ca).0;
     let mut child = Command::new("openssl")
-        .args(["s_client", "-connect", &address, "-CAfile", &ca, "-verify_return_error", "-servername", "localhost"])
+        .args([
+            "s_client",
+            "-connect",
+            &address,
+            "-CAfile",
+            &ca,
+            "-verify_return_error",
+            "-servername",
+            "localhost",
+        ])
         .args(flags)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -102,9 +114,9 @@ fn s_client_with_a_certificate_talks_to_us() {
 
 #[test]
 fn s_client_without_a_certificate_reads_the_alert_in_both_versions() {
-    for index in 0..2 {
+    for (index, versions) in VERSIONS.into_iter().enumerate() {
         let mut spec = server_spec();
-        spec.policy = policy(VERSIONS[index]);
+        spec.policy = policy(versions);
         // s_client waits for data after its "success" in TLS 1.3; -ign_eof keeps it reading until the alert.
         let served = serve_s_client(&server(spec), &[version_flag(index), "-ign_eof"]);
         let failure = served.outcome.unwrap_err();
@@ -116,9 +128,9 @@ fn s_client_without_a_certificate_reads_the_alert_in_both_versions() {
 #[test]
 fn s_client_is_told_unknown_ca_and_what_it_refuses_is_told_to_us() {
     let (cert, key) = files(&fixtures().guide_client);
-    for index in 0..2 {
+    for (index, versions) in VERSIONS.into_iter().enumerate() {
         let mut spec = server_spec();
-        spec.policy = policy(VERSIONS[index]);
+        spec.policy = policy(versions);
         let flags = [version_flag(index), "-ign_eof", "-cert", &cert, "-key", &key];
         let served = serve_s_client(&server(spec.clone()), &flags);
         assert_eq!(served.outcome.unwrap_err().code, Code::UnknownIssuer);
@@ -233,6 +245,57 @@ fn our_client_talks_to_s_server_with_mutual_tls() {
         let _ = child.kill();
         let _ = child.wait();
     }
+}
+
+/// OpenSSL cuts its session tickets (they hold our certificate) into records of 512 bytes: rustls then keeps the
+/// beginning of a handshake message in `incoming`, which `seal` does not see.
+#[test]
+fn sealing_between_the_fragments_of_a_post_handshake_message_works() {
+    let (server_cert, server_key) = files(&fixtures().server);
+    let ca = files(&fixtures().ca).0;
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let mut child = Command::new("openssl")
+        .args([
+            "s_server",
+            "-accept",
+            &port,
+            "-cert",
+            &server_cert,
+            "-key",
+            &server_key,
+            "-CAfile",
+            &ca,
+            "-tls1_3",
+        ])
+        .args(["-Verify", "2", "-no_cache", "-max_send_frag", "512", "-naccept", "1", "-rev"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stream = connect(&port, &mut child);
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut session = client(client_spec(Some(&fixtures().client))).session("localhost", now()).unwrap();
+    let (mut incoming, mut plain, mut out, mut byte) = (Vec::new(), Vec::new(), Vec::new(), [0]);
+    let (mut kept, mut asked) = (0, false);
+    while !plain.contains(&b'\n') {
+        let progress = session.open(&mut incoming, &mut plain, &mut out).unwrap();
+        if progress == Progress::Established && !asked {
+            kept = kept.max(incoming.len());
+            // The ticket is complete when nothing of it is kept any more: end the line, and s_server answers.
+            asked = kept > 600 && incoming.is_empty();
+            session.seal(if asked { b"\n" } else { b"a" }, &mut out).unwrap();
+        }
+        stream.write_all(&out).unwrap();
+        out.clear();
+        if !plain.contains(&b'\n') {
+            assert_eq!(stream.read(&mut byte).unwrap(), 1);
+            incoming.push(byte[0]);
+        }
+    }
+    assert!(kept > 600, "more than one record was kept: {kept}");
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// Waits for s_server by dialling it: it prints nothing that could be waited for without a race.

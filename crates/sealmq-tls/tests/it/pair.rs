@@ -2,9 +2,9 @@
 
 use sealmq_pki::Timestamp;
 use sealmq_tls::{
-    ClientAuth, ClientTls, ClientTlsSpec, IdentityRule, Judged, LegacyClientCerts, LegacyServerCerts, PeerChain,
-    Progress, RecordSize, Refusal, Served, ServerTls, ServerTlsSpec, TlsFailure, TlsPolicy, TlsSession,
-    TrustGeneration, VerifyServer, Versions,
+    ClientAuth, ClientTls, ClientTlsSpec, IdentityRule, Judged, LegacyClientCerts, LegacyServerCerts,
+    PeerChain, Progress, RecordSize, Refusal, Served, ServerTls, ServerTlsSpec, TlsFailure, TlsPolicy,
+    TlsSession, TrustGeneration, VerifyServer, Versions,
 };
 
 use crate::fixture::{Pair, fixtures, now};
@@ -128,11 +128,7 @@ pub(crate) fn meet(server: &ServerTls, client: &ClientTls) -> Met {
 pub(crate) fn meet_at(server: &ServerTls, client: &ClientTls, name: &str, at: Timestamp) -> Met {
     let mut ends = Ends::new(server.session(at), client.session(name, at).unwrap());
     ends.run();
-    let judged = ends
-        .server
-        .failure
-        .is_none()
-        .then(|| server.judge(&ends.server.session.peer_chain(), at));
+    let judged = ends.server.failure.is_none().then(|| server.judge(&ends.server.session.peer_chain(), at));
     Met { ends, judged }
 }
 

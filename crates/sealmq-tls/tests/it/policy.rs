@@ -23,7 +23,10 @@ fn one_version_is_a_minimum_and_a_list_is_exact() {
     assert_eq!(Versions::from_client_flag("tlsv1.2"), Ok(Versions::OnlyV1_2));
     for old in ["tlsv1", "tlsv1.1", "sslv3", "tlsv1.1 tlsv1.2"] {
         let error = read(old).unwrap_err();
-        assert!(matches!(error, PolicyError::VersionTooOld { .. }) && error.to_string().contains("hint: "), "{error}");
+        assert!(
+            matches!(error, PolicyError::VersionTooOld { .. }) && error.to_string().contains("hint: "),
+            "{error}"
+        );
     }
     for unknown in ["", "tls1.3", "TLSv1.3", "1.3"] {
         assert!(matches!(read(unknown), Err(PolicyError::UnknownVersion { .. })), "{unknown}");
@@ -56,7 +59,16 @@ fn classes_operators_and_separators_as_in_openssl() {
 
 #[test]
 fn a_list_that_selects_nothing_is_an_error_with_the_names_that_would_work() {
-    for list in ["AES256-SHA", "RSA", "kRSA+AES", "HIGH:!ECDHE", "", "SHA256", "DHE-RSA-AES256-GCM-SHA384", "nonsense"] {
+    for list in [
+        "AES256-SHA",
+        "RSA",
+        "kRSA+AES",
+        "HIGH:!ECDHE",
+        "",
+        "SHA256",
+        "DHE-RSA-AES256-GCM-SHA384",
+        "nonsense",
+    ] {
         let error = TlsPolicy::from_openssl(Versions::V1_2AndV1_3, Some(list), None).unwrap_err();
         assert!(matches!(error, PolicyError::NothingSelected { .. }), "{list}");
         assert!(error.to_string().contains(RSA_256), "{error}");
@@ -83,26 +95,34 @@ fn names_without_effect_in_a_list_that_selects_something_are_findings() {
 
 #[test]
 fn only_the_configured_suites_are_negotiated() {
-    for (list, suite) in [("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"), (ECDSA_256, ECDSA_256)] {
+    for (list, suite) in
+        [("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"), (ECDSA_256, ECDSA_256)]
+    {
         let mut spec = server_spec();
         spec.policy = TlsPolicy::from_openssl(Versions::OnlyV1_2, Some(list), None).unwrap().0;
         let met = meet(&server(spec), &client(client_spec(Some(&fixtures().client))));
         assert_eq!(met.ends.server.session.suite(), Some(suite));
     }
     let mut spec = server_spec();
-    spec.policy = TlsPolicy::from_openssl(Versions::OnlyV1_3, None, Some("TLS_CHACHA20_POLY1305_SHA256")).unwrap().0;
+    spec.policy =
+        TlsPolicy::from_openssl(Versions::OnlyV1_3, None, Some("TLS_CHACHA20_POLY1305_SHA256")).unwrap().0;
     let met = meet(&server(spec.clone()), &client(client_spec(Some(&fixtures().client))));
     assert_eq!(met.ends.server.session.suite(), Some("TLS_CHACHA20_POLY1305_SHA256"));
     let mut other = client_spec(Some(&fixtures().client));
-    other.policy = TlsPolicy::from_openssl(Versions::OnlyV1_3, None, Some("TLS_AES_128_GCM_SHA256")).unwrap().0;
+    other.policy =
+        TlsPolicy::from_openssl(Versions::OnlyV1_3, None, Some("TLS_AES_128_GCM_SHA256")).unwrap().0;
     let met = meet(&server(spec), &client(other));
     assert_eq!(met.server_failure().code, Code::NothingInCommon);
-    assert_eq!((met.client_failure().code, met.client_failure().direction), (Code::NothingInCommon, Direction::TheyRefused));
+    assert_eq!(
+        (met.client_failure().code, met.client_failure().direction),
+        (Code::NothingInCommon, Direction::TheyRefused)
+    );
 }
 
 #[test]
 fn versions_without_overlap_are_refused_on_both_sides_in_words() {
-    for (ours, theirs) in [(Versions::OnlyV1_3, Versions::OnlyV1_2), (Versions::OnlyV1_2, Versions::OnlyV1_3)] {
+    for (ours, theirs) in [(Versions::OnlyV1_3, Versions::OnlyV1_2), (Versions::OnlyV1_2, Versions::OnlyV1_3)]
+    {
         let mut spec = server_spec();
         spec.policy = policy(ours);
         let mut client_side = client_spec(Some(&fixtures().client));

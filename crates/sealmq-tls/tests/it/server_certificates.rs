@@ -15,7 +15,10 @@ fn names_and_addresses_in_the_san_are_accepted_and_no_others() {
     for name in ["example.com", "127.0.0.2", "::1", "evil.mqtt.example.com"] {
         let met = meet_at(&tls, &client, name, now());
         let failure = met.client_failure();
-        assert_eq!((failure.code, failure.role, failure.direction), (Code::NameMismatch, Role::Client, Direction::WeRefused));
+        assert_eq!(
+            (failure.code, failure.role, failure.direction),
+            (Code::NameMismatch, Role::Client, Direction::WeRefused)
+        );
         assert!(failure.detail.contains("DNS:mqtt.example.com"), "{failure}");
         assert_eq!(met.server_failure().direction, Direction::TheyRefused);
     }
@@ -26,7 +29,8 @@ fn a_san_outweighs_the_cn() {
     let pair = fixtures().leaf("san-wins", "/CN=other.example.com", Some(SERVER));
     let mut spec = server_spec();
     spec.key_pair = pair.load();
-    let met = meet_at(&server(spec), &client(client_spec(Some(&fixtures().client))), "other.example.com", now());
+    let met =
+        meet_at(&server(spec), &client(client_spec(Some(&fixtures().client))), "other.example.com", now());
     assert_eq!(met.client_failure().code, Code::NameMismatch);
 }
 
@@ -50,7 +54,11 @@ fn another_ca_the_wrong_purpose_and_an_expired_server_are_refused() {
     let dir = fixtures().dir();
     let other = root(dir, "server-stranger-root", "/CN=Elsewhere", CA, 365);
     let stranger = issue(dir, &other, "server-stranger", "/CN=localhost", Some(SERVER), 365);
-    let clientish = fixtures().leaf("clientish", "/CN=localhost", Some(&format!("{CLIENT}subjectAltName=DNS:localhost\n")));
+    let clientish = fixtures().leaf(
+        "clientish",
+        "/CN=localhost",
+        Some(&format!("{CLIENT}subjectAltName=DNS:localhost\n")),
+    );
     for (pair, days, code) in [
         (&stranger, 0, Code::UnknownIssuer),
         (&clientish, 0, Code::WrongPurpose),
@@ -58,7 +66,12 @@ fn another_ca_the_wrong_purpose_and_an_expired_server_are_refused() {
     ] {
         let mut spec = server_spec();
         spec.key_pair = pair.load();
-        let met = meet_at(&server(spec), &client(client_spec(Some(&fixtures().client))), "localhost", now().plus_days(days));
+        let met = meet_at(
+            &server(spec),
+            &client(client_spec(Some(&fixtures().client))),
+            "localhost",
+            now().plus_days(days),
+        );
         assert_eq!(met.client_failure().code, code);
         assert_eq!(met.server_failure().direction, Direction::TheyRefused);
     }

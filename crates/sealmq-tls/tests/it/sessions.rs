@@ -17,7 +17,10 @@ fn mutual_tls_carries_data_both_ways_in_both_versions() {
         met.ends.server.session.seal(b"down", &mut met.ends.server.out).unwrap();
         met.ends.client.incoming.append(&mut met.ends.server.out);
         met.ends.run();
-        assert_eq!((met.ends.server.plain.as_slice(), met.ends.client.plain.as_slice()), (&b"up"[..], &b"down"[..]));
+        assert_eq!(
+            (met.ends.server.plain.as_slice(), met.ends.client.plain.as_slice()),
+            (&b"up"[..], &b"down"[..])
+        );
         let session = &met.ends.server.session;
         let version = if versions == Versions::OnlyV1_2 { TlsVersion::V1_2 } else { TlsVersion::V1_3 };
         assert_eq!(session.version(), Some(version));
@@ -40,12 +43,18 @@ fn bytes_may_come_one_by_one() {
     let mut ends = Ends::new(server.session(now()), client.session("localhost", now()).unwrap());
     let mut waiting: Vec<u8> = Vec::new();
     for _ in 0..20_000 {
-        ends.client.session.open(&mut ends.client.incoming, &mut ends.client.plain, &mut ends.client.out).unwrap();
+        ends.client
+            .session
+            .open(&mut ends.client.incoming, &mut ends.client.plain, &mut ends.client.out)
+            .unwrap();
         waiting.append(&mut ends.client.out);
         if !waiting.is_empty() {
             ends.server.incoming.push(waiting.remove(0));
         }
-        ends.server.session.open(&mut ends.server.incoming, &mut ends.server.plain, &mut ends.server.out).unwrap();
+        ends.server
+            .session
+            .open(&mut ends.server.incoming, &mut ends.server.plain, &mut ends.server.out)
+            .unwrap();
         ends.client.incoming.append(&mut ends.server.out);
         if waiting.is_empty() && ends.established() {
             return;
@@ -104,7 +113,10 @@ fn an_altered_record_ends_the_connection_with_an_alert() {
         *met.ends.client.out.last_mut().unwrap() ^= 1;
         met.ends.run();
         let failure = met.server_failure();
-        assert_eq!((failure.code, failure.direction, failure.stage), (Code::Protocol, Direction::Broken, Stage::Traffic));
+        assert_eq!(
+            (failure.code, failure.direction, failure.stage),
+            (Code::Protocol, Direction::Broken, Stage::Traffic)
+        );
         assert_eq!(met.client_failure().direction, Direction::TheyRefused);
         assert!(met.ends.server.plain.is_empty());
     }

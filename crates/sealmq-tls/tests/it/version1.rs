@@ -1,6 +1,8 @@
 //! The guide's version 1 certificates, both directions, and what they must not open.
 
-use sealmq_tls::{ClientTlsSpec, Code, LegacyClientCerts, LegacyServerCerts, Served, ServerTlsSpec, VerifyServer};
+use sealmq_tls::{
+    ClientTlsSpec, Code, LegacyClientCerts, LegacyServerCerts, Served, ServerTlsSpec, VerifyServer,
+};
 
 use crate::fixture::{CA, Pair, fixtures, issue, now, root};
 use crate::pair::{VERSIONS, client, client_spec, meet, meet_at, policy, server, server_spec};
@@ -19,7 +21,10 @@ fn guide_client(pair: Option<&Pair>) -> ClientTlsSpec {
 fn is_version1(pair: &Pair) -> bool {
     let v1 = pair.facts().version == sealmq_pki::cert::Version::V1;
     if !v1 {
-        assert!(std::env::var_os("CI").is_none(), "CI needs OpenSSL before 3.2, which makes version 1 certificates");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "CI needs OpenSSL before 3.2, which makes version 1 certificates"
+        );
         println!("skipped: this openssl makes version 3 certificates from the guide's lines");
     }
     v1
@@ -116,7 +121,10 @@ fn a_forged_and_an_expired_version_1_leaf_are_refused() {
         assert_eq!(meet(&tls, &client(client_spec(Some(&forged)))).server_failure().code, Code::BadSignature);
         let short = client(client_spec(Some(&short)));
         assert_eq!(meet_at(&tls, &short, "localhost", now().plus_days(9)).name(), "short1");
-        assert_eq!(meet_at(&tls, &short, "localhost", now().plus_days(11)).server_failure().code, Code::Expired);
+        assert_eq!(
+            meet_at(&tls, &short, "localhost", now().plus_days(11)).server_failure().code,
+            Code::Expired
+        );
     }
 }
 
@@ -147,7 +155,18 @@ fn an_anchor_of_version_1_vouches_for_leaves_of_both_versions() {
     // `openssl x509 -signkey` without extensions makes a version 1 root.
     let (key, csr, out) = (dir.join("v1-root.key"), dir.join("v1-root.csr"), dir.join("v1-root.crt"));
     let path = |p: &std::path::Path| p.to_str().unwrap().to_owned();
-    crate::fixture::openssl(&["x509", "-req", "-in", &path(&csr), "-signkey", &path(&key), "-days", "365", "-out", &path(&out)]);
+    crate::fixture::openssl(&[
+        "x509",
+        "-req",
+        "-in",
+        &path(&csr),
+        "-signkey",
+        &path(&key),
+        "-days",
+        "365",
+        "-out",
+        &path(&out),
+    ]);
     let anchor = Pair { cert: std::fs::read_to_string(out).unwrap(), ..anchor };
     let mut spec = server_spec();
     spec.anchors = vec![anchor.source()];
