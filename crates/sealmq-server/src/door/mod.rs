@@ -1,5 +1,119 @@
 //! The door: everything between `accept` and an admitted client.
+//!
+//! It runs on tokio threads of lower priority. Each connection is one task: bounds before the first TLS byte,
+//! handshake, CONNECT, authentication, one deadline over all of it; then it leaves as one `Established` to its shard.
+//! Nothing here handles a message of an admitted client.
 
+pub mod accept;
+pub mod authenticate;
 pub mod hashing;
 pub mod limits;
+pub mod listener;
+pub mod passwords;
+mod refuse;
 pub mod stream;
+mod visit;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use sealmq_broker::{ShardId, TrustGeneration};
+
+use crate::established::Established;
+use crate::log::mute::{Mute, Symptom, Verdict};
+use crate::log::{Event, Line, Log};
+use crate::post::{Mail, PostOffice};
+use authenticate::CertificateNames;
+use hashing::HashingPool;
+use limits::{DoorLimits, Gatekeeper};
+
+/// What all connections of the door share.
+pub struct Door {
+    pub(crate) limits: DoorLimits,
+    pub(crate) gatekeeper: Gatekeeper,
+    pub(crate) hashing: HashingPool,
+    pub(crate) trust: Arc<dyn TrustGeneration>,
+    pub(crate) names: Option<Arc<dyn CertificateNames>>,
+    pub(crate) post: Arc<PostOffice>,
+    pub(crate) log: Log,
+    pub(crate) topic_separators_max: u16,
+    pub(crate) nodelay: Nodelay,
+    muted: Mutex<Mute>,
+}
+
+/// `set_tcp_nodelay`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nodelay {
+    /// Small packets leave at once.
+    On,
+    /// The kernel waits for more.
+    Off,
+}
+
+/// What a door is made of.
+pub(crate) struct DoorSpec {
+    pub(crate) limits: DoorLimits,
+    pub(crate) hashing: HashingPool,
+    pub(crate) trust: Arc<dyn TrustGeneration>,
+    pub(crate) names: Option<Arc<dyn CertificateNames>>,
+    pub(crate) post: Arc<PostOffice>,
+    pub(crate) log: Log,
+    pub(crate) topic_separators_max: u16,
+    pub(crate) nodelay: Nodelay,
+}
+
+impl Door {
+    pub(crate) fn new(spec: DoorSpec) -> Door {
+        Door {
+            gatekeeper: Gatekeeper::new(&spec.limits),
+            limits: spec.limits,
+            hashing: spec.hashing,
+            trust: spec.trust,
+            names: spec.names,
+            post: spec.post,
+            log: spec.log,
+            topic_separators_max: spec.topic_separators_max,
+            nodelay: spec.nodelay,
+            muted: Mutex::new(Mute::default()),
+        }
+    }
+
+    /// Gives an admitted client to its shard.
+    fn hand_over(&self, established: Established) {
+        let shard = ShardId::of_client(established.peer.client_id.as_str(), self.post.shards());
+        self.post.post(shard, Mail::Established(Box::new(established)));
+    }
+
+    /// Logs a refusal, unless this address has had its share of lines of this symptom.
+    fn log_refusal(&self, symptom: Symptom, line: Line) {
+        let verdict =
+            self.muted.lock().unwrap_or_else(PoisonError::into_inner).judge(symptom, Instant::now());
+        match verdict {
+            Verdict::Write => self.log.line(line),
+            Verdict::WriteAfterMuted(muted) => {
+                self.log.line(line);
+                self.log.line(repeats(symptom, muted));
+            }
+            Verdict::Mute => {}
+        }
+    }
+
+    /// Sums up what was muted and is over; called from time to time.
+    pub(crate) fn sum_up_repeats(&self) {
+        let over = self.muted.lock().unwrap_or_else(PoisonError::into_inner).take_over(Instant::now());
+        for (symptom, muted) in over {
+            self.log.line(repeats(symptom, muted));
+        }
+    }
+}
+
+fn repeats(symptom: Symptom, muted: u64) -> Line {
+    let who = symptom.address.map_or_else(|| "a unix socket".to_owned(), |address| address.to_string());
+    Line::new(
+        Event::RepeatsMuted,
+        format!("{} from {who}: {muted} more like this were not written.", symptom.code),
+    )
+    .field("symptom", symptom.code)
+    .field("address", who)
+    .field("repeats", muted)
+}

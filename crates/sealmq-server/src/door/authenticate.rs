@@ -1,0 +1,342 @@
+//! Who a client is: CONNECT, the certificate and the listener's rules, and out comes a `Peer` or a refusal.
+//!
+//! Contract section 5: what is not let in for lack of credentials is told 5 / 0x87, never 4 / 0x86; 4 / 0x86 is said
+//! only where the listener takes names from certificates and there is none.
+
+use std::sync::Arc;
+
+use sealmq_broker::{Assigned, ClientId, Owner, Peer, Principal, Role, TrustGeneration, Wall};
+use sealmq_config::IdentityRule;
+use sealmq_mqtt::{Connect, ConnectReturnCode, ReasonCode, Version};
+use sealmq_tls::{PeerChain, VerifiedIdentity};
+use zeroize::Zeroizing;
+
+use super::hashing::{HashingError, HashingPool, Verdict};
+use super::listener::{AccessRules, ListenerState};
+use crate::trust::{Admitted, CertificateProof, PasswordProof, Proofs};
+
+/// Names that belong to a live certificate: no password may use them. Answered by the inventory of a data directory.
+pub trait CertificateNames: Send + Sync {
+    /// Whether `name` is the name of a certificate that is valid now.
+    ///
+    /// # Errors
+    /// It cannot be told; the login is refused.
+    fn is_live(&self, name: &str) -> Result<bool, CannotTell>;
+}
+
+/// The inventory cannot answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the inventory cannot be asked: {0}")]
+pub struct CannotTell(pub String);
+
+/// Why a CONNECT was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// Stable code.
+    pub code: &'static str,
+    /// 3.x.
+    pub return_code: ConnectReturnCode,
+    /// 5.0.
+    pub reason: ReasonCode,
+    /// mosquitto's word for the log: `not authorised`.
+    pub word: &'static str,
+    /// Why, in plain words.
+    pub text: String,
+    /// What mends it.
+    pub hint: Option<String>,
+}
+
+/// What the handshake proved.
+pub(crate) struct Shown {
+    pub(crate) chain: PeerChain,
+    pub(crate) identity: VerifiedIdentity,
+}
+
+/// What authentication needs beside CONNECT.
+pub(crate) struct Rules<'a> {
+    pub(crate) listener: &'a Arc<ListenerState>,
+    pub(crate) hashing: &'a HashingPool,
+    pub(crate) names: Option<&'a dyn CertificateNames>,
+    pub(crate) trust: &'a Arc<dyn TrustGeneration>,
+    /// The generation that was read before anything was judged.
+    pub(crate) generation: u64,
+}
+
+/// Decides who this is.
+pub(crate) async fn authenticate(
+    rules: &Rules<'_>,
+    connect: &Connect<'_>,
+    shown: Option<Shown>,
+) -> Result<Peer, Denied> {
+    let access = rules.listener.access.load_full();
+    check_version(&access, connect.version)?;
+    let (username, password) = username(rules, &access, connect, shown.as_ref()).await?;
+    let (client_id, assigned) = client_id(&access, connect, username.as_deref())?;
+    let role = shown.as_ref().map_or(Role::Ordinary, |shown| role_of(&shown.identity));
+    let ends_at = shown.as_ref().map(|shown| end_of(&shown.identity));
+    let owner = owner(rules.listener.identity, username.as_deref(), shown.as_ref());
+    let certificate =
+        shown.map(|Shown { chain, identity }| CertificateProof { chain, name: identity.name().cloned() });
+    let admitted = Admitted {
+        listener: Arc::clone(rules.listener),
+        trust: Arc::clone(rules.trust),
+        proofs: Proofs { certificate, password },
+    };
+    Ok(Peer {
+        client_id,
+        assigned,
+        principal: Principal {
+            username,
+            role,
+            owner,
+            admitted_by: Arc::new(admitted),
+            generation: rules.generation,
+            ends_at,
+        },
+        rules: Arc::clone(&rules.listener.rules),
+    })
+}
+
+/// The role is what the inventory recorded at the certificate, never what its name says.
+fn role_of(identity: &VerifiedIdentity) -> Role {
+    use sealmq_pki::inventory::Role as Recorded;
+    match identity.role() {
+        Some(Recorded::Operator) => Role::Operator,
+        Some(Recorded::Root | Recorded::Issuing | Recorded::Server | Recorded::Device) | None => {
+            Role::Ordinary
+        }
+    }
+}
+
+/// The first millisecond in which the certificate, or one above it, has ended.
+fn end_of(identity: &VerifiedIdentity) -> Wall {
+    let secs = u64::try_from(identity.not_after().as_secs()).unwrap_or(0);
+    Wall(secs.saturating_add(1).saturating_mul(1000))
+}
+
+fn check_version(access: &AccessRules, version: Version) -> Result<(), Denied> {
+    let served = match version {
+        Version::V31 => access.versions.v31,
+        Version::V311 => access.versions.v311,
+        Version::V5 => access.versions.v5,
+    };
+    if served {
+        return Ok(());
+    }
+    Err(Denied {
+        code: "SMQ-A010",
+        return_code: ConnectReturnCode::UnacceptableProtocolVersion,
+        reason: ReasonCode::UnsupportedProtocolVersion,
+        word: "unsupported protocol version",
+        text: format!("this listener does not serve {version}"),
+        hint: Some("accept_protocol_versions says which versions it serves".to_owned()),
+    })
+}
+
+/// The user name and, where a password vouches for it, the proof.
+async fn username(
+    rules: &Rules<'_>,
+    access: &AccessRules,
+    connect: &Connect<'_>,
+    shown: Option<&Shown>,
+) -> Result<(Option<Arc<str>>, Option<PasswordProof>), Denied> {
+    match rules.listener.identity {
+        IdentityRule::CommonName | IdentityRule::Subject => {
+            // The certificate names the client; user name, password and password file do not count.
+            if let Some(name) = shown.and_then(|shown| shown.identity.name()) {
+                return Ok((Some(Arc::clone(name)), None));
+            }
+            if shown.is_none() && rules.listener.passwords().is_some() && connect.username.is_some() {
+                return by_password(rules, access, connect).await;
+            }
+            Err(identity_missing())
+        }
+        IdentityRule::None => by_password(rules, access, connect).await,
+    }
+}
+
+async fn by_password(
+    rules: &Rules<'_>,
+    access: &AccessRules,
+    connect: &Connect<'_>,
+) -> Result<(Option<Arc<str>>, Option<PasswordProof>), Denied> {
+    let passwords = rules.listener.passwords();
+    let Some(username) = connect.username else {
+        return if access.allow_anonymous {
+            Ok((None, None))
+        } else {
+            Err(anonymous(rules, passwords.is_some()))
+        };
+    };
+    let Some(passwords) = passwords else {
+        // Nobody can check the name: it counts for as much as none.
+        return if access.allow_anonymous {
+            Ok((Some(Arc::from(username)), None))
+        } else {
+            Err(unchecked_name(rules))
+        };
+    };
+    let entry = passwords.mark(username);
+    let password =
+        Zeroizing::new(connect.password.map(|secret| secret.expose().to_vec()).unwrap_or_default());
+    let name: Arc<str> = Arc::from(username);
+    let check = {
+        let name = Arc::clone(&name);
+        Box::new(move || passwords.check(&name, &password))
+    };
+    match rules.hashing.check(check).await {
+        Ok(Verdict::Right) => {}
+        Ok(Verdict::Wrong) => return Err(wrong_password()),
+        Err(error) => return Err(cannot_check(error)),
+    }
+    let Some(entry) = entry else { return Err(wrong_password()) };
+    refuse_certificate_names(rules, &name)?;
+    Ok((Some(Arc::clone(&name)), Some(PasswordProof { username: name, entry })))
+}
+
+/// A name has one kind of proof: whoever has a certificate under it must show it.
+fn refuse_certificate_names(rules: &Rules<'_>, name: &str) -> Result<(), Denied> {
+    let Some(names) = rules.names else { return Ok(()) };
+    match names.is_live(name) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Denied {
+            text: "the name belongs to a certificate; a password does not count for it".to_owned(),
+            hint: Some("give the user another name, or let the device use its certificate".to_owned()),
+            ..not_authorised("SMQ-A015")
+        }),
+        Err(error) => Err(Denied { text: error.to_string(), ..not_authorised("SMQ-A016") }),
+    }
+}
+
+fn client_id(
+    access: &AccessRules,
+    connect: &Connect<'_>,
+    username: Option<&str>,
+) -> Result<(ClientId, Assigned), Denied> {
+    if access.use_username_as_clientid {
+        let Some(name) = username else { return Err(identity_missing()) };
+        return ClientId::parse(name).map(|id| (id, Assigned::ByClient)).ok_or_else(identifier_rejected);
+    }
+    let Some(id) = ClientId::parse(connect.client_id) else {
+        return assigned_id(access, connect);
+    };
+    if access.clientid_prefixes.as_deref().is_some_and(|prefix| !id.as_str().starts_with(prefix)) {
+        return Err(Denied {
+            text: "the client id does not begin with clientid_prefixes".to_owned(),
+            ..not_authorised("SMQ-A018")
+        });
+    }
+    Ok((id, Assigned::ByClient))
+}
+
+/// [MQTT-3.1.3-6] [MQTT311-3.1.3-7] [MQTT311-3.1.3-8]; MQTT 3.1 §3.1 wants 1 to 23 characters.
+fn assigned_id(access: &AccessRules, connect: &Connect<'_>) -> Result<(ClientId, Assigned), Denied> {
+    let allowed = match connect.version {
+        Version::V31 => false,
+        Version::V311 => connect.clean_start,
+        Version::V5 => true,
+    };
+    if !allowed || !access.allow_zero_length_clientid {
+        return Err(identifier_rejected());
+    }
+    let text = format!("{}{}", access.auto_id_prefix, random_uuid().ok_or_else(no_randomness)?);
+    ClientId::parse(&text).map(|id| (id, Assigned::ByServer)).ok_or_else(identifier_rejected)
+}
+
+/// 128 random bits in the form of a UUID, upper case as mosquitto writes it.
+fn random_uuid() -> Option<String> {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    Some(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
+}
+
+/// Whom the session belongs to: bytes that only the same identity gets again.
+fn owner(rule: IdentityRule, username: Option<&str>, shown: Option<&Shown>) -> Owner {
+    let named_by_certificate = matches!(rule, IdentityRule::CommonName | IdentityRule::Subject);
+    match (shown, username) {
+        (Some(shown), Some(name)) if named_by_certificate => {
+            let mut bytes = b"certificate\0".to_vec();
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.push(0);
+            bytes.extend_from_slice(shown.identity.issuer().to_string().as_bytes());
+            Owner::new(&bytes)
+        }
+        (_, Some(name)) => Owner::new(&[b"user\0", name.as_bytes()].concat()),
+        (_, None) => Owner::new(b"anonymous"),
+    }
+}
+
+fn not_authorised(code: &'static str) -> Denied {
+    Denied {
+        code,
+        return_code: ConnectReturnCode::NotAuthorized,
+        reason: ReasonCode::NotAuthorized,
+        word: "not authorised",
+        text: String::new(),
+        hint: None,
+    }
+}
+
+fn anonymous(rules: &Rules<'_>, has_passwords: bool) -> Denied {
+    let hint = if has_passwords {
+        "give the client a user name and its password".to_owned()
+    } else {
+        format!(
+            "to let clients without a name in on {}, set 'allow_anonymous true'; else a password_file",
+            rules.listener.name
+        )
+    };
+    Denied {
+        text: "it gave no user name, and anonymous clients are not allowed here".to_owned(),
+        hint: Some(hint),
+        ..not_authorised("SMQ-A011")
+    }
+}
+
+fn unchecked_name(rules: &Rules<'_>) -> Denied {
+    Denied {
+        text: "it gave a user name, and there is no password_file to check it with".to_owned(),
+        hint: Some(format!(
+            "set a password_file for {}, or 'allow_anonymous true' to let in whoever comes",
+            rules.listener.name
+        )),
+        ..not_authorised("SMQ-A012")
+    }
+}
+
+fn wrong_password() -> Denied {
+    Denied { text: "wrong user name or password".to_owned(), ..not_authorised("SMQ-A013") }
+}
+
+fn cannot_check(error: HashingError) -> Denied {
+    Denied { text: error.to_string(), ..not_authorised("SMQ-A014") }
+}
+
+fn identity_missing() -> Denied {
+    Denied {
+        code: "SMQ-A017",
+        return_code: ConnectReturnCode::BadUserNameOrPassword,
+        reason: ReasonCode::BadUserNameOrPassword,
+        word: "bad user name or password",
+        text: "the user name comes from the client certificate here, and there is none".to_owned(),
+        hint: Some("give the client a certificate (--cert, --key)".to_owned()),
+    }
+}
+
+fn identifier_rejected() -> Denied {
+    Denied {
+        code: "SMQ-A019",
+        return_code: ConnectReturnCode::IdentifierRejected,
+        reason: ReasonCode::UnspecifiedError,
+        word: "identifier rejected",
+        text: "it gave no client id, and none may be assigned to it".to_owned(),
+        hint: Some(
+            "give the client an id, or a clean session where 'allow_zero_length_clientid true'".to_owned(),
+        ),
+    }
+}
+
+fn no_randomness() -> Denied {
+    Denied { text: "no random client id could be made".to_owned(), ..not_authorised("SMQ-A020") }
+}

@@ -1,0 +1,66 @@
+//! One listener as the door, and later each of its clients, sees it.
+//!
+//! What can change while the process runs (certificates and trust, passwords, who may come in) stands behind
+//! `ArcSwap`: it is replaced whole, never edited. The rest is fixed.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use sealmq_broker::{ListenerId, ListenerRules};
+use sealmq_config::{IdentityRule, ProtocolVersions};
+use sealmq_tls::ServerTls;
+
+use super::limits::Counter;
+use super::passwords::PasswordTable;
+
+/// Who may come in without or with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessRules {
+    /// A client without a user name is let in.
+    pub allow_anonymous: bool,
+    /// We choose an id for a client without one.
+    pub allow_zero_length_clientid: bool,
+    /// What such an id begins with.
+    pub auto_id_prefix: String,
+    /// The user name is the client id.
+    pub use_username_as_clientid: bool,
+    /// Client ids must begin with this.
+    pub clientid_prefixes: Option<String>,
+    /// Protocol versions that are served.
+    pub versions: ProtocolVersions,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct ListenerState {
+    /// Its number in the configuration, from 0.
+    pub id: ListenerId,
+    /// Its port or path, for log lines: `port 8883`.
+    pub name: String,
+    /// How the user name comes from a certificate.
+    pub identity: IdentityRule,
+    /// What the core rules for its clients.
+    pub rules: Arc<ListenerRules>,
+    /// Its connections, up to `max_connections`.
+    pub connections: Arc<Counter>,
+    /// Bytes of one TLS record at most.
+    pub record_bytes_max: usize,
+    /// Who may come in.
+    pub access: ArcSwap<AccessRules>,
+    pub(crate) tls: ArcSwapOption<ServerTls>,
+    pub(crate) passwords: ArcSwapOption<PasswordTable>,
+}
+
+impl ListenerState {
+    /// Its TLS of now; `None`: plaintext.
+    #[must_use]
+    pub fn tls(&self) -> Option<Arc<ServerTls>> {
+        self.tls.load_full()
+    }
+
+    /// Its passwords of now; `None`: no `password_file`.
+    #[must_use]
+    pub fn passwords(&self) -> Option<Arc<PasswordTable>> {
+        self.passwords.load_full()
+    }
+}

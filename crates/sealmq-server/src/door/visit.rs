@@ -1,0 +1,333 @@
+//! One connection on its way from `accept` to its shard.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use sealmq_broker::Peer;
+use sealmq_mqtt::{
+    Answer, ConnAckCode, Connect, DecodeError, DecodedConnect, Limits, Version, decode_connect,
+};
+use sealmq_pki::Timestamp;
+use sealmq_tls::{Judged, Progress, Role, Stage, TlsFailure, TlsSession, VerifiedIdentity};
+use zeroize::Zeroizing;
+
+use super::Door;
+use super::authenticate::{Rules, Shown, authenticate};
+use super::limits::{ConnectionGuard, WaitingGuard};
+use super::listener::ListenerState;
+use super::refuse::{DeniedClient, Turned, close_gently, connack, encode_connack};
+use super::stream::{DoorStream, PeerAddress};
+use crate::established::{Established, EstablishedLayer, Framing};
+use crate::log::mute::Symptom;
+use crate::log::{Event, Line};
+
+/// Bytes read at once. Small: a stranger is worth no more memory than that.
+const READ_BYTES: usize = 4 * 1024;
+
+/// A connection that was counted and has said nothing yet.
+pub(super) struct Visitor {
+    pub(super) stream: DoorStream,
+    pub(super) address: PeerAddress,
+    pub(super) guard: ConnectionGuard,
+    pub(super) waiting: WaitingGuard,
+}
+
+/// What has been read, and TLS if there is any.
+struct Visit<'a> {
+    door: &'a Door,
+    listener: &'a Arc<ListenerState>,
+    stream: DoorStream,
+    address: PeerAddress,
+    waiting: WaitingGuard,
+    tls: Option<Box<TlsSession>>,
+    sealed: Vec<u8>,
+    plain: Zeroizing<Vec<u8>>,
+    /// To be written: handshake, alerts, CONNACK.
+    out: Vec<u8>,
+    /// Whether the peer has sent anything.
+    heard: bool,
+}
+
+/// What the visit came to.
+struct Admission {
+    peer: Peer,
+    connect_bytes: usize,
+}
+
+/// Takes one connection from accept to its shard, or turns it away.
+pub(super) async fn visit(door: Arc<Door>, listener: Arc<ListenerState>, visitor: Visitor) {
+    let Visitor { stream, address, guard, waiting } = visitor;
+    let fault = FaultLine { door: &door, listener: &listener, address };
+    let tls = listener.tls().map(|tls| Box::new(tls.session(now())));
+    let mut visit = Visit {
+        door: &door,
+        listener: &listener,
+        stream,
+        address,
+        waiting,
+        tls,
+        sealed: Vec::new(),
+        plain: Zeroizing::new(Vec::new()),
+        out: Vec::new(),
+        heard: false,
+    };
+    let outcome = tokio::time::timeout(door.limits.connect_deadline, visit.admit()).await;
+    match outcome.unwrap_or(Err(Turned::TooLate)) {
+        Ok(admission) => match visit.into_established(admission, guard) {
+            Ok(established) => door.hand_over(established),
+            Err(turned) => door.log_turned(&listener, address, &turned),
+        },
+        Err(turned) => {
+            door.log_turned(&listener, address, &turned);
+            visit.turn_away(&turned).await;
+            drop(guard);
+        }
+    }
+    drop(fault);
+}
+
+impl Visit<'_> {
+    async fn admit(&mut self) -> Result<Admission, Turned> {
+        // Read before anything is judged: what changes meanwhile is judged again by the shard.
+        let generation = self.door.trust.current();
+        let shown = self.shake_hands().await?;
+        let limits = Limits {
+            packet_bytes_max: self.door.limits.connect_bytes_max,
+            topic_separators_max: self.door.topic_separators_max,
+            ..Limits::of_broker()
+        };
+        let connect_bytes = self.read_connect(&limits).await?;
+        let bytes = Zeroizing::new(self.plain[..connect_bytes].to_vec());
+        let Ok(DecodedConnect::Connect { connect, .. }) = decode_connect(&bytes, &limits) else {
+            return Err(Turned::Fault("CONNECT was lost".to_owned()));
+        };
+        let rules = Rules {
+            listener: self.listener,
+            hashing: &self.door.hashing,
+            names: self.door.names.as_deref(),
+            trust: &self.door.trust,
+            generation,
+        };
+        match authenticate(&rules, &connect, shown).await {
+            Ok(peer) => Ok(Admission { peer, connect_bytes }),
+            Err(denied) => {
+                self.say(&connack(&denied, connect.version));
+                Err(denied_of(&connect, denied))
+            }
+        }
+    }
+
+    /// Runs the handshake to its end and the whole decision after it. Plain listeners have nothing to do here.
+    async fn shake_hands(&mut self) -> Result<Option<Shown>, Turned> {
+        while self.tls.as_ref().is_some_and(|tls| tls.is_handshaking()) {
+            self.read_more().await?;
+            self.flush().await?;
+        }
+        let (Some(session), Some(tls)) = (self.tls.as_mut(), self.listener.tls()) else { return Ok(None) };
+        let chain = session.peer_chain();
+        let judged = tls.judge(&chain, now());
+        match judged {
+            Ok(Judged::Identified(identity)) => {
+                log_negotiated(self.door, self.address, session);
+                log_findings(self.door, self.address, &identity);
+                Ok(Some(Shown { chain, identity }))
+            }
+            Ok(Judged::Anonymous { .. }) => {
+                log_negotiated(self.door, self.address, session);
+                Ok(None)
+            }
+            // The handshake verifier has said its alert already where the certificate is at fault; what only the
+            // whole decision knows (inventory, identity) ends with close_notify.
+            Err(refusal) => {
+                Err(Turned::Tls(Box::new(TlsFailure::from_refusal(Role::Server, Stage::Judgment, refusal))))
+            }
+        }
+    }
+
+    /// Reads until CONNECT is whole and says how long it is.
+    async fn read_connect(&mut self, limits: &Limits) -> Result<usize, Turned> {
+        loop {
+            match decode_connect(&self.plain, limits) {
+                Ok(DecodedConnect::Connect { len, .. }) => return Ok(len),
+                Ok(DecodedConnect::Incomplete { .. }) => {}
+                Err(error) => return Err(self.refuse_bytes(&error)),
+            }
+            self.read_more().await?;
+            // Tickets and the like go out with CONNACK; a failure of the peer's is answered at once.
+        }
+    }
+
+    fn refuse_bytes(&mut self, error: &DecodeError) -> Turned {
+        match error.answer() {
+            Answer::Close | Answer::Disconnect(_) => {}
+            Answer::ReturnCode(code) => self.say(&encode_connack(ConnAckCode::V3(code), Version::V311)),
+            Answer::ConnAck(reason) => self.say(&encode_connack(ConnAckCode::V5(reason), Version::V5)),
+        }
+        match self.plain.first() {
+            // A TLS record of type handshake: RFC 8446 §5.1.
+            Some(0x16) if self.tls.is_none() => Turned::NotMqtt {
+                code: "SMQ-D013",
+                text: "the client speaks TLS and this listener does not".to_owned(),
+                hint: Some(format!(
+                    "let the client connect to the TLS port, or give the listener on {} certfile and keyfile",
+                    self.listener.name
+                )),
+            },
+            Some(b'G' | b'H' | b'P' | b'O') => Turned::NotMqtt {
+                code: "SMQ-D014",
+                text: "the client speaks HTTP, not MQTT".to_owned(),
+                hint: Some("a browser or a health check has the wrong port".to_owned()),
+            },
+            _ => Turned::not_mqtt(error.to_string()),
+        }
+    }
+
+    /// Reads once, opens what came, charges what is held.
+    async fn read_more(&mut self) -> Result<(), Turned> {
+        let mut buffer = [0; READ_BYTES];
+        let n = match self.stream.read(&mut buffer).await {
+            Ok(n) if n > 0 => n,
+            Ok(_) | Err(_) => return Err(self.ended()),
+        };
+        self.heard = true;
+        let before = self.plain.len();
+        match self.tls.as_mut() {
+            None => self.plain.extend_from_slice(&buffer[..n]),
+            Some(session) => {
+                self.sealed.extend_from_slice(&buffer[..n]);
+                match session.open(&mut self.sealed, &mut self.plain, &mut self.out) {
+                    Ok(Progress::Established | Progress::Handshaking) => {}
+                    // Data may stand before close_notify: CONNECT, PUBLISH and DISCONNECT in one flight.
+                    Ok(Progress::Closed) if self.plain.len() > before => {}
+                    Ok(Progress::Closed) => return Err(self.ended()),
+                    Err(failure) => return Err(Turned::Tls(Box::new(failure))),
+                }
+            }
+        }
+        let held = self.sealed.capacity() + self.plain.capacity() + self.out.capacity();
+        self.waiting.charge(held).map_err(Turned::Full)
+    }
+
+    /// The peer has closed: in the middle of a handshake that is a symptom, before it nobody's business.
+    fn ended(&self) -> Turned {
+        match &self.tls {
+            Some(tls) if tls.is_handshaking() && self.heard => {
+                Turned::Tls(Box::new(TlsFailure::closed_in_handshake(Role::Server)))
+            }
+            Some(_) | None => Turned::Gone,
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), Turned> {
+        if !self.out.is_empty() {
+            self.stream.write_all(&self.out).await.map_err(|_| self.ended())?;
+            self.out.clear();
+        }
+        Ok(())
+    }
+
+    /// Adds plain bytes to what will be written, sealed if need be.
+    fn say(&mut self, plain: &[u8]) {
+        match self.tls.as_mut() {
+            None => self.out.extend_from_slice(plain),
+            // A session that cannot seal is closed without words.
+            Some(session) => drop(session.seal(plain, &mut self.out)),
+        }
+    }
+
+    async fn turn_away(mut self, turned: &Turned) {
+        match turned {
+            // Nothing is owed to who has gone, and nothing is spent on who took too long or too much.
+            Turned::Gone | Turned::TooLate | Turned::Full(_) | Turned::Fault(_) => return,
+            Turned::Tls(_) | Turned::Denied(_) | Turned::NotMqtt { .. } => {
+                if let Some(session) = self.tls.as_mut() {
+                    session.close_notify(&mut self.out);
+                }
+            }
+        }
+        // The connection still counts as waiting while it lingers: refusals are bounded too.
+        close_gently(self.stream, &self.out).await;
+    }
+
+    fn into_established(
+        mut self,
+        admission: Admission,
+        guard: ConnectionGuard,
+    ) -> Result<Established, Turned> {
+        let Admission { peer, connect_bytes } = admission;
+        let pending = self.plain[connect_bytes..].to_vec();
+        self.plain.truncate(connect_bytes);
+        let layer = match self.tls.take() {
+            None => EstablishedLayer::Plain,
+            Some(session) => EstablishedLayer::Tls {
+                session,
+                unopened: self.sealed.as_slice().to_vec(),
+                unsent: self.out.as_slice().to_vec(),
+                record_bytes_max: self.listener.record_bytes_max,
+            },
+        };
+        let stream = self.stream.loosen().map_err(|error| Turned::Fault(error.to_string()))?;
+        Ok(Established {
+            stream,
+            layer,
+            framing: Framing::Raw,
+            connect: std::mem::take(&mut self.plain),
+            pending,
+            peer,
+            address: self.address,
+            guard,
+        })
+    }
+}
+
+fn denied_of(connect: &Connect<'_>, denied: super::authenticate::Denied) -> Turned {
+    Turned::Denied(Box::new(DeniedClient {
+        denied,
+        client_id: connect.client_id.to_owned(),
+        username: connect.username.map(str::to_owned),
+    }))
+}
+
+fn log_negotiated(door: &Door, address: PeerAddress, session: &TlsSession) {
+    door.log.with(Event::TlsNegotiated, || {
+        format!(
+            "Connection from {address} negotiated {} cipher {}",
+            session.version().map_or("TLS", |version| version.as_str()),
+            session.suite().unwrap_or("?")
+        )
+    });
+}
+
+/// What is accepted and should be mended, at each use.
+fn log_findings(door: &Door, address: PeerAddress, identity: &VerifiedIdentity) {
+    for finding in identity.findings() {
+        let line = Line::new(Event::TrustFinding, format!("Connection from {address}: {}.", finding.text))
+            .hint(finding.hint.clone())
+            .field("finding", finding.code);
+        door.log_refusal(Symptom { address: address.ip(), code: finding.code }, line);
+    }
+}
+
+fn now() -> Timestamp {
+    let secs = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    Timestamp::from_secs(i64::try_from(secs).unwrap_or(i64::MAX))
+}
+
+/// Says that a task panicked: that connection is closed, no other.
+struct FaultLine<'a> {
+    door: &'a Door,
+    listener: &'a ListenerState,
+    address: PeerAddress,
+}
+
+impl Drop for FaultLine<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let text = format!(
+                "Connection from {} on {} closed: a fault of ours.",
+                self.address, self.listener.name
+            );
+            self.door.log.line(Line::new(Event::DoorFault, text));
+        }
+    }
+}

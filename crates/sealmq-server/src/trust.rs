@@ -1,0 +1,151 @@
+//! What can take an admission back: the process's trust generation, and the judgment of each client made again.
+//!
+//! The order is the whole point: whoever changes trust publishes the new state (a listener's snapshot, a password
+//! file) *before* [`TrustCounter::raise`], and whoever judges reads the generation *before* the state. So a judgment
+//! that carries the current generation has seen the current state.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sealmq_broker::{Admission, Ended, TrustGeneration, Wall};
+use sealmq_pki::Timestamp;
+use sealmq_tls::{Judged as Decision, PeerChain};
+
+use crate::door::listener::ListenerState;
+use crate::door::passwords::EntryMark;
+
+/// The one counter of a process, as the core sees it; sealmq-tls owns it.
+#[derive(Debug)]
+pub struct TrustCounter(Arc<sealmq_tls::TrustGeneration>);
+
+impl TrustCounter {
+    /// Over the counter that every `ServerTls` of the process was built with.
+    #[must_use]
+    pub fn new(counter: Arc<sealmq_tls::TrustGeneration>) -> TrustCounter {
+        TrustCounter(counter)
+    }
+
+    /// The counter itself, for building a `ServerTls`.
+    #[must_use]
+    pub fn counter(&self) -> &Arc<sealmq_tls::TrustGeneration> {
+        &self.0
+    }
+
+    /// Says that trust has changed: the new state must have been published already.
+    pub fn raise(&self) -> u64 {
+        self.0.publish(|| ()).1.as_u64()
+    }
+}
+
+impl TrustGeneration for TrustCounter {
+    fn current(&self) -> u64 {
+        self.0.current().as_u64()
+    }
+}
+
+/// How far the shards have judged their sessions again: what `revoke` waits for.
+#[derive(Debug)]
+pub struct Judged(Vec<AtomicU64>);
+
+impl Judged {
+    pub(crate) fn new(shards: usize) -> Judged {
+        Judged((0..shards).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    pub(crate) fn report(&self, shard: usize, generation: u64) {
+        self.0[shard].fetch_max(generation, Ordering::AcqRel);
+    }
+
+    /// The generation at which every session of every shard has been judged.
+    #[must_use]
+    pub fn everywhere(&self) -> u64 {
+        self.0.iter().map(|judged| judged.load(Ordering::Acquire)).min().unwrap_or(u64::MAX)
+    }
+}
+
+/// What a client proved when it was let in. All that was proved must go on holding.
+#[derive(Debug)]
+pub(crate) struct Proofs {
+    pub(crate) certificate: Option<CertificateProof>,
+    pub(crate) password: Option<PasswordProof>,
+}
+
+/// A certificate, and what the listener made of it.
+#[derive(Debug)]
+pub(crate) struct CertificateProof {
+    pub(crate) chain: PeerChain,
+    pub(crate) name: Option<Arc<str>>,
+}
+
+/// A password: the entry of the file that it fitted.
+#[derive(Debug)]
+pub(crate) struct PasswordProof {
+    pub(crate) username: Arc<str>,
+    pub(crate) entry: EntryMark,
+}
+
+/// The judgment that admitted one client, over the listener's trust of whenever it is asked.
+pub(crate) struct Admitted {
+    pub(crate) listener: Arc<ListenerState>,
+    pub(crate) trust: Arc<dyn TrustGeneration>,
+    pub(crate) proofs: Proofs,
+}
+
+impl std::fmt::Debug for Admitted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admitted").field("listener", &self.listener.id).finish_non_exhaustive()
+    }
+}
+
+impl Admission for Admitted {
+    fn judge(&self, now: Wall) -> Result<u64, Ended> {
+        let generation = self.trust.current();
+        let access = self.listener.access.load();
+        if let Some(proof) = &self.proofs.certificate {
+            self.judge_certificate(proof, now)?;
+        }
+        if let Some(proof) = &self.proofs.password {
+            self.judge_password(proof)?;
+        }
+        if self.proofs.certificate.is_none() && self.proofs.password.is_none() && !access.allow_anonymous {
+            return Err(ended("SMQ-A003", "this listener does not allow anonymous clients any more"));
+        }
+        Ok(generation)
+    }
+}
+
+impl Admitted {
+    fn judge_certificate(&self, proof: &CertificateProof, now: Wall) -> Result<(), Ended> {
+        let Some(tls) = self.listener.tls() else {
+            return Err(ended("SMQ-A001", "this listener has no TLS any more"));
+        };
+        let now = Timestamp::from_secs(i64::try_from(now.0 / 1000).unwrap_or(i64::MAX));
+        match tls.judge(&proof.chain, now) {
+            Ok(Decision::Identified(again)) if again.name() == proof.name.as_ref() => Ok(()),
+            Ok(Decision::Identified(_)) => Err(ended("SMQ-A001", "its certificate gives another name now")),
+            Ok(Decision::Anonymous { .. }) => {
+                Err(ended("SMQ-A001", "this listener takes no certificates any more"))
+            }
+            Err(refusal) => {
+                Err(Ended { code: refusal.code.as_str(), text: first_line(&refusal.to_string()) })
+            }
+        }
+    }
+
+    fn judge_password(&self, proof: &PasswordProof) -> Result<(), Ended> {
+        let passwords = self.listener.passwords();
+        if passwords.is_some_and(|table| table.has(&proof.username, &proof.entry)) {
+            return Ok(());
+        }
+        Err(ended("SMQ-A002", "its password was changed or removed"))
+    }
+}
+
+/// A refusal without its hint, which is for whoever is being let in.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn ended(code: &'static str, text: &str) -> Ended {
+    Ended { code, text: text.to_owned() }
+}
