@@ -1,0 +1,123 @@
+//! What reaches a shard from elsewhere: admitted clients and control in one box, messages of other shards in another.
+//!
+//! The second is bounded (`sealmq_broker::exchange`): a full one refuses, and the sender keeps what it has. The first
+//! is bounded by construction: a client holds a connection guard, control is a handful of values.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sealmq_broker::{Letter, LocalPublish, Mailbox as Letters, Marks, Policy, Retain, ShardId};
+use sealmq_mqtt::QoS;
+
+use crate::established::Established;
+use crate::mailbox::{Bell, Mailbox};
+
+/// One value for a shard.
+#[derive(Debug)]
+pub enum Mail {
+    /// A client that the door has admitted.
+    Established(Box<Established>),
+    /// The configuration was reloaded.
+    Policy(Arc<Policy>),
+    /// The broker itself publishes.
+    Publish(OwnMessage),
+    /// The process stops.
+    Shutdown,
+}
+
+/// A message of the broker itself.
+#[derive(Debug, Clone)]
+pub struct OwnMessage {
+    /// A valid topic name.
+    pub topic: Box<str>,
+    /// The payload.
+    pub payload: Box<[u8]>,
+    /// Whether it is kept for later subscribers.
+    pub retain: Retain,
+}
+
+impl OwnMessage {
+    pub(crate) fn as_input(&self) -> LocalPublish<'_> {
+        LocalPublish { topic: &self.topic, payload: &self.payload, qos: QoS::AtMostOnce, retain: self.retain }
+    }
+}
+
+/// The boxes of all shards.
+pub struct PostOffice {
+    boxes: Vec<ShardBox>,
+}
+
+struct ShardBox {
+    mail: Mailbox<Mail>,
+    letters: Mutex<Letters>,
+    bell: Arc<Bell>,
+}
+
+impl PostOffice {
+    /// One box per shard; `bells[n]` wakes the worker that runs shard `n`.
+    #[must_use]
+    pub fn new(bells: Vec<Arc<Bell>>, marks: Marks) -> PostOffice {
+        let boxes = bells
+            .into_iter()
+            .map(|bell| ShardBox { mail: Mailbox::default(), letters: Mutex::new(Letters::new(marks)), bell })
+            .collect();
+        PostOffice { boxes }
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.boxes.len()
+    }
+
+    /// Posts to one shard.
+    pub fn post(&self, to: ShardId, mail: Mail) {
+        let there = &self.boxes[to.index()];
+        there.mail.post(mail);
+        there.bell.ring();
+    }
+
+    /// Posts to every shard.
+    pub fn post_all(&self, make: impl Fn() -> Mail) {
+        for there in &self.boxes {
+            there.mail.post(make());
+            there.bell.ring();
+        }
+    }
+
+    /// Wakes every worker: its turn compares the trust generation.
+    pub fn ring_all(&self) {
+        for there in &self.boxes {
+            there.bell.ring();
+        }
+    }
+
+    pub(crate) fn has_mail(&self, shard: ShardId) -> bool {
+        let own = &self.boxes[shard.index()];
+        !own.mail.is_empty() || !lock(&own.letters).is_empty()
+    }
+
+    pub(crate) fn take_mail(&self, shard: ShardId) -> VecDeque<Mail> {
+        self.boxes[shard.index()].mail.take()
+    }
+
+    /// Takes what is there now; bounded by the box.
+    pub(crate) fn take_letters(&self, shard: ShardId) -> Vec<Letter> {
+        let mut letters = lock(&self.boxes[shard.index()].letters);
+        std::iter::from_fn(|| letters.take()).collect()
+    }
+
+    /// Lets `put` fill the box of `to`; wakes its worker if something was put in.
+    pub(crate) fn deliver(&self, to: ShardId, put: impl FnOnce(&mut Letters) -> usize) {
+        let there = &self.boxes[to.index()];
+        let moved = put(&mut lock(&there.letters));
+        if moved > 0 {
+            there.bell.ring();
+        }
+    }
+}
+
+fn lock(letters: &Mutex<Letters>) -> std::sync::MutexGuard<'_, Letters> {
+    // A queue of whole letters stays one after a panic elsewhere.
+    letters.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,82 @@
+//! Taking a client over from the door.
+
+use std::sync::Arc;
+
+use sealmq_broker::{Input, Now};
+use sealmq_mqtt::{DecodedConnect, Limits, decode_connect};
+
+use super::conn::{Batch, Conn, Layer, State, Who};
+use super::lines::Lines;
+use super::slab::slot_of;
+use super::{Lent, Shard};
+use crate::established::{Established, EstablishedLayer};
+use crate::log::{Event, Line};
+use crate::worker::token_of;
+
+impl Shard {
+    /// Registers the socket, gives CONNECT to the core and acts as if the socket were readable: bytes that the door
+    /// has read already raise no event.
+    pub(super) fn adopt(
+        &mut self,
+        now: Now,
+        established: Established,
+        registry: &mio::Registry,
+        lent: &mut Lent,
+    ) {
+        let Some(id) = self.conns.reserve() else {
+            let text = format!("Connection from {} closed: its shard is full.", established.address);
+            self.log.line(Line::new(Event::LimitReached, text));
+            return;
+        };
+        let Established { stream, layer, framing: _, connect, pending, peer, address, guard } = established;
+        let limits =
+            Limits::of_broker().with_packet_bytes_max(u32::try_from(connect.len()).unwrap_or(u32::MAX));
+        let Ok(DecodedConnect::Connect { connect, .. }) = decode_connect(&connect, &limits) else {
+            // The door decoded the same bytes; if they are no CONNECT now, that is a fault of ours and refuses.
+            self.log.line(Line::new(
+                Event::DoorFault,
+                format!("Connection from {address} closed: CONNECT was lost."),
+            ));
+            self.conns.give_back(id);
+            return;
+        };
+        let mut stream = stream.into_shard();
+        let interest = mio::Interest::READABLE | mio::Interest::WRITABLE;
+        if let Err(error) = registry.register(stream.as_source(), token_of(self.id, slot_of(id)), interest) {
+            self.log.line(Line::new(Event::DoorFault, format!("Connection from {address} closed: {error}.")));
+            self.conns.give_back(id);
+            return;
+        }
+        let (layer, unopened, unsent, record_bytes_max) = match layer {
+            EstablishedLayer::Plain => (Layer::Plain, Vec::new(), Vec::new(), usize::MAX),
+            EstablishedLayer::Tls { session, unopened, unsent, record_bytes_max } => {
+                (Layer::Tls(session), unopened, unsent, record_bytes_max)
+            }
+        };
+        self.conns.put(Box::new(Conn {
+            id,
+            stream,
+            layer,
+            version: connect.version,
+            packet_bytes_max: peer.rules.packet_bytes_max,
+            record_bytes_max,
+            unopened,
+            undecoded: pending,
+            need: 1,
+            lines: Lines::default(),
+            batch: Batch { bytes: unsent, sent: 0, mqtt_bytes: 0 },
+            state: State::Open,
+            readable: true,
+            writable: true,
+            read_closed: false,
+            in_ready: false,
+            in_dirty: false,
+            held: false,
+            who: Box::new(Who { address, client_id: Arc::from(peer.client_id.as_str()) }),
+            _guard: guard,
+        }));
+        self.handle(now, Input::Connected { conn: id, connect: &connect, peer });
+        self.make_dirty(id);
+        self.make_ready(id, lent);
+    }
+}

@@ -1,0 +1,94 @@
+//! One connection of a shard: socket, TLS, what waits in both directions. It decides nothing.
+
+use std::sync::Arc;
+
+use sealmq_broker::{ConnId, Ending};
+use sealmq_mqtt::Version;
+use sealmq_tls::TlsSession;
+
+use super::lines::Lines;
+use crate::door::limits::ConnectionGuard;
+use crate::door::stream::{PeerAddress, ShardStream};
+
+/// Plain bytes, or TLS over them.
+pub(crate) enum Layer {
+    Plain,
+    Tls(Box<TlsSession>),
+}
+
+/// How far a connection is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Packets go both ways.
+    Open,
+    /// The core has let it go: what waits is written, then it is closed.
+    Finishing(Ending),
+    /// Everything is written and said; bytes of the peer are read and thrown away until it closes too, so that our
+    /// last words are not overtaken by a reset.
+    Lingering,
+}
+
+/// A sealed batch on its way out.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Bytes for the socket.
+    pub(crate) bytes: Vec<u8>,
+    /// How many of them have left.
+    pub(crate) sent: usize,
+    /// MQTT bytes in it, reported to the core when all have left.
+    pub(crate) mqtt_bytes: usize,
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sent == self.bytes.len()
+    }
+}
+
+/// Who is at the other end, for log lines.
+#[derive(Debug)]
+pub(crate) struct Who {
+    pub(crate) address: PeerAddress,
+    pub(crate) client_id: Arc<str>,
+}
+
+pub(crate) struct Conn {
+    pub(crate) id: ConnId,
+    pub(crate) stream: ShardStream,
+    pub(crate) layer: Layer,
+    pub(crate) version: Version,
+    pub(crate) packet_bytes_max: u32,
+    pub(crate) record_bytes_max: usize,
+    /// Ciphertext of a record that is not complete.
+    pub(crate) unopened: Vec<u8>,
+    /// Plain bytes that are no whole packet yet, or that stay undecoded while publishers are held.
+    pub(crate) undecoded: Vec<u8>,
+    /// At least so many bytes make the packet at the front of `undecoded`.
+    pub(crate) need: usize,
+    pub(crate) lines: Lines,
+    pub(crate) batch: Batch,
+    pub(crate) state: State,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    /// The poll said that the peer will send no more: the last bytes are read up to the end of the stream.
+    pub(crate) read_closed: bool,
+    /// It stands in the worker's queue of connections to read.
+    pub(crate) in_ready: bool,
+    /// It stands in the shard's list of connections to flush.
+    pub(crate) in_dirty: bool,
+    /// A PUBLISH or PUBREL at its front waits until publishers are read again.
+    pub(crate) held: bool,
+    pub(crate) who: Box<Who>,
+    pub(crate) _guard: ConnectionGuard,
+}
+
+impl Conn {
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Whether it has nothing left to write.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.batch.is_empty() && self.lines.is_empty()
+    }
+}

@@ -1,0 +1,241 @@
+//! From socket to core: read, open, decode, within a budget per turn.
+
+use std::io;
+
+use sealmq_broker::{ConnId, Input, Lost, Now, Reading};
+use sealmq_mqtt::{Decoded, Limits, Sender, decode};
+use sealmq_tls::{Progress, TlsFailure};
+
+use super::conn::{Conn, Layer, State};
+use super::{Lent, Shard};
+
+/// Reads of one connection before others have their turn.
+const READS_PER_TURN: usize = 4;
+/// The two packets that make forwards. MQTT §2.1.2
+const PUBLISH: u8 = 3;
+const PUBREL: u8 = 6;
+
+/// What one read brought.
+enum Brought {
+    Bytes,
+    /// Nothing more for now.
+    Drained,
+    /// Bytes, and after them close_notify: they are handled, then the connection ends.
+    LastBytes,
+    /// The peer has closed its direction (with or without close_notify: an ordinary lost connection).
+    End,
+    Failed(Box<TlsFailure>),
+    Broken,
+}
+
+/// Why decoding stopped.
+enum Stopped {
+    /// The next packet is not complete.
+    Incomplete,
+    /// A publisher must wait.
+    Held,
+    /// The core has let the connection go, or it is gone.
+    Over,
+}
+
+impl Shard {
+    /// Reads from one connection and handles what came.
+    pub(crate) fn serve(&mut self, now: Now, id: ConnId, lent: &mut Lent) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.in_ready = false;
+        if conn.state != State::Open {
+            self.discard(id, lent);
+            return;
+        }
+        let mut plain = std::mem::take(&mut lent.plain_in);
+        plain.clear();
+        plain.append(&mut conn.undecoded);
+        let again = self.serve_open(now, id, lent, &mut plain);
+        plain.clear();
+        lent.plain_in = plain;
+        if again {
+            self.make_ready(id, lent);
+        }
+    }
+
+    /// Decodes, reads, decodes … until nothing is left or the budget is used; says whether there may be more.
+    fn serve_open(&mut self, now: Now, id: ConnId, lent: &mut Lent, plain: &mut Vec<u8>) -> bool {
+        for _ in 0..READS_PER_TURN {
+            match self.decode_all(now, id, plain) {
+                Stopped::Incomplete => {}
+                Stopped::Held => {
+                    self.keep_undecoded(id, plain);
+                    return false;
+                }
+                Stopped::Over => return false,
+            }
+            let Some(conn) = self.conns.get_mut(id) else { return false };
+            match read_some(conn, lent, plain) {
+                Brought::Bytes => self.flush_tls(id),
+                Brought::Drained => {
+                    self.keep_undecoded(id, plain);
+                    return false;
+                }
+                Brought::LastBytes => {
+                    self.decode_all(now, id, plain);
+                    return self.end(now, id);
+                }
+                Brought::End => return self.lose(now, id, Lost::Closed),
+                Brought::Broken => return self.lose(now, id, Lost::Broken),
+                Brought::Failed(failure) => {
+                    self.report_tls_failure(id, &failure);
+                    return self.lose_tls(now, id);
+                }
+            }
+        }
+        match self.decode_all(now, id, plain) {
+            Stopped::Incomplete => {
+                self.keep_undecoded(id, plain);
+                true
+            }
+            Stopped::Held => {
+                self.keep_undecoded(id, plain);
+                false
+            }
+            Stopped::Over => false,
+        }
+    }
+
+    /// The peer has said that nothing more comes. What the core has let go already is written and closed as usual.
+    fn end(&mut self, now: Now, id: ConnId) -> bool {
+        if self.conns.get_mut(id).is_some_and(|conn| conn.is_open()) {
+            return self.lose(now, id, Lost::Closed);
+        }
+        false
+    }
+
+    fn decode_all(&mut self, now: Now, id: ConnId, plain: &mut Vec<u8>) -> Stopped {
+        let mut at = 0;
+        let stopped = self.decode_from(now, id, plain, &mut at);
+        plain.drain(..at);
+        stopped
+    }
+
+    fn decode_from(&mut self, now: Now, id: ConnId, plain: &[u8], at: &mut usize) -> Stopped {
+        loop {
+            let rest = &plain[*at..];
+            let hold = self.exchange.reading() == Reading::HoldPublishers;
+            let Some(conn) = self.conns.get_mut(id).filter(|conn| conn.is_open()) else {
+                return Stopped::Over;
+            };
+            if rest.len() < conn.need.max(1) {
+                return Stopped::Incomplete;
+            }
+            if hold && matches!(rest[0] >> 4, PUBLISH | PUBREL) {
+                conn.held = true;
+                self.held.push(id);
+                return Stopped::Held;
+            }
+            let limits = Limits {
+                packet_bytes_max: conn.packet_bytes_max,
+                topic_separators_max: self.topic_separators_max,
+                sender: Sender::Client,
+            };
+            match decode(rest, conn.version, &limits) {
+                Ok(Decoded::Incomplete { need }) => {
+                    conn.need = need;
+                    return Stopped::Incomplete;
+                }
+                Ok(Decoded::Packet { packet, len }) => {
+                    conn.need = 1;
+                    *at += len;
+                    self.handle(now, Input::Received { conn: id, packet });
+                }
+                Err(error) => {
+                    self.handle(now, Input::Malformed { conn: id, error });
+                    return Stopped::Over;
+                }
+            }
+        }
+    }
+
+    /// What TLS answered by itself (key updates) is written at the end of the turn.
+    fn flush_tls(&mut self, id: ConnId) {
+        if self.conns.get_mut(id).is_some_and(|conn| !conn.batch.is_empty()) {
+            self.make_dirty(id);
+        }
+    }
+
+    fn keep_undecoded(&mut self, id: ConnId, plain: &[u8]) {
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.undecoded = plain.to_vec();
+        }
+    }
+
+    /// Reads on behalf of a connection that is being closed; its bytes mean nothing any more.
+    fn discard(&mut self, id: ConnId, lent: &mut Lent) {
+        for _ in 0..READS_PER_TURN {
+            let Some(conn) = self.conns.get_mut(id) else { return };
+            match conn.stream.read(&mut lent.read) {
+                Ok(0) => {
+                    conn.readable = false;
+                    if conn.state == State::Lingering {
+                        self.drop_conn(id);
+                    }
+                    return;
+                }
+                Ok(_) => {}
+                Err(error) if is_transient(&error) => {
+                    conn.readable = false;
+                    return;
+                }
+                Err(_) => {
+                    self.drop_conn(id);
+                    return;
+                }
+            }
+        }
+        self.make_ready(id, lent);
+    }
+}
+
+/// Reads once; opens what came.
+fn read_some(conn: &mut Conn, lent: &mut Lent, plain: &mut Vec<u8>) -> Brought {
+    if !conn.readable {
+        return Brought::Drained;
+    }
+    let n = match conn.stream.read(&mut lent.read) {
+        Ok(0) => return Brought::End,
+        Ok(n) => n,
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => return Brought::Bytes,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            conn.readable = false;
+            return Brought::Drained;
+        }
+        Err(_) => return Brought::Broken,
+    };
+    // Edge-triggered: a read that did not fill the buffer has emptied the socket, and a new byte raises a new event.
+    // Only the end of the stream may have been announced already.
+    if n < lent.read.len() && !conn.read_closed {
+        conn.readable = false;
+    }
+    let bytes = &lent.read[..n];
+    match &mut conn.layer {
+        Layer::Plain => {
+            plain.extend_from_slice(bytes);
+            Brought::Bytes
+        }
+        Layer::Tls(session) => {
+            let sealed = &mut lent.sealed_in;
+            sealed.clear();
+            sealed.append(&mut conn.unopened);
+            sealed.extend_from_slice(bytes);
+            let opened = session.open(sealed, plain, &mut conn.batch.bytes);
+            conn.unopened = sealed.as_slice().to_vec();
+            match opened {
+                Ok(Progress::Closed) => Brought::LastBytes,
+                Ok(Progress::Established | Progress::Handshaking) => Brought::Bytes,
+                Err(failure) => Brought::Failed(Box::new(failure)),
+            }
+        }
+    }
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
