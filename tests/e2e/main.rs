@@ -6,7 +6,6 @@
     clippy::disallowed_methods,
     reason = "these tests are the shell: processes, clocks, the environment"
 )]
-
 #![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
 mod guide_walkthrough;

@@ -16,10 +16,22 @@
 
 pub mod control;
 pub mod door;
+pub mod established;
 pub mod home;
 pub mod inventory;
 pub mod log;
 pub mod mailbox;
+mod material;
 pub mod notify;
+pub mod plan;
+pub mod post;
 pub mod privileges;
+pub mod running;
+pub mod serve;
+mod shard;
+pub mod signals;
+pub mod startup;
+pub mod tables;
 pub mod threads;
+pub mod trust;
+pub mod worker;

@@ -1,18 +1,127 @@
-//! `sealmq broker`.
+//! `sealmq broker`: runs a mosquitto.conf.
+//!
+//! The flags are mosquitto's. Exit codes are its, too: 3 for a configuration that cannot be, 1 for what cannot be
+//! used or opened, 13 for password and ACL files.
 
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::report::{self, Failure};
+use sealmq_config::{Arguments, Diagnostic, Loader, Parsed, SourceFile, Verbosity};
+use sealmq_server::log::{Event, Line, LogKeeper};
+use sealmq_server::notify::{Notify, NotifyEnvironment};
+use sealmq_server::plan::StartError;
+use sealmq_server::serve::{self, Hooks};
+use sealmq_server::startup;
 
 /// Options of this command.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// The configuration file (a mosquitto.conf)
+    #[arg(short = 'c', long = "config-file", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Listen on this port, if the file names no listener; may be repeated
+    #[arg(short = 'p', long = "port", value_name = "PORT")]
+    ports: Vec<u16>,
+    /// Log everything, whatever the file says
+    #[arg(short = 'v', long = "verbose")]
+    verbose: bool,
+    /// Log nothing
+    #[arg(short = 'q', long = "quiet", conflicts_with = "verbose")]
+    quiet: bool,
+    /// Check the configuration and end
+    #[arg(long = "test-config")]
+    test_config: bool,
+}
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> ExitCode {
-    report::finish(command(args))
+    match command(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.exit)
+        }
+    }
 }
 
-fn command(_args: Args) -> Result<(), Failure> {
-    Err(Failure::new("being built").hint("see the owner's branch").exit_code(1))
+fn command(args: &Args) -> Result<(), StartError> {
+    let Parsed { config, diagnostics } = read(args)?;
+    let Some(config) = config else { return Err(refused(&diagnostics)) };
+    if args.test_config {
+        for diagnostic in &diagnostics {
+            eprintln!("{diagnostic}");
+        }
+        println!("Configuration file is OK.");
+        return Ok(());
+    }
+    let keeper = LogKeeper::start(serve::log_spec(&config)?)
+        .map_err(|error| StartError::new(format!("Error: the log cannot be opened: {error}"), 1))?;
+    let log = keeper.log();
+    log.line(Line::new(Event::Starting, format!("sealmq version {} starting", env!("CARGO_PKG_VERSION"))));
+    if let Some(file) = &args.config {
+        log.line(Line::new(Event::ConfigLoaded, format!("Config loaded from {}.", file.display())));
+    }
+    startup::log_diagnostics(&log, &diagnostics);
+    let outcome = serve_until_told(config, &log);
+    keeper.finish();
+    outcome
+}
+
+fn serve_until_told(config: sealmq_config::Config, log: &sealmq_server::log::Log) -> Result<(), StartError> {
+    let notify = Notify::from_environment(&NotifyEnvironment::of_process());
+    let served = serve::prepare(config, Hooks::default())?.open(log)?.start()?;
+    serve::run(served, log, &notify, |_running| {
+        log.line(Line::new(Event::Running, format!("sealmq version {} running", env!("CARGO_PKG_VERSION"))));
+    })
+}
+
+fn read(args: &Args) -> Result<Parsed, StartError> {
+    let main = args.config.as_deref().map(read_main).transpose()?;
+    let verbosity = match (args.verbose, args.quiet) {
+        (true, _) => Verbosity::All,
+        (false, true) => Verbosity::Quiet,
+        (false, false) => Verbosity::FromFile,
+    };
+    let arguments = Arguments { ports: args.ports.clone(), verbosity };
+    Ok(sealmq_config::parse(main.as_ref(), &arguments, &Files))
+}
+
+fn read_main(path: &Path) -> Result<SourceFile, StartError> {
+    let bytes = read_file(path).map_err(|error| {
+        StartError::new(format!("Error: Unable to open config file '{}': {error}.", path.display()), 3)
+            .hint("check the path after -c")
+    })?;
+    Ok(SourceFile { path: path.to_owned(), bytes })
+}
+
+/// All errors of a configuration, in one.
+fn refused(diagnostics: &[Diagnostic]) -> StartError {
+    let exit = diagnostics.iter().find(|found| found.is_error()).map_or(3, |found| found.exit.code());
+    let text = diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    StartError::new(text, exit)
+}
+
+/// The file system, for `include_dir`.
+struct Files;
+
+impl Loader for Files {
+    fn list(&self, folder: &Path) -> Result<Vec<PathBuf>, String> {
+        std::fs::read_dir(folder)
+            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+            .map_err(|error| error.to_string())
+    }
+
+    fn read(&self, file: &Path) -> Result<Vec<u8>, String> {
+        read_file(file).map_err(|error| error.to_string())
+    }
+}
+
+/// More than this is no configuration.
+const CONFIG_BYTES_MAX: u64 = 16 << 20;
+
+fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(CONFIG_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

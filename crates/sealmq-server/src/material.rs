@@ -1,0 +1,258 @@
+//! Reading what the configuration names: certificates, keys, passwords, access lists.
+//!
+//! Everything is read and checked whole before anything is put to use, at the start as at a reload. Password and ACL
+//! files are never read through a symbolic link (contract section 6); certificates may be (Let's Encrypt's layout).
+
+use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use sealmq_broker::Acl;
+use sealmq_config::acl_file;
+use sealmq_config::{ClientCertificates, FileParsed, FileSetting, ListenerTls, SourceFile, TlsVersions};
+use sealmq_pki::{Facts, Timestamp};
+use sealmq_tls::{
+    ClientAuth, Finding, KeyPair, OwnIssuer, PemSource, RecordSize, Served, ServerTls, ServerTlsSpec,
+    TlsPolicy, TrustGeneration, Versions,
+};
+
+use crate::door::passwords::PasswordTable;
+use crate::plan::StartError;
+
+/// The largest file that is read; real ones have kilobytes, a CA bundle some hundred.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+/// mosquitto's switch for symbolic links, kept for those who have it.
+const ALLOW_SYMLINKS: &str = "MOSQUITTO_UNSAFE_ALLOW_SYMLINKS";
+
+/// Exit codes of contract section 3.
+pub(crate) const UNUSABLE: u8 = 1;
+pub(crate) const FILE_ACCESS: u8 = 13;
+
+/// Certificate and key of a listener, and the texts of its CA files.
+#[derive(Debug)]
+pub(crate) struct TlsFiles {
+    pub(crate) key_pair: KeyPair,
+    pub(crate) anchors: Vec<PemSource>,
+}
+
+impl TlsFiles {
+    /// Reads `certfile`, `keyfile`, `cafile` and `capath`.
+    pub(crate) fn read(tls: &ListenerTls) -> Result<(TlsFiles, Vec<Finding>), StartError> {
+        let chain = pem(&tls.certfile, "certfile")?;
+        let key = pem(&tls.keyfile, "keyfile")?;
+        let mut findings = Vec::new();
+        findings.extend(loose_key(&tls.keyfile.path, &tls.keyfile.written));
+        let key_pair = KeyPair::load(&chain, &key, None)
+            .map_err(|error| StartError::of_display(&error, UNUSABLE).at(&tls.keyfile.at))?;
+        let mut anchors = Vec::new();
+        if let Some(cafile) = &tls.cafile {
+            anchors.push(pem(cafile, "cafile")?);
+        }
+        if let Some(capath) = &tls.capath {
+            anchors.extend(folder(capath)?);
+        }
+        Ok((TlsFiles { key_pair, anchors }, findings))
+    }
+
+    /// The certificates whose end ends something: the leaf that is served, and each CA.
+    pub(crate) fn ends(&self) -> Vec<Ends> {
+        let mut ends = vec![Ends {
+            origin: self.key_pair.origin().to_owned(),
+            not_after: self.key_pair.leaf().not_after,
+            is_anchor: false,
+        }];
+        for source in &self.anchors {
+            let blocks = sealmq_pki::pem::of_label(&source.pem, "CERTIFICATE").unwrap_or_default();
+            let soonest =
+                blocks.iter().filter_map(|der| Facts::parse(der).ok()).map(|facts| facts.not_after).min();
+            ends.extend(soonest.map(|not_after| Ends {
+                origin: source.origin.clone(),
+                not_after,
+                is_anchor: true,
+            }));
+        }
+        ends
+    }
+}
+
+/// When a file's certificate ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ends {
+    pub(crate) origin: String,
+    pub(crate) not_after: Timestamp,
+    pub(crate) is_anchor: bool,
+}
+
+/// What a listener's TLS is built from beside its files.
+pub(crate) struct TlsSurroundings<'a> {
+    pub(crate) own: Option<OwnIssuer>,
+    pub(crate) served: &'a Served,
+    pub(crate) generation: &'a Arc<TrustGeneration>,
+    pub(crate) now: Timestamp,
+}
+
+/// Builds a listener's TLS from its files.
+pub(crate) fn build_tls(
+    tls: &ListenerTls,
+    files: &TlsFiles,
+    around: &TlsSurroundings<'_>,
+) -> Result<(ServerTls, Vec<Finding>), StartError> {
+    let versions = match tls.versions {
+        TlsVersions::From12 => Versions::V1_2AndV1_3,
+        TlsVersions::Only12 => Versions::OnlyV1_2,
+        TlsVersions::Only13 => Versions::OnlyV1_3,
+    };
+    let ciphers = tls.ciphers.as_ref();
+    let suites = tls.ciphers_tls13.as_ref();
+    let (policy, mut findings) =
+        TlsPolicy::from_openssl(versions, ciphers.map(|c| c.text.as_str()), suites.map(|c| c.text.as_str()))
+            .map_err(|error| {
+                let at = ciphers.or(suites).map_or(&tls.certfile.at, |text| &text.at);
+                StartError::of_display(&error, UNUSABLE).at(at)
+            })?;
+    let spec = ServerTlsSpec {
+        policy,
+        key_pair: files.key_pair.clone(),
+        anchors: files.anchors.clone(),
+        client_auth: match tls.client_certificates {
+            ClientCertificates::None => ClientAuth::None,
+            ClientCertificates::Optional => ClientAuth::Optional,
+            ClientCertificates::Required => ClientAuth::Required,
+        },
+        identity: match tls.identity {
+            sealmq_config::IdentityRule::None => sealmq_tls::IdentityRule::None,
+            sealmq_config::IdentityRule::CommonName => sealmq_tls::IdentityRule::CommonName,
+            sealmq_config::IdentityRule::Subject => sealmq_tls::IdentityRule::Subject,
+        },
+        legacy_client_certs: match tls.legacy_client_certs {
+            sealmq_config::LegacyClientCerts::Accept => sealmq_tls::LegacyClientCerts::Accept,
+            sealmq_config::LegacyClientCerts::Warn => sealmq_tls::LegacyClientCerts::Warn,
+            sealmq_config::LegacyClientCerts::Deny => sealmq_tls::LegacyClientCerts::Deny,
+        },
+        own: around.own.clone(),
+        served: around.served.clone(),
+        generation: Arc::clone(around.generation),
+        record_size_max: RecordSize::new(tls.tls_record_size_max).unwrap_or_default(),
+        alpn: Vec::new(),
+    };
+    let (built, more) = ServerTls::build(spec, around.now)
+        .map_err(|error| StartError::of_display(&error, UNUSABLE).at(&tls.certfile.at))?;
+    findings.extend(more);
+    Ok((built, findings))
+}
+
+/// Reads a password file.
+pub(crate) fn passwords(setting: &FileSetting) -> Result<(PasswordTable, Vec<Finding>), StartError> {
+    let (file, findings) = guarded_file(setting, "password_file")?;
+    let parsed = sealmq_config::passwords::parse_file(&file);
+    value_of(parsed).map(|users| (PasswordTable::new(users), findings))
+}
+
+/// Reads an ACL file.
+pub(crate) fn acl(setting: &FileSetting) -> Result<(Acl, Vec<Finding>), StartError> {
+    let (file, findings) = guarded_file(setting, "acl_file")?;
+    let rules = value_of(acl_file::parse_file(&file))?.rules();
+    Ok((Acl::Rules(rules), findings))
+}
+
+/// A file with an error is no file: all its errors in one.
+fn value_of<T>(parsed: FileParsed<T>) -> Result<T, StartError> {
+    let errors: Vec<_> = parsed.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).collect();
+    match parsed.value {
+        Some(value) if errors.is_empty() => Ok(value),
+        Some(_) | None => {
+            let exit = errors.first().map_or(3, |diagnostic| diagnostic.exit.code());
+            let text = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            Err(StartError::new(text, exit))
+        }
+    }
+}
+
+fn pem(setting: &FileSetting, key: &str) -> Result<PemSource, StartError> {
+    let bytes = read(&setting.path, 0).map_err(|error| {
+        StartError::new(format!("Error: Unable to load {key} \"{}\": {error}.", setting.written), UNUSABLE)
+            .hint("check the path, and that the user the broker runs as may read it")
+            .at(&setting.at)
+    })?;
+    Ok(PemSource::new(setting.written.clone(), bytes))
+}
+
+/// The PEM files of a `capath`: with or without the hashed names that OpenSSL wants.
+fn folder(setting: &FileSetting) -> Result<Vec<PemSource>, StartError> {
+    let failed = |error: std::io::Error| {
+        StartError::new(format!("Error: Unable to read capath \"{}\": {error}.", setting.written), UNUSABLE)
+            .at(&setting.at)
+    };
+    let mut sources = Vec::new();
+    let mut paths: Vec<_> = std::fs::read_dir(&setting.path)
+        .and_then(|entries| {
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()
+        })
+        .map_err(failed)?;
+    paths.sort();
+    for path in paths.into_iter().filter(|path| path.is_file()) {
+        let bytes = read(&path, 0).map_err(failed)?;
+        // Revocation lists and the like lie there too; they are no CA certificates.
+        if sealmq_pki::pem::of_label(&bytes, "CERTIFICATE").is_ok_and(|found| !found.is_empty()) {
+            sources.push(PemSource::new(path.display().to_string(), bytes));
+        }
+    }
+    Ok(sources)
+}
+
+/// A password or ACL file: no symbolic link, and a finding where others may read it.
+fn guarded_file(setting: &FileSetting, key: &str) -> Result<(SourceFile, Vec<Finding>), StartError> {
+    let flags = if std::env::var_os(ALLOW_SYMLINKS).is_some() { 0 } else { nix::libc::O_NOFOLLOW };
+    let bytes = read(&setting.path, flags).map_err(|error| {
+        let (why, hint) = if error.raw_os_error() == Some(nix::libc::ELOOP) {
+            ("it is a symbolic link".to_owned(), "name the file itself".to_owned())
+        } else {
+            (error.to_string(), format!("check the path of {key}, and that the broker's user may read it"))
+        };
+        StartError::new(format!("Error: Unable to open {key} \"{}\": {why}.", setting.written), FILE_ACCESS)
+            .hint(hint)
+            .at(&setting.at)
+    })?;
+    let mut findings = Vec::new();
+    let mode = std::fs::metadata(&setting.path).map_or(0, |meta| meta.permissions().mode());
+    if mode & 0o007 != 0 {
+        findings.push(finding(
+            "world-readable-file",
+            format!("{}: everyone on this machine may read it", setting.written),
+            format!("chmod 0640 {}", setting.written),
+        ));
+    }
+    Ok((SourceFile { path: setting.written.clone().into(), bytes }, findings))
+}
+
+/// A private key that others may read.
+fn loose_key(path: &Path, written: &str) -> Option<Finding> {
+    let meta = std::fs::metadata(path).ok()?;
+    // Root's own keys may be read by a service group (Debian's ssl-cert); everyone may not.
+    let loose = meta.mode() & 0o007 != 0;
+    loose.then(|| {
+        finding(
+            "private-key-readable",
+            format!("{written}: the private key can be read by everyone on this machine"),
+            format!("chmod 0600 {written}"),
+        )
+    })
+}
+
+fn finding(code: &'static str, text: String, hint: String) -> Finding {
+    Finding { code, text, hint }
+}
+
+fn read(path: &Path, flags: i32) -> std::io::Result<Vec<u8>> {
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(std::io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}

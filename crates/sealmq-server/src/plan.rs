@@ -1,0 +1,275 @@
+//! From a configuration to what the data plane starts with: bounds, rules, listeners with their files read.
+//!
+//! Nothing is opened to the world here but the sockets, and those last: what is wrong in a file is known before.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use sealmq_broker::{
+    Acl, DollarTopics, ListenerId, ListenerRules, Millis, OfflineQoS0, OutgoingQoS, Policy, RetainSource,
+    RetainedMessages,
+};
+use sealmq_config::{Bind, Config, Global, IdentityRule, Listener, ListenerTls, MaxQos, Place, SessionOwner};
+use sealmq_mqtt::QoS;
+use sealmq_pki::Timestamp;
+use sealmq_tls::{Finding, OwnIssuer, Served, ServerTls};
+
+use crate::door::limits::{Counter, DoorLimits};
+use crate::door::listener::{AccessRules, ListenerState};
+use crate::door::passwords::PasswordTable;
+use crate::material::{self, Ends, TlsFiles, TlsSurroundings};
+use crate::trust::TrustCounter;
+
+/// Why the broker does not start, or a reload changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartError {
+    /// What, where, the value; may have several lines.
+    pub text: String,
+    /// What mends it.
+    pub hint: Option<String>,
+    /// The exit code of the process (contract section 3).
+    pub exit: u8,
+}
+
+impl StartError {
+    /// An error with an exit code.
+    #[must_use]
+    pub fn new(text: impl Into<String>, exit: u8) -> StartError {
+        StartError { text: text.into(), hint: None, exit }
+    }
+
+    /// With what mends it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> StartError {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With the line of the configuration that asked for it, in mosquitto's words.
+    #[must_use]
+    pub fn at(mut self, place: &Place) -> StartError {
+        self.text = format!("{}\nError found at {place}.", self.text);
+        self
+    }
+
+    /// From an error that displays its hint as a last line.
+    pub(crate) fn of_display(error: &dyn fmt::Display, exit: u8) -> StartError {
+        let whole = error.to_string();
+        match whole.split_once("\nhint: ") {
+            Some((text, hint)) => StartError::new(format!("Error: {text}"), exit).hint(hint),
+            None => StartError::new(format!("Error: {whole}"), exit),
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Everything that files said, checked.
+pub struct Material {
+    pub(crate) listeners: Vec<ListenerMaterial>,
+    pub(crate) policy: Policy,
+}
+
+/// What one listener's files said.
+pub(crate) struct ListenerMaterial {
+    pub(crate) id: ListenerId,
+    pub(crate) tls: Option<Arc<ServerTls>>,
+    pub(crate) passwords: Option<Arc<PasswordTable>>,
+    pub(crate) ends: Vec<Ends>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Reads and checks every file that the configuration names.
+///
+/// # Errors
+/// The first that cannot be used; nothing has changed then.
+pub fn read_material(
+    config: &Config,
+    own: Option<&OwnIssuer>,
+    trust: &TrustCounter,
+    now: Timestamp,
+) -> Result<Material, StartError> {
+    let mut files = Vec::new();
+    let mut served = Served::default();
+    for listener in &config.listeners {
+        let read = listener.tls.as_ref().map(TlsFiles::read).transpose()?;
+        if let Some((files, _)) = &read {
+            served.add(&files.key_pair);
+        }
+        files.push(read);
+    }
+    let around = TlsSurroundings { own: own.cloned(), served: &served, generation: trust.counter(), now };
+    let mut policy = policy(config);
+    let mut listeners = Vec::new();
+    for ((listener, files), number) in config.listeners.iter().zip(files).zip(0_u16..) {
+        let id = ListenerId(number);
+        let mut material =
+            ListenerMaterial { id, tls: None, passwords: None, ends: Vec::new(), findings: Vec::new() };
+        if let (Some(tls), Some((files, findings))) = (&listener.tls, files) {
+            material.findings.extend(findings);
+            material.add_tls(tls, &files, &around)?;
+        }
+        if let Some(setting) = &listener.access.password_file {
+            let (table, findings) = material::passwords(setting)?;
+            material.passwords = Some(Arc::new(table));
+            material.findings.extend(findings);
+        }
+        if let Some(setting) = &listener.access.acl_file {
+            let (acl, findings) = material::acl(setting)?;
+            policy.listener_acls.insert(id, Arc::new(acl));
+            material.findings.extend(findings);
+        }
+        listeners.push(material);
+    }
+    share_one_acl(&mut policy, config.listeners.len());
+    Ok(Material { listeners, policy })
+}
+
+impl ListenerMaterial {
+    fn add_tls(
+        &mut self,
+        tls: &ListenerTls,
+        files: &TlsFiles,
+        around: &TlsSurroundings<'_>,
+    ) -> Result<(), StartError> {
+        let (built, findings) = material::build_tls(tls, files, around)?;
+        self.tls = Some(Arc::new(built));
+        self.ends = files.ends();
+        self.findings.extend(findings);
+        Ok(())
+    }
+}
+
+/// One file for all listeners (`per_listener_settings false`) is one list, not one per listener.
+fn share_one_acl(policy: &mut Policy, listeners: usize) {
+    let first = policy.listener_acls.values().next().cloned();
+    if let Some(first) = first
+        && policy.listener_acls.len() == listeners
+        && policy.listener_acls.values().all(|acl| **acl == *first)
+    {
+        policy.acl = first;
+        policy.listener_acls = BTreeMap::new();
+    }
+}
+
+fn policy(config: &Config) -> Policy {
+    let global = &config.global;
+    Policy {
+        acl: Arc::new(Acl::Unrestricted),
+        listener_acls: BTreeMap::new(),
+        dollar: if global.data_dir.is_some() { DollarTopics::Operator } else { DollarTopics::Mosquitto },
+        session_owner: match global.session_owner {
+            SessionOwner::Mosquitto => sealmq_broker::SessionOwner::Mosquitto,
+            SessionOwner::Bound => sealmq_broker::SessionOwner::Bound,
+        },
+        retain_source: if global.check_retain_source {
+            RetainSource::Checked
+        } else {
+            RetainSource::NotChecked
+        },
+        retained: if global.retain_available {
+            RetainedMessages::Available
+        } else {
+            RetainedMessages::Unavailable
+        },
+        offline_qos0: if global.queue_qos0_messages { OfflineQoS0::Queued } else { OfflineQoS0::Dropped },
+        outgoing_qos: if global.upgrade_outgoing_qos { OutgoingQoS::Granted } else { OutgoingQoS::Lower },
+        keep_alive_max_secs: global.max_keepalive,
+        persistent_client_expiration: global.persistent_client_expiration_secs.map(Millis::from_secs),
+        ..Policy::default()
+    }
+}
+
+/// The core's bounds.
+#[must_use]
+pub fn limits(global: &Global) -> sealmq_broker::Limits {
+    let bytes = |limit: Option<u64>| limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let count = |limit: Option<u32>| limit.map_or(usize::MAX, |limit| limit as usize);
+    sealmq_broker::Limits {
+        inflight_max: global.max_inflight_messages.unwrap_or(u16::MAX),
+        inflight_bytes_max: bytes(global.max_inflight_bytes),
+        queued_max: count(global.max_queued_messages),
+        queued_bytes_max: bytes(global.max_queued_bytes),
+        sessions_max: count(global.global_max_clients),
+        payload_bytes_max: global.message_size_limit.map(|limit| limit as usize),
+        ..sealmq_broker::Limits::default()
+    }
+}
+
+/// The door's bounds.
+#[must_use]
+pub fn door_limits(global: &Global) -> DoorLimits {
+    DoorLimits {
+        connections_max: global.global_max_connections.map(|max| max as usize),
+        connect_bytes_max: packet_bytes_max(global).min(DoorLimits::default().connect_bytes_max),
+        ..DoorLimits::default()
+    }
+}
+
+fn packet_bytes_max(global: &Global) -> u32 {
+    global.max_packet_size
+}
+
+/// A listener as the door sees it.
+pub(crate) fn listener_state(
+    config: &Config,
+    listener: &Listener,
+    material: &ListenerMaterial,
+) -> Arc<ListenerState> {
+    let tls = listener.tls.as_ref();
+    Arc::new(ListenerState {
+        id: material.id,
+        name: name(&listener.bind),
+        identity: tls.map_or(IdentityRule::None, |tls| tls.identity),
+        rules: Arc::new(ListenerRules {
+            listener: material.id,
+            mount_point: listener.mount_point.as_deref().unwrap_or_default().into(),
+            max_qos: match listener.max_qos {
+                MaxQos::AtMostOnce => QoS::AtMostOnce,
+                MaxQos::AtLeastOnce => QoS::AtLeastOnce,
+                MaxQos::ExactlyOnce => QoS::ExactlyOnce,
+            },
+            topic_alias_max: listener.max_topic_alias,
+            topic_alias_broker_max: listener.max_topic_alias_broker,
+            packet_bytes_max: packet_bytes_max(&config.global),
+        }),
+        connections: Counter::new(listener.max_connections.map_or(usize::MAX, |max| max as usize)),
+        record_bytes_max: tls.map_or(usize::MAX, |tls| usize::from(tls.tls_record_size_max)),
+        access: ArcSwap::from_pointee(access(config, listener)),
+        tls: ArcSwapOption::from(material.tls.clone()),
+        passwords: ArcSwapOption::from(material.passwords.clone()),
+    })
+}
+
+fn access(config: &Config, listener: &Listener) -> AccessRules {
+    AccessRules {
+        allow_anonymous: listener.access.allow_anonymous,
+        allow_zero_length_clientid: listener.access.allow_zero_length_clientid,
+        auto_id_prefix: listener.access.auto_id_prefix.clone(),
+        use_username_as_clientid: listener.access.use_username_as_clientid,
+        clientid_prefixes: config.global.clientid_prefixes.clone(),
+        versions: listener.accept_protocol_versions,
+    }
+}
+
+/// What a listener is called in the log.
+#[must_use]
+pub fn name(bind: &Bind) -> String {
+    match bind {
+        Bind::Tcp { port, address: None, .. } => format!("port {port}"),
+        Bind::Tcp { port, address: Some(address), .. } => format!("{address} port {port}"),
+        Bind::Unix { path } => format!("unix socket {}", path.display()),
+    }
+}

@@ -1,0 +1,408 @@
+//! Starting the data plane, and what can be done to it while it runs.
+//!
+//! The order at the start: sockets are open and files are read (the caller's), privileges are dropped, then all
+//! threads start, then the first connection is accepted. None starts later.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use sealmq_broker::{ListenerId, Marks, Policy, ShardId};
+use sealmq_tls::ServerTls;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle as Task;
+
+use crate::door::accept::{OpenSocket, accept};
+use crate::door::authenticate::CertificateNames;
+use crate::door::hashing::HashingPool;
+use crate::door::limits::DoorLimits;
+use crate::door::listener::ListenerState;
+use crate::door::passwords::PasswordTable;
+use crate::door::{Door, DoorSpec, Nodelay};
+use crate::log::{Event, Line, Log};
+use crate::mailbox::Bell;
+use crate::post::{Mail, OwnMessage, PostOffice};
+use crate::shard::{Shard, ShardSpec};
+use crate::tables;
+use crate::trust::{Judged, TrustCounter};
+use crate::worker::{Clock, Pulse, Seat, Stop, Worker};
+
+/// How often muted refusals are summed up.
+const SUM_UP: Duration = Duration::from_secs(60);
+/// How long the door's tasks have to say their last words.
+const DOOR_STOPPING: Duration = Duration::from_secs(1);
+
+/// One listener, ready to be served.
+#[derive(Debug)]
+pub struct OpenListener {
+    /// Its rules.
+    pub state: Arc<ListenerState>,
+    /// Its sockets.
+    pub sockets: Vec<OpenSocket>,
+}
+
+/// Everything the data plane starts with.
+pub struct ServerSpec {
+    /// What it serves.
+    pub listeners: Vec<OpenListener>,
+    /// Bounds of the core.
+    pub limits: sealmq_broker::Limits,
+    /// Bounds of the door.
+    pub door_limits: DoorLimits,
+    /// What clients may do.
+    pub policy: Policy,
+    /// The process's trust counter.
+    pub trust: Arc<TrustCounter>,
+    /// Names that passwords must not use; `None` without a data directory.
+    pub names: Option<Arc<dyn CertificateNames>>,
+    /// `set_tcp_nodelay`.
+    pub nodelay: Nodelay,
+    /// How many shards and threads.
+    pub threads: Threads,
+    /// Where lines go.
+    pub log: Log,
+}
+
+/// How many of each. All exist before the first client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threads {
+    /// Shards: fixed while the process runs.
+    pub shards: usize,
+    /// Workers that run them.
+    pub workers: usize,
+    /// Threads of the door.
+    pub door: usize,
+    /// Threads that hash passwords.
+    pub hashing: usize,
+}
+
+impl Default for Threads {
+    /// A shard per core, one worker that runs them all, two threads at the door.
+    fn default() -> Threads {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from).min(ShardId::COUNT_MAX);
+        Threads { shards: cores, workers: 1, door: 2, hashing: 1 }
+    }
+}
+
+/// A data plane that runs. Dropping it without [`Running::stop`] ends the process's service at once.
+pub struct Running {
+    listeners: Vec<Arc<ListenerState>>,
+    addresses: Vec<BoundAddress>,
+    door: Arc<Door>,
+    post: Arc<PostOffice>,
+    trust: Arc<TrustCounter>,
+    judged: Arc<Judged>,
+    pulse: Arc<Pulse>,
+    stop: Arc<Stop>,
+    runtime: Option<Runtime>,
+    accepting: Vec<Task<io::Result<()>>>,
+    workers: Vec<JoinHandle<()>>,
+    failures: mpsc::Receiver<String>,
+}
+
+/// Where a listener can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundAddress {
+    /// Which listener.
+    pub listener: ListenerId,
+    /// Its TCP address; `None` for a unix socket.
+    pub address: Option<SocketAddr>,
+}
+
+/// Starts shards, workers and the door.
+///
+/// # Errors
+/// A thread, a poll or the runtime cannot be made.
+pub fn start(spec: ServerSpec) -> io::Result<Running> {
+    let threads = spec.threads;
+    let (fail, failures) = mpsc::channel(threads.workers.max(1));
+    let pulse = Arc::new(Pulse::new(threads.workers));
+    let stop = Arc::new(Stop::default());
+    let judged = Arc::new(Judged::new(threads.shards));
+    let seats = (0..threads.workers).map(|_| Seat::new()).collect::<io::Result<Vec<_>>>()?;
+    let bells: Vec<Arc<Bell>> =
+        (0..threads.shards).map(|n| Arc::clone(&seats[n % seats.len()].bell)).collect();
+    let post = Arc::new(PostOffice::new(bells, Marks::default()));
+    let shards = make_shards(&spec, &post, &judged);
+    let workers = start_workers(seats, shards, &pulse, &stop, &fail)?;
+
+    let hashing = HashingPool::start(
+        threads.hashing,
+        spec.door_limits.hashing_queue_max,
+        spec.door_limits.hashing_deadline,
+    )?;
+    let door = Arc::new(Door::new(DoorSpec {
+        limits: spec.door_limits,
+        hashing,
+        trust: Arc::clone(&spec.trust) as _,
+        names: spec.names,
+        post: Arc::clone(&post),
+        log: spec.log,
+        topic_separators_max: sealmq_mqtt::Limits::of_broker().topic_separators_max,
+        nodelay: spec.nodelay,
+    }));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads.door)
+        // tokio's own pool for blocking calls: nothing here uses it but name look-ups, which do not happen while running.
+        .max_blocking_threads(1)
+        .thread_name("door")
+        .on_thread_start(crate::threads::lower_priority)
+        .enable_all()
+        .build()?;
+    let mut running = Running {
+        listeners: Vec::new(),
+        addresses: Vec::new(),
+        door,
+        post,
+        trust: spec.trust,
+        judged,
+        pulse,
+        stop,
+        runtime: Some(runtime),
+        accepting: Vec::new(),
+        workers,
+        failures,
+    };
+    for listener in spec.listeners {
+        running.serve(listener);
+    }
+    running.sum_up_from_time_to_time();
+    Ok(running)
+}
+
+fn make_shards(spec: &ServerSpec, post: &Arc<PostOffice>, judged: &Arc<Judged>) -> Vec<Shard> {
+    let tables = tables::new(&spec.limits, Arc::clone(&spec.trust) as _);
+    let policy = Arc::new(spec.policy.clone());
+    (0..spec.threads.shards)
+        .filter_map(ShardId::new)
+        .map(|id| {
+            Shard::new(ShardSpec {
+                id,
+                limits: spec.limits.clone(),
+                tables: tables.clone(),
+                policy: Arc::clone(&policy),
+                post: Arc::clone(post),
+                marks: Marks::default(),
+                judged: Arc::clone(judged),
+                log: spec.log.clone(),
+                topic_separators_max: sealmq_mqtt::Limits::of_broker().topic_separators_max,
+            })
+        })
+        .collect()
+}
+
+/// Shard `n` belongs to worker `n % workers`, as the bells say.
+fn start_workers(
+    seats: Vec<Seat>,
+    shards: Vec<Shard>,
+    pulse: &Arc<Pulse>,
+    stop: &Arc<Stop>,
+    fail: &mpsc::Sender<String>,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let clock = Clock::start();
+    let mut crews: Vec<Vec<Shard>> = seats.iter().map(|_| Vec::new()).collect();
+    for (n, shard) in shards.into_iter().enumerate() {
+        let crew = n % crews.len();
+        crews[crew].push(shard);
+    }
+    let mut threads = Vec::new();
+    for (number, (seat, crew)) in seats.into_iter().zip(crews).enumerate() {
+        let worker = Worker::new(number, seat, crew, clock, Arc::clone(pulse), Arc::clone(stop));
+        let fail = fail.clone();
+        threads.push(std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run()));
+            let text = match outcome {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => format!("worker {number} cannot go on: {error}"),
+                Err(panic) => format!("worker {number} met a fault of ours: {}", words(panic.as_ref())),
+            };
+            // Full only if another worker has failed already: one reason to stop is enough.
+            let _ = fail.try_send(text);
+        })?);
+    }
+    Ok(threads)
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
+}
+
+impl Running {
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("taken only by stop, which consumes self")
+    }
+
+    fn serve(&mut self, listener: OpenListener) {
+        for socket in listener.sockets {
+            self.addresses.push(BoundAddress { listener: listener.state.id, address: socket.address() });
+            let task = accept(Arc::clone(&self.door), Arc::clone(&listener.state), socket);
+            let task = self.runtime().spawn(task);
+            self.accepting.push(task);
+        }
+        self.listeners.push(listener.state);
+    }
+
+    fn sum_up_from_time_to_time(&mut self) {
+        let door = Arc::clone(&self.door);
+        let task = self.runtime().spawn(async move {
+            loop {
+                tokio::time::sleep(SUM_UP).await;
+                door.sum_up_repeats();
+            }
+        });
+        self.accepting.push(task);
+    }
+
+    /// Where it listens, in the order of the configuration.
+    #[must_use]
+    pub fn addresses(&self) -> &[BoundAddress] {
+        &self.addresses
+    }
+
+    /// Its listeners.
+    #[must_use]
+    pub fn listeners(&self) -> &[Arc<ListenerState>] {
+        &self.listeners
+    }
+
+    /// The runtime of the door, for what belongs beside it (control socket, timers).
+    #[must_use]
+    pub fn handle(&self) -> tokio::runtime::Handle {
+        self.runtime().handle().clone()
+    }
+
+    /// A handle that can change trust and publish from elsewhere.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control {
+            listeners: self.listeners.clone(),
+            post: Arc::clone(&self.post),
+            trust: Arc::clone(&self.trust),
+            judged: Arc::clone(&self.judged),
+        }
+    }
+
+    /// Connections from accept to close.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.door.gatekeeper.connections()
+    }
+
+    /// The turns of the workers so far.
+    #[must_use]
+    pub fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
+    }
+
+    /// Waits until a worker fails, and says why. For ever, if none does.
+    pub async fn failed(&mut self) -> String {
+        match self.failures.recv().await {
+            Some(text) => text,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops: no new connections, clients are told, what is queued is written, for a bounded time.
+    pub fn stop(mut self, log: &Log) {
+        for task in &self.accepting {
+            task.abort();
+        }
+        self.post.post_all(|| Mail::Shutdown);
+        self.stop.order();
+        self.post.ring_all();
+        for worker in self.workers.drain(..) {
+            // Its panic, if any, has been reported.
+            let _ = worker.join();
+        }
+        let left = self.connections();
+        if left > 0 {
+            log.line(Line::new(
+                Event::Stopping,
+                format!("{left} connections did not end in time and are cut."),
+            ));
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(DOOR_STOPPING);
+        }
+    }
+}
+
+/// What may be done to a running data plane from any thread.
+#[derive(Clone)]
+pub struct Control {
+    listeners: Vec<Arc<ListenerState>>,
+    post: Arc<PostOffice>,
+    trust: Arc<TrustCounter>,
+    judged: Arc<Judged>,
+}
+
+impl Control {
+    /// Its listeners.
+    #[must_use]
+    pub fn listeners(&self) -> &[Arc<ListenerState>] {
+        &self.listeners
+    }
+
+    /// New connections of this listener get this TLS; live ones are judged by it. Answers the new generation.
+    pub fn replace_tls(&self, listener: ListenerId, tls: Arc<ServerTls>) -> u64 {
+        self.publish_tls(listener, tls);
+        self.raise()
+    }
+
+    /// Half of [`Control::replace_tls`]: published, not raised yet.
+    pub(crate) fn publish_tls(&self, listener: ListenerId, tls: Arc<ServerTls>) {
+        if let Some(state) = self.listeners.iter().find(|state| state.id == listener) {
+            state.tls.store(Some(tls));
+        }
+    }
+
+    /// Half of [`Control::replace_passwords`]: published, not raised yet.
+    pub(crate) fn publish_passwords(&self, listener: ListenerId, passwords: Option<Arc<PasswordTable>>) {
+        if let Some(state) = self.listeners.iter().find(|state| state.id == listener) {
+            state.passwords.store(passwords);
+        }
+    }
+
+    /// These passwords count from now on; who came in by one that is gone or changed is let go.
+    pub fn replace_passwords(&self, listener: ListenerId, passwords: Option<Arc<PasswordTable>>) -> u64 {
+        self.publish_passwords(listener, passwords);
+        self.raise()
+    }
+
+    /// Every shard goes by this policy from its next turn on.
+    pub fn replace_policy(&self, policy: Policy) {
+        let policy = Arc::new(policy);
+        self.post.post_all(|| Mail::Policy(Arc::clone(&policy)));
+    }
+
+    /// Something that can end sessions has changed, and is published: every shard judges again in its next turn.
+    pub fn raise(&self) -> u64 {
+        let generation = self.trust.raise();
+        self.post.ring_all();
+        generation
+    }
+
+    /// Waits until every shard has judged its sessions at `generation`; false if that took longer than `deadline`.
+    #[must_use]
+    pub fn wait_judged(&self, generation: u64, deadline: Duration) -> bool {
+        let by = Instant::now() + deadline;
+        while self.judged.everywhere() < generation {
+            if Instant::now() >= by {
+                return false;
+            }
+            self.post.ring_all();
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        true
+    }
+
+    /// Publishes as the broker itself.
+    pub fn publish(&self, message: OwnMessage) {
+        let shard = ShardId::of_client(&message.topic, self.post.shards());
+        self.post.post(shard, Mail::Publish(message));
+    }
+}

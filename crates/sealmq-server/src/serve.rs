@@ -1,0 +1,307 @@
+//! A broker from its configuration to its end: the one path that `broker` and `up` share.
+//!
+//! [`prepare`] reads every file, [`Prepared::open`] opens the sockets and leaves root, [`Opened::start`] starts the
+//! threads, [`run`] waits for signals and stops. Whatever fails says what, where, and what mends it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sealmq_config::{Config, LogDest, LogFormat};
+use sealmq_pki::Timestamp;
+use sealmq_tls::{OwnIssuer, TrustGeneration};
+
+use crate::door::Nodelay;
+use crate::door::accept;
+use crate::door::authenticate::CertificateNames;
+use crate::log::{Destination, Event, Format, Level, Levels, Line, Log, LogSpec, Timestamp as Stamp};
+use crate::notify::Notify;
+use crate::plan::{self, Material, StartError};
+use crate::privileges::{self, Wanted};
+use crate::running::{Control, OpenListener, Running, ServerSpec, Threads, start};
+use crate::signals::{Asked, Ended, wait};
+use crate::startup;
+use crate::trust::TrustCounter;
+
+/// How often trust that changes by itself (a CA's first or last day) is looked at.
+const TRUST_WATCH: Duration = Duration::from_millis(500);
+/// Exit code of a socket that cannot be opened, and of a broker that cannot go on.
+const UNUSABLE: u8 = 1;
+
+/// What a data directory adds to a configuration.
+#[derive(Clone, Default)]
+pub struct Hooks {
+    /// The CA of our own, trusted on every TLS listener.
+    pub own: Option<OwnIssuer>,
+    /// Names that belong to certificates.
+    pub names: Option<Arc<dyn CertificateNames>>,
+}
+
+/// The log as the configuration wants it.
+///
+/// # Errors
+/// A `log_timestamp_format` that is none.
+pub fn log_spec(config: &Config) -> Result<LogSpec, StartError> {
+    let log = &config.global.log;
+    let timestamp = match (&log.timestamp_format, log.timestamp) {
+        (_, false) => Stamp::None,
+        (None, true) => Stamp::Epoch,
+        (Some(format), true) => Stamp::strftime(format).map_err(|error| {
+            StartError::new(format!("Error: Invalid log_timestamp_format \"{format}\": {error}."), 3)
+        })?,
+    };
+    let wanted = [
+        (log.types.error, Level::Error),
+        (log.types.warning, Level::Warning),
+        (log.types.notice, Level::Notice),
+        (log.types.information, Level::Information),
+        (log.types.debug, Level::Debug),
+        (log.types.subscribe, Level::Subscribe),
+        (log.types.unsubscribe, Level::Unsubscribe),
+    ];
+    let levels =
+        wanted.iter().filter(|(on, _)| *on).fold(Levels::NONE, |levels, (_, level)| levels.with(*level));
+    Ok(LogSpec {
+        destinations: log
+            .dest
+            .iter()
+            .map(|dest| match dest {
+                LogDest::Stdout => Destination::Stdout,
+                LogDest::Stderr => Destination::Stderr,
+            })
+            .collect(),
+        format: match log.format {
+            LogFormat::Human => Format::Human,
+            LogFormat::Json => Format::Json,
+        },
+        levels,
+        timestamp,
+    })
+}
+
+/// A configuration whose files have been read and checked.
+pub struct Prepared {
+    config: Config,
+    hooks: Hooks,
+    trust: Arc<TrustCounter>,
+    material: Material,
+}
+
+/// Reads every file that the configuration names. Nothing is open yet.
+///
+/// # Errors
+/// A file that cannot be used, with its exit code.
+pub fn prepare(config: Config, hooks: Hooks) -> Result<Prepared, StartError> {
+    let trust = Arc::new(TrustCounter::new(TrustGeneration::new()));
+    let material = plan::read_material(&config, hooks.own.as_ref(), &trust, now())?;
+    Ok(Prepared { config, hooks, trust, material })
+}
+
+/// Sockets are open, root is left; no thread runs yet but the log's.
+pub struct Opened {
+    spec: ServerSpec,
+    config: Config,
+    hooks: Hooks,
+    trust: Arc<TrustCounter>,
+}
+
+impl Prepared {
+    /// Opens the sockets, says what each demands, leaves root.
+    ///
+    /// # Errors
+    /// A socket that cannot be opened (exit code 1), a user that does not exist.
+    pub fn open(self, log: &Log) -> Result<Opened, StartError> {
+        let Prepared { config, hooks, trust, material } = self;
+        let mut listeners = Vec::new();
+        for (listener, files) in config.listeners.iter().zip(&material.listeners) {
+            let sockets = accept::open(&listener.bind).map_err(|error| cannot_open(listener, &error))?;
+            listeners.push(OpenListener { state: plan::listener_state(&config, listener, files), sockets });
+        }
+        startup::log_material(log, &config, &material, now());
+        leave_root(&config, &listeners, log)?;
+        let spec = ServerSpec {
+            listeners,
+            limits: plan::limits(&config.global),
+            door_limits: plan::door_limits(&config.global),
+            policy: material.policy,
+            trust: Arc::clone(&trust),
+            names: hooks.names.clone(),
+            nodelay: if config.global.set_tcp_nodelay { Nodelay::On } else { Nodelay::Off },
+            threads: threads(&config),
+            log: log.clone(),
+        };
+        Ok(Opened { spec, config, hooks, trust })
+    }
+}
+
+fn threads(config: &Config) -> Threads {
+    let usual = Threads::default();
+    // Sessions are counted per shard; a bound on all of them is exact only where there is one.
+    if config.global.global_max_clients.is_some() { Threads { shards: 1, ..usual } } else { usual }
+}
+
+fn cannot_open(listener: &sealmq_config::Listener, error: &io::Error) -> StartError {
+    let is = |kind| error.kind() == kind;
+    let (what, hint) = if is(io::ErrorKind::AddrInUse) {
+        let hint = "another program listens there (`ss -ltnp` shows which); stop it, or use another port";
+        ("Address already in use".to_owned(), hint)
+    } else if is(io::ErrorKind::PermissionDenied) {
+        let hint = "ports below 1024 need root or CAP_NET_BIND_SERVICE; a unix socket needs a folder that may be written";
+        ("Permission denied".to_owned(), hint)
+    } else if is(io::ErrorKind::AddrNotAvailable) {
+        (
+            "Cannot assign requested address".to_owned(),
+            "this machine has no such address; `ip addr` lists them",
+        )
+    } else {
+        (error.to_string(), "check the address, the port and the path of this listener")
+    };
+    StartError::new(
+        format!("Error: {what}\nError: cannot listen on {}.", plan::name(&listener.bind)),
+        UNUSABLE,
+    )
+    .hint(hint)
+    .at(&listener.at)
+}
+
+fn leave_root(config: &Config, listeners: &[OpenListener], log: &Log) -> Result<(), StartError> {
+    let wanted = match (&config.global.user, &config.global.data_dir) {
+        (Some(user), _) => Wanted::Named(user.clone()),
+        // A data directory belongs to whoever made it; another user could not renew its certificates.
+        (None, Some(_)) => Wanted::Stay,
+        (None, None) => Wanted::Usual,
+    };
+    let failed =
+        |error: privileges::PrivilegeError| StartError::new(format!("Error: {error}"), 1).hint(error.hint());
+    let Some(target) = privileges::target(&wanted).map_err(failed)? else { return Ok(()) };
+    for socket in listeners.iter().flat_map(|listener| &listener.sockets) {
+        if let accept::OpenSocket::Unix { file, .. } = socket {
+            target
+                .give(file.path())
+                .map_err(|error| StartError::new(format!("Error: {}: {error}", file.path().display()), 1))?;
+        }
+    }
+    target.become_it().map_err(failed)?;
+    let text = format!("Going on as user '{}'; files are read again (SIGHUP) as that user.", target.name());
+    log.line(Line::new(Event::PrivilegesDropped, text));
+    Ok(())
+}
+
+/// A broker that runs, and what a reload needs.
+pub struct Served {
+    /// The data plane.
+    pub running: Running,
+    config: Config,
+    hooks: Hooks,
+    trust: Arc<TrustCounter>,
+}
+
+impl Opened {
+    /// Starts all threads; from now on clients are let in.
+    ///
+    /// # Errors
+    /// A thread or a poll cannot be made.
+    pub fn start(self) -> Result<Served, StartError> {
+        let Opened { spec, config, hooks, trust } = self;
+        let failed = |error: io::Error| {
+            StartError::new(format!("Error: the broker's threads cannot start: {error}"), 1)
+        };
+        let running = start(spec).map_err(failed)?;
+        watch_trust(&running);
+        Ok(Served { running, config, hooks, trust })
+    }
+}
+
+/// Raises the generation on the day a CA begins or ends: nobody else tells the shards.
+fn watch_trust(running: &Running) {
+    let control = running.control();
+    running.handle().spawn(async move {
+        let mut before = now();
+        loop {
+            tokio::time::sleep(TRUST_WATCH).await;
+            let after = now();
+            let moved = control
+                .listeners()
+                .iter()
+                .filter_map(|listener| listener.tls())
+                .any(|tls| tls.next_change(before).is_some_and(|change| change <= after));
+            if moved {
+                control.raise();
+            }
+            before = after;
+        }
+    });
+}
+
+/// Waits for signals; at the end tells clients and stops. `ready` runs when everything is open.
+///
+/// # Errors
+/// A worker failed, or signals cannot be caught: exit code 1.
+pub fn run(
+    served: Served,
+    log: &Log,
+    notify: &Notify,
+    ready: impl FnOnce(&Running),
+) -> Result<(), StartError> {
+    let Served { mut running, config, hooks, trust } = served;
+    let control = running.control();
+    let ended = wait(
+        &mut running,
+        notify,
+        |running| {
+            ready(running);
+            notify.ready();
+        },
+        |asked| match asked {
+            Asked::Reload => reload(&config, &hooks, &trust, &control, log),
+        },
+    )
+    .map_err(|error| StartError::new(format!("Error: signals cannot be caught: {error}"), UNUSABLE))?;
+    notify.stopping();
+    match ended {
+        Ended::Signal(name) => {
+            log.line(Line::new(Event::Stopping, format!("sealmq stops ({name}).")));
+            running.stop(log);
+            Ok(())
+        }
+        Ended::Failed(text) => {
+            log.line(Line::new(Event::Fatal, format!("sealmq ends: {text}.")));
+            // The other workers may wait for the one that is gone: the process ends without them.
+            Err(StartError::new(format!("Error: {text}"), UNUSABLE).hint("please report it, with the log"))
+        }
+    }
+}
+
+/// SIGHUP: certificates, keys, CAs, passwords and access lists are read again, all checked first, and put to use
+/// whole or not at all. The configuration file itself is not read again yet.
+fn reload(config: &Config, hooks: &Hooks, trust: &TrustCounter, control: &Control, log: &Log) {
+    match plan::read_material(config, hooks.own.as_ref(), trust, now()) {
+        Ok(material) => {
+            startup::log_material(log, config, &material, now());
+            for fresh in material.listeners {
+                if let Some(tls) = fresh.tls {
+                    control.publish_tls(fresh.id, tls);
+                }
+                control.publish_passwords(fresh.id, fresh.passwords);
+            }
+            control.replace_policy(material.policy);
+            control.raise();
+            let text = "Reloaded: certificates, keys, CAs, password and access files are in force.";
+            let hint = "changes of the configuration file itself need a restart for now";
+            log.line(Line::new(Event::Reload, text).hint(hint));
+        }
+        Err(error) => {
+            let text = format!("Reload refused, nothing has changed: {}", error.text.replace('\n', " "));
+            let line = Line::new(Event::ReloadRefused, text);
+            log.line(match error.hint {
+                Some(hint) => line.hint(hint),
+                None => line,
+            });
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    let secs = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    Timestamp::from_secs(i64::try_from(secs).unwrap_or(i64::MAX))
+}

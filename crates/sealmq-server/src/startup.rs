@@ -1,0 +1,127 @@
+//! What the log says when the broker starts: what each listener demands, what ends when, what should be mended.
+
+use sealmq_config::{ClientCertificates, Config, IdentityRule, Listener, Severity};
+use sealmq_pki::Timestamp;
+
+use crate::log::{Event, Line, Log};
+use crate::material::Ends;
+use crate::plan::{ListenerMaterial, Material, name};
+
+/// From here on the end of a certificate is a warning.
+const SOON_DAYS: i64 = 45;
+
+/// One line for each listener: where, what over it, and what it demands of a client.
+pub(crate) fn listener_line(listener: &Listener) -> Line {
+    let what = if listener.tls.is_some() { "TLS" } else { "no TLS" };
+    let text = format!("Listening on {} ({what}): {}.", name(&listener.bind), demands(listener));
+    let line = Line::new(Event::ListenerOpen, text).field("listener", name(&listener.bind));
+    if admits_nobody(listener) {
+        return line.hint(
+            "'allow_anonymous true' lets in clients without a user name; 'password_file FILE' those with name and password",
+        );
+    }
+    line
+}
+
+/// What a client must bring.
+fn demands(listener: &Listener) -> String {
+    let access = &listener.access;
+    let certificate = listener.tls.as_ref().map_or(ClientCertificates::None, |tls| tls.client_certificates);
+    let identity = listener.tls.as_ref().map_or(IdentityRule::None, |tls| tls.identity);
+    let by_name = match (access.password_file.is_some(), access.allow_anonymous) {
+        (true, true) => "a user name needs its password, anonymous clients are let in",
+        (true, false) => "a client needs user name and password",
+        (false, true) => "a client needs nothing, anonymous clients are let in",
+        (false, false) => {
+            "anonymous clients are refused, and no user name can be checked, so nobody is let in"
+        }
+    };
+    match (certificate, identity) {
+        (ClientCertificates::None, _) => by_name.to_owned(),
+        (ClientCertificates::Required, IdentityRule::None) => {
+            format!("a client needs a certificate; beside it, {by_name}")
+        }
+        (ClientCertificates::Required, rule) => {
+            format!("a client needs a certificate, whose {} is its user name", source(rule))
+        }
+        (ClientCertificates::Optional, IdentityRule::None) => {
+            format!("a client may show a certificate; {by_name}")
+        }
+        (ClientCertificates::Optional, rule) if access.password_file.is_some() => {
+            format!(
+                "a client needs a certificate, whose {} is its user name, or user name and password",
+                source(rule)
+            )
+        }
+        (ClientCertificates::Optional, rule) => {
+            format!("a client needs a certificate, whose {} is its user name", source(rule))
+        }
+    }
+}
+
+fn source(rule: IdentityRule) -> &'static str {
+    match rule {
+        IdentityRule::CommonName => "common name",
+        IdentityRule::Subject => "subject",
+        IdentityRule::None => "name",
+    }
+}
+
+fn admits_nobody(listener: &Listener) -> bool {
+    let by_certificate = listener.tls.as_ref().is_some_and(|tls| {
+        tls.client_certificates != ClientCertificates::None && tls.identity != IdentityRule::None
+    });
+    !by_certificate && !listener.access.allow_anonymous && listener.access.password_file.is_none()
+}
+
+/// Every line about a listener's files.
+pub(crate) fn log_material(log: &Log, config: &Config, material: &Material, now: Timestamp) {
+    for (listener, material) in config.listeners.iter().zip(&material.listeners) {
+        log.line(listener_line(listener));
+        log_files(log, listener, material, now);
+    }
+}
+
+fn log_files(log: &Log, listener: &Listener, material: &ListenerMaterial, now: Timestamp) {
+    for ends in &material.ends {
+        log.line(ends_line(listener, ends, now));
+    }
+    for finding in &material.findings {
+        let line = Line::new(Event::TrustFinding, format!("{}.", finding.text))
+            .hint(finding.hint.clone())
+            .field("finding", finding.code)
+            .field("listener", name(&listener.bind));
+        log.line(line);
+    }
+}
+
+fn ends_line(listener: &Listener, ends: &Ends, now: Timestamp) -> Line {
+    let when = sealmq_pki::time::ends_in(ends.not_after, now);
+    let wants_certificates =
+        listener.tls.as_ref().is_some_and(|tls| tls.client_certificates != ClientCertificates::None);
+    let consequence = match (ends.is_anchor, wants_certificates) {
+        (true, true) => ": everything stops that day",
+        (true, false) => ": clients that trust it refuse us from that day on",
+        (false, _) => ": clients refuse the connection from that day on",
+    };
+    let soon = ends.not_after < now.plus_days(SOON_DAYS);
+    let event = if soon { Event::CertificateEndsSoon } else { Event::CertificateEnds };
+    let text = format!("{} {when} ({}){consequence}.", ends.origin, ends.not_after);
+    Line::new(event, text).field("file", ends.origin.clone()).field("not_after", ends.not_after.to_string())
+}
+
+/// What the configuration's own check found.
+pub fn log_diagnostics(log: &Log, diagnostics: &[sealmq_config::Diagnostic]) {
+    for diagnostic in diagnostics {
+        let event = match diagnostic.severity {
+            Severity::Notice => Event::ConfigLoaded,
+            Severity::Warning | Severity::Error => Event::ConfigFinding,
+        };
+        let place = diagnostic.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+        let line = Line::new(event, format!("{}{place}", diagnostic.text));
+        log.line(match &diagnostic.hint {
+            Some(hint) => line.hint(hint.clone()),
+            None => line,
+        });
+    }
+}
