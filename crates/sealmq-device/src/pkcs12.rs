@@ -169,7 +169,9 @@ fn mac_key(passphrase: &str, salt: &[u8]) -> Zeroizing<Vec<u8>> {
     const BLOCK: usize = 64;
     let mut password = bmp(passphrase);
     password.extend_from_slice(&[0, 0]);
-    let mut input = Zeroizing::new(vec![3; BLOCK]);
+    // Reserved whole, so that growing leaves no copy of the passphrase behind.
+    let mut input = Zeroizing::new(Vec::with_capacity(BLOCK + BLOCK + password.len() + BLOCK));
+    input.extend_from_slice(&[3; BLOCK]);
     for part in [salt, &password] {
         let filled = part.len().div_ceil(BLOCK) * BLOCK;
         input.extend(part.iter().cycle().take(filled));

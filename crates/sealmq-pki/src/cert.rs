@@ -18,7 +18,7 @@ pub use ext::{AltName, BasicConstraints, ExtKeyUsage, KeyUsage, KeyUsageBit};
 pub use facts::{Facts, Version};
 pub use key_facts::{Curve, KeyKind};
 pub use signed::{SelfSigned, SignedBy, signed_by};
-pub use tlv::ParseError;
+pub use tlv::{ParseError, Problem};
 
 pub(crate) use tlv::Reader;
 

@@ -217,6 +217,17 @@ fn a_key_that_signs_wrongly_is_found_before_the_certificate_leaves() {
 }
 
 #[test]
+fn an_issuer_of_another_name_with_the_same_key_did_not_sign_it() {
+    let signer = key();
+    let root =
+        |label| issue_root(signer.clone(), &CaSubject::root(label, 1).unwrap(), serial(1), NOW).unwrap();
+    let (one, other) = (root("one"), root("other"));
+    let der = one.certificate().der();
+    assert_eq!(signed_by(der, one.facts()), Ok(SignedBy::Yes));
+    assert_eq!(signed_by(der, other.facts()), Ok(SignedBy::No));
+}
+
+#[test]
 fn a_server_without_a_name_is_refused() {
     let pki = Pki::new();
     let key = SoftKey::generate().unwrap();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use proptest::prelude::*;
+use sealmq_pki::cert::Problem;
 use sealmq_pki::{Facts, ParseError, Serial, Timestamp, pem, time::ends_in};
 
 use crate::fixture::{NOW, Pki, tool, write};
@@ -112,11 +113,17 @@ fn position(der: &[u8], oid: &[u8]) -> usize {
 
 #[test]
 fn an_extension_that_stands_twice_is_refused() {
-    let mut der = Pki::new().device("d").der().to_vec();
-    let key_usage = position(&der, &[0x06, 0x03, 0x55, 0x1d, 0x0f]);
-    assert!(Facts::parse(&der).is_ok());
-    der[key_usage + 4] = 0x13;
-    assert!(Facts::parse(&der).is_err());
+    let der = Pki::new().device("d").der().to_vec();
+    let (key_usage, purpose) =
+        (position(&der, &[0x06, 0x03, 0x55, 0x1d, 0x0f]), position(&der, &[0x06, 0x03, 0x55, 0x1d, 0x25]));
+    // 2.5.29.99 and 2.5.29.100 are nobody's, so their contents are not looked at.
+    let with = |one: u8, two: u8| {
+        let mut der = der.clone();
+        (der[key_usage + 4], der[purpose + 4]) = (one, two);
+        Facts::parse(&der).map(|facts| facts.extensions.len())
+    };
+    assert_eq!(with(99, 100), Ok(5));
+    assert!(matches!(with(99, 99), Err(ParseError { problem: Problem::Repeated, .. })));
 }
 
 #[test]
