@@ -111,6 +111,11 @@ impl Broker {
             }
             Input::Lost { conn, cause } => self.lost(now, conn, cause),
             Input::Written { conn, bytes } => self.written(conn, bytes),
+            Input::Held { conn } => {
+                if let Some(connection) = self.connection_mut(conn) {
+                    connection.last_received = now.mono;
+                }
+            }
             Input::Forwarded { from, forward } => self.forwarded(now, from, forward),
             Input::Local(publish) => self.publish_local(now, publish),
             Input::Committed { upto } => self.committed(upto),

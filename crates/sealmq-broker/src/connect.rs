@@ -191,7 +191,10 @@ impl Broker {
             last_received: now.mono,
             receive_max: properties
                 .receive_maximum()
-                .map_or(usize::from(u16::MAX), |max| usize::from(max.get())),
+                .map_or(u16::MAX, std::num::NonZeroU16::get)
+                .min(self.limits.inflight_max)
+                .max(1)
+                .into(),
             packet_bytes_max: properties.maximum_packet_size().map_or(usize::MAX, |max| max.get() as usize),
             aliases_in: BTreeMap::new(),
             aliases_out: AliasesOut::new(aliases_max),

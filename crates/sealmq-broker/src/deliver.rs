@@ -150,9 +150,8 @@ impl Broker {
         else {
             return;
         };
-        let inflight_max = receive_max.min(usize::from(self.limits.inflight_max).max(1));
         while let Some((packet_id, message, delivery)) =
-            self.session_mut(index).outgoing.resend_next(inflight_max)
+            self.session_mut(index).outgoing.resend_next(receive_max)
         {
             match self.encode(now.mono, index, &message, &delivery, &mut EncodeOnce::default()) {
                 Some(shared) => self.send_publish(index, &message, shared, Some(packet_id), Dup::Again),

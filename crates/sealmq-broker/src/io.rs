@@ -51,6 +51,12 @@ pub enum Input<'a> {
         /// MQTT bytes (before TLS).
         bytes: usize,
     },
+    /// Bytes of this connection wait undecoded because publishers are held ([`crate::Reading::HoldPublishers`]): its
+    /// keep alive must not run out on what we do not read.
+    Held {
+        /// Which connection.
+        conn: ConnId,
+    },
     /// A message from another shard.
     Forwarded {
         /// The origin.

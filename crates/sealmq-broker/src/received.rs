@@ -2,7 +2,7 @@
 
 use crate::{
     Broker, Ending, Lane, Now, Outgoing, Record, answers,
-    session::{Life, Released},
+    session::{Life, Stage},
     sessions::SessionIndex,
 };
 use sealmq_mqtt::{Ack, Disconnect, Packet, PacketId, QoS, ReasonCode, Version};
@@ -40,22 +40,22 @@ impl Broker {
     }
 
     fn puback(&mut self, now: Now, index: SessionIndex, ack: &Ack<'_>) {
-        match self.session(index).outgoing.stage_of(ack.packet_id) {
-            Some(Ok(QoS::AtLeastOnce)) => self.finish(now, index, ack.packet_id),
-            Some(Ok(QoS::AtMostOnce | QoS::ExactlyOnce) | Err(Released)) => {
+        match self.session(index).outgoing.stage(ack.packet_id) {
+            Stage::Published(QoS::AtLeastOnce) => self.finish(now, index, ack.packet_id),
+            Stage::Published(QoS::AtMostOnce | QoS::ExactlyOnce) | Stage::Released => {
                 self.protocol_error(now, index, "PUBACK for a message of QoS 2");
             }
             // It may answer what was sent before a crash or a lost connection.
-            None => {}
+            Stage::Unknown => {}
         }
     }
 
     /// [MQTT-4.3.3-4] [MQTT-4.3.3-5] [MQTT311-4.3.3-1]
     fn pubrec(&mut self, now: Now, index: SessionIndex, version: Version, ack: &Ack<'_>) {
         let packet_id = ack.packet_id;
-        match self.session(index).outgoing.stage_of(packet_id) {
-            Some(Ok(QoS::ExactlyOnce)) if ack.reason.is_error() => self.finish(now, index, packet_id),
-            Some(Ok(QoS::ExactlyOnce)) => {
+        match self.session(index).outgoing.stage(packet_id) {
+            Stage::Published(QoS::ExactlyOnce) if ack.reason.is_error() => self.finish(now, index, packet_id),
+            Stage::Published(QoS::ExactlyOnce) => {
                 self.session_mut(index).outgoing.release(packet_id);
                 let gate = self.append_session(index, |session| Record::Released {
                     client: session.client_id.clone(),
@@ -64,22 +64,22 @@ impl Broker {
                 let packet = Outgoing::Packet(answers::pubrel(version, packet_id, ReasonCode::Success));
                 self.send(index, packet, Lane::Flow, gate);
             }
-            Some(Ok(QoS::AtMostOnce | QoS::AtLeastOnce)) => {
+            Stage::Published(QoS::AtMostOnce | QoS::AtLeastOnce) => {
                 self.protocol_error(now, index, "PUBREC for a message of QoS 1");
             }
-            Some(Err(Released)) => {
+            Stage::Released => {
                 self.send_flow(index, answers::pubrel(version, packet_id, ReasonCode::Success))
             }
-            None => self
+            Stage::Unknown => self
                 .send_flow(index, answers::pubrel(version, packet_id, ReasonCode::PacketIdentifierNotFound)),
         }
     }
 
     fn pubcomp(&mut self, now: Now, index: SessionIndex, ack: &Ack<'_>) {
-        match self.session(index).outgoing.stage_of(ack.packet_id) {
-            Some(Err(Released)) => self.finish(now, index, ack.packet_id),
-            Some(Ok(_)) => self.protocol_error(now, index, "PUBCOMP before PUBREC"),
-            None => {}
+        match self.session(index).outgoing.stage(ack.packet_id) {
+            Stage::Released => self.finish(now, index, ack.packet_id),
+            Stage::Published(_) => self.protocol_error(now, index, "PUBCOMP before PUBREC"),
+            Stage::Unknown => {}
         }
     }
 

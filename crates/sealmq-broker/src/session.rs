@@ -4,7 +4,7 @@ mod incoming;
 mod window;
 
 pub(crate) use incoming::Incoming;
-pub(crate) use window::{Enqueued, FullSaid, Queued, Released, StoreBehind, Window};
+pub(crate) use window::{Enqueued, FullSaid, Queued, Stage, StoreBehind, Window};
 
 use crate::{
     Admission, ClientId, ConnId, Limits, ListenerRules, Message, Millis, Mono, Owner, Principal, Source,
@@ -69,7 +69,8 @@ pub(crate) struct Connection {
     /// One and a half times the keep alive; `None`: off. [MQTT-3.1.2-22]
     pub(crate) silence_max: Option<Millis>,
     pub(crate) last_received: Mono,
-    /// How many QoS 1 and 2 messages we may have in flight towards it. [MQTT-3.3.4-9]
+    /// How many QoS 1 and 2 messages we may have in flight towards it: the lower of `inflight_max` and its Receive
+    /// Maximum. [MQTT-3.3.4-9]
     pub(crate) receive_max: usize,
     /// The largest packet it takes. [MQTT-3.1.2-24]
     pub(crate) packet_bytes_max: usize,

@@ -1,7 +1,7 @@
 //! The outgoing side of a session: QoS 1 and 2 messages in flight, and those that wait behind them.
 //!
-//! Invariants: packet ids in flight are distinct [MQTT-2.2.1-4]; what is in flight stays in the order it was first
-//! sent [MQTT-4.6.0-1]; the queue is a window of messages in memory with `behind` more in the store, all of them later.
+//! Invariants: packet ids under way are distinct [MQTT-2.2.1-4]; messages in flight stay in the order they were first
+//! sent [MQTT-4.6.0-1], PUBRELs in the order of their PUBRECs [MQTT-4.6.0-4]; the queue is a window of messages in memory with `behind` more in the store, all of them later.
 
 use crate::{Delivery, Limits, Message, Mono, Stored};
 use sealmq_mqtt::{PacketId, QoS};
@@ -12,6 +12,8 @@ use std::{collections::VecDeque, sync::Arc};
 pub(crate) struct Window {
     flights: VecDeque<Flight>,
     flight_bytes: usize,
+    /// The packet ids whose PUBREL went out and whose PUBCOMP is awaited.
+    released: VecDeque<PacketId>,
     /// Of the flights, how many have not been sent on this connection.
     unsent: usize,
     queue: VecDeque<Queued>,
@@ -29,25 +31,29 @@ pub(crate) struct Window {
     pub(crate) full_said: FullSaid,
 }
 
-/// A message under way.
+/// A PUBLISH under way, until PUBACK or PUBREC.
 #[derive(Debug)]
-pub(crate) struct Flight {
-    pub(crate) id: PacketId,
-    pub(crate) stage: Stage,
+struct Flight {
+    id: PacketId,
+    message: Arc<Message>,
+    delivery: Delivery,
+    sent: Sent,
 }
 
-/// What is sent again after a reconnect.
-#[derive(Debug)]
+/// Where the exchange of one packet id stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// PUBLISH, until PUBACK or PUBREC.
-    Publish { message: Arc<Message>, delivery: Delivery, sent: Sent },
-    /// PUBREL, until PUBCOMP. [MQTT-4.3.3-5]
-    Release,
+    /// PUBLISH went out with this QoS.
+    Published(QoS),
+    /// PUBREL went out; PUBCOMP is awaited. [MQTT-4.3.3-5]
+    Released,
+    /// There is none.
+    Unknown,
 }
 
 /// Whether a PUBLISH in flight has been sent on this connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sent {
+enum Sent {
     Yes,
     /// Only on an earlier one: it goes out again with DUP.
     Before,
@@ -83,6 +89,7 @@ impl Window {
         Window {
             flights: VecDeque::new(),
             flight_bytes: 0,
+            released: VecDeque::new(),
             unsent: 0,
             queue: VecDeque::new(),
             queue_bytes: 0,
@@ -100,10 +107,8 @@ impl Window {
         let bytes_fit = limits
             .inflight_bytes_max
             .is_none_or(|max| self.flights.is_empty() || self.flight_bytes + size <= max);
-        // Every packet id is in use at 65,535.
-        self.flights.len() - self.unsent < receive_max.min(usize::from(limits.inflight_max).max(1))
-            && bytes_fit
-            && self.flights.len() < usize::from(u16::MAX)
+        // At 65,535 every packet id is in use.
+        bytes_fit && self.under_way() < receive_max && self.in_flight() < usize::from(u16::MAX)
     }
 
     /// Whether a new message has to wait behind others.
@@ -113,70 +118,57 @@ impl Window {
 
     /// Puts a message in flight and gives it its packet id.
     pub(crate) fn start(&mut self, message: Arc<Message>, delivery: Delivery) -> PacketId {
-        let id = self.ids.take(&self.flights);
+        let id = self
+            .ids
+            .take(|| self.flights.iter().map(|flight| flight.id).chain(self.released.iter().copied()));
         self.flight_bytes += message.size();
-        self.flights.push_back(Flight { id, stage: Stage::Publish { message, delivery, sent: Sent::Yes } });
+        self.flights.push_back(Flight { id, message, delivery, sent: Sent::Yes });
         id
     }
 
-    /// The QoS of the PUBLISH in flight under `id`; `Err` where PUBREL is; `None` where nothing is.
-    pub(crate) fn stage_of(&self, id: PacketId) -> Option<Result<QoS, Released>> {
-        let flight = self.flights.iter().find(|flight| flight.id == id)?;
-        Some(match &flight.stage {
-            Stage::Publish { delivery, .. } => Ok(delivery.qos),
-            Stage::Release => Err(Released),
-        })
+    /// Where the exchange of `id` stands.
+    pub(crate) fn stage(&self, id: PacketId) -> Stage {
+        match self.flights.iter().find(|flight| flight.id == id) {
+            Some(flight) => Stage::Published(flight.delivery.qos),
+            None if self.released.contains(&id) => Stage::Released,
+            None => Stage::Unknown,
+        }
     }
 
     /// PUBREC came: only PUBREL is sent from now on.
     pub(crate) fn release(&mut self, id: PacketId) {
-        if let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == id) {
-            if let Stage::Publish { message, sent, .. } = &flight.stage {
-                self.flight_bytes -= message.size();
-                self.unsent -= usize::from(*sent == Sent::Before);
-            }
-            flight.stage = Stage::Release;
+        if self.land(id) {
+            self.released.push_back(id);
         }
     }
 
-    /// The message under `id` is done.
+    /// The exchange of `id` is done.
     pub(crate) fn complete(&mut self, id: PacketId) {
-        let Some(at) = self.flights.iter().position(|flight| flight.id == id) else { return };
-        if let Some(Flight { stage: Stage::Publish { message, sent, .. }, .. }) = self.flights.remove(at) {
-            self.flight_bytes -= message.size();
-            self.unsent -= usize::from(sent == Sent::Before);
+        if !self.land(id) {
+            self.released.retain(|released| *released != id);
         }
     }
 
     /// The connection is gone: every PUBLISH in flight has to go out again.
     pub(crate) fn connection_lost(&mut self) {
-        self.unsent = 0;
-        for flight in &mut self.flights {
-            if let Stage::Publish { sent, .. } = &mut flight.stage {
-                *sent = Sent::Before;
-                self.unsent += 1;
-            }
-        }
+        self.flights.iter_mut().for_each(|flight| flight.sent = Sent::Before);
+        self.unsent = self.flights.len();
     }
 
     /// The packet ids for which PUBREL is to be sent again, in order.
     pub(crate) fn released(&self) -> impl Iterator<Item = PacketId> {
-        self.flights.iter().filter(|flight| matches!(flight.stage, Stage::Release)).map(|flight| flight.id)
+        self.released.iter().copied()
     }
 
     /// The first PUBLISH in flight that has to go out again, if it may now; it counts as sent from here on.
     pub(crate) fn resend_next(&mut self, receive_max: usize) -> Option<(PacketId, Arc<Message>, Delivery)> {
-        if self.unsent == 0 || self.flights.len() - self.unsent >= receive_max {
+        if self.unsent == 0 || self.under_way() >= receive_max {
             return None;
         }
-        self.flights.iter_mut().find_map(|flight| match &mut flight.stage {
-            Stage::Publish { message, delivery, sent: sent @ Sent::Before } => {
-                *sent = Sent::Yes;
-                self.unsent -= 1;
-                Some((flight.id, Arc::clone(message), delivery.clone()))
-            }
-            Stage::Publish { sent: Sent::Yes, .. } | Stage::Release => None,
-        })
+        let flight = self.flights.iter_mut().find(|flight| flight.sent == Sent::Before)?;
+        flight.sent = Sent::Yes;
+        self.unsent -= 1;
+        Some((flight.id, Arc::clone(&flight.message), flight.delivery.clone()))
     }
 
     /// Puts a message at the end of the queue, if it has room.
@@ -250,9 +242,24 @@ impl Window {
         self.queue.len() + self.behind
     }
 
-    /// How many messages are in flight.
+    /// How many exchanges are not completed.
     pub(crate) fn in_flight(&self) -> usize {
-        self.flights.len()
+        self.flights.len() + self.released.len()
+    }
+
+    /// How many of them the client has heard of on this connection.
+    fn under_way(&self) -> usize {
+        self.in_flight() - self.unsent
+    }
+
+    /// Takes a PUBLISH out of flight; whether there was one.
+    fn land(&mut self, id: PacketId) -> bool {
+        let Some(at) = self.flights.iter().position(|flight| flight.id == id) else { return false };
+        if let Some(flight) = self.flights.remove(at) {
+            self.flight_bytes -= flight.message.size();
+            self.unsent -= usize::from(flight.sent == Sent::Before);
+        }
+        true
     }
 
     fn push(&mut self, queued: Queued) {
@@ -281,10 +288,6 @@ impl Window {
     }
 }
 
-/// A flight that is past its PUBREC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Released;
-
 /// Whether a store holds what does not fit into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StoreBehind {
@@ -305,15 +308,13 @@ impl PacketIds {
         PacketIds { next: PacketId::MIN, free: u16::MAX }
     }
 
-    /// An id that none of `flights` has; there are fewer than 65,535 of them.
-    fn take(&mut self, flights: &VecDeque<Flight>) -> PacketId {
+    /// An id that is not `in_use`; fewer than 65,535 are. They are looked through only once per run of free ids.
+    fn take<I: Iterator<Item = PacketId>>(&mut self, in_use: impl Fn() -> I) -> PacketId {
         while self.free == 0 {
             let next = self.next.get();
-            let distance = |flight: &Flight| {
-                let id = flight.id.get();
-                if id >= next { id - next } else { u16::MAX - (next - id) }
-            };
-            match flights.iter().map(distance).min() {
+            let distance =
+                |id: PacketId| if id.get() >= next { id.get() - next } else { u16::MAX - (next - id.get()) };
+            match in_use().map(distance).min() {
                 Some(0) => self.next = self.next.next(),
                 Some(distance) => self.free = distance,
                 None => self.free = u16::MAX,
@@ -330,15 +331,11 @@ impl PacketIds {
 mod tests {
     use super::*;
 
-    fn flight(id: u16) -> Flight {
-        Flight { id: PacketId::new(id).unwrap(), stage: Stage::Release }
-    }
-
     #[test]
     fn packet_ids_skip_those_in_use_after_wrapping() {
         let mut ids = PacketIds { next: PacketId::new(65534).unwrap(), free: 2 };
-        let flights: VecDeque<Flight> = [1, 2, 5].map(flight).into();
-        let taken: Vec<u16> = (0..5).map(|_| ids.take(&flights).get()).collect();
+        let in_use = || [1, 2, 5].into_iter().filter_map(PacketId::new);
+        let taken: Vec<u16> = (0..5).map(|_| ids.take(in_use).get()).collect();
         assert_eq!(taken, [65534, 65535, 3, 4, 6]);
     }
 }

@@ -50,3 +50,17 @@ fn the_server_keep_alive_counts_where_it_is_lower() {
     net.pass(6);
     assert_eq!(net.ending(client), Some(&Ending::KeepAliveTimeout));
 }
+
+#[test]
+fn a_publisher_that_is_not_read_does_not_time_out() {
+    let mut net = Net::new();
+    let mut asked = dial(Version::V5, "c");
+    asked.keep_alive = 10;
+    let client = net.connect(asked);
+    net.pass(14);
+    net.input(0, sealmq_broker::Input::Held { conn: client.conn });
+    net.pass(14);
+    assert!(net.ending(client).is_none());
+    net.pass(1);
+    assert_eq!(net.ending(client), Some(&Ending::KeepAliveTimeout));
+}

@@ -193,3 +193,26 @@ fn order_of_a_publisher_is_kept_through_a_full_window() {
     }
     assert_eq!(seen, (1..=10).map(|number| number.to_string()).collect::<Vec<_>>());
 }
+
+#[test]
+fn pubrels_come_again_in_the_order_of_their_pubrecs() {
+    // [MQTT-4.6.0-4]
+    let mut net = Net::new();
+    let (subscriber, publisher) = pair(&mut net, Version::V311, QoS::ExactlyOnce);
+    for number in 1..=3 {
+        net.put(publisher, "t", "x", QoS::ExactlyOnce, number);
+        net.pubrel(publisher, number);
+    }
+    net.pubrec(subscriber, 3);
+    net.pubrec(subscriber, 1);
+    net.drop_conn(subscriber);
+    let subscriber = net.connect(dial(Version::V311, "s").resume());
+    assert_eq!(net.take(subscriber), What::PubRel(3, 0));
+    assert_eq!(net.take(subscriber), What::PubRel(1, 0));
+    let msg = net.msg(subscriber);
+    assert_eq!((msg.id, msg.dup), (Some(2), true));
+    // A new message gets none of the ids that are under way.
+    net.put(publisher, "t", "y", QoS::ExactlyOnce, 4);
+    net.pubrel(publisher, 4);
+    assert_eq!(net.msg(subscriber).id, Some(4));
+}

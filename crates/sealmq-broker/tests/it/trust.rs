@@ -113,3 +113,13 @@ fn a_certificate_that_ended_on_the_way_is_refused() {
     assert_eq!(net.take(client), What::ConnAck { session_present: false, code: 5 });
     assert_eq!(net.ending(client), Some(&Ending::Refused(Refusal::CertificateEnded)));
 }
+
+#[test]
+fn who_was_admitted_at_the_new_generation_is_not_asked_again_by_the_turn_that_notices_it() {
+    let mut net = Net::new();
+    move_trust(&net, 2);
+    let (asked, _) = judged("c", 2, Verdict::Ended);
+    let client = net.connect(asked);
+    net.turn();
+    assert!(net.ending(client).is_none());
+}
