@@ -15,6 +15,7 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod control;
+pub mod directory;
 pub mod door;
 pub mod established;
 pub mod home;

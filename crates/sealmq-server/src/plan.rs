@@ -137,6 +137,25 @@ pub fn read_material(
     Ok(Material { listeners, policy })
 }
 
+/// Reads the password files only; `None` for a listener that has none.
+pub(crate) fn read_passwords(
+    config: &Config,
+) -> Result<Vec<(ListenerId, Option<Arc<PasswordTable>>)>, StartError> {
+    let read = |listener: &Listener| match &listener.access.password_file {
+        Some(setting) => material::passwords(setting).map(|(table, _)| Some(Arc::new(table))),
+        None => Ok(None),
+    };
+    config.listeners.iter().zip(0_u16..).map(|(listener, id)| Ok((ListenerId(id), read(listener)?))).collect()
+}
+
+/// The end of the certificate that the first TLS listener's file holds now.
+pub(crate) fn server_not_after(config: &Config) -> Option<Timestamp> {
+    let tls = config.listeners.iter().find_map(|listener| listener.tls.as_ref())?;
+    let pem = std::fs::read(&tls.certfile.path).ok()?;
+    let first = sealmq_pki::pem::of_label(&pem, "CERTIFICATE").ok()?.into_iter().next()?;
+    sealmq_pki::Facts::parse(&first).ok().map(|facts| facts.not_after)
+}
+
 impl ListenerMaterial {
     fn add_tls(
         &mut self,
@@ -262,6 +281,17 @@ fn access(config: &Config, listener: &Listener) -> AccessRules {
         clientid_prefixes: config.global.clientid_prefixes.clone(),
         versions: listener.accept_protocol_versions,
     }
+}
+
+/// The port of the first TCP listener with TLS: where bundles and the local client dial.
+#[must_use]
+pub fn tls_port(config: &Config) -> Option<u16> {
+    config.listeners.iter().filter(|listener| listener.tls.is_some()).find_map(|listener| {
+        match listener.bind {
+            Bind::Tcp { port, .. } => Some(port),
+            Bind::Unix { .. } => None,
+        }
+    })
 }
 
 /// What a listener is called in the log.

@@ -283,6 +283,7 @@ impl Running {
             post: Arc::clone(&self.post),
             trust: Arc::clone(&self.trust),
             judged: Arc::clone(&self.judged),
+            door: Arc::clone(&self.door),
         }
     }
 
@@ -338,9 +339,16 @@ pub struct Control {
     post: Arc<PostOffice>,
     trust: Arc<TrustCounter>,
     judged: Arc<Judged>,
+    door: Arc<Door>,
 }
 
 impl Control {
+    /// Connections from accept to close.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.door.gatekeeper.connections()
+    }
+
     /// Its listeners.
     #[must_use]
     pub fn listeners(&self) -> &[Arc<ListenerState>] {

@@ -92,6 +92,11 @@ pub struct Prepared {
 /// # Errors
 /// A file that cannot be used, with its exit code.
 pub fn prepare(config: Config, hooks: Hooks) -> Result<Prepared, StartError> {
+    if let (Some(data_dir), None) = (&config.global.data_dir, &hooks.own) {
+        // Its inventory says which certificates count; without it, revoked ones would.
+        let text = format!("Error: data_dir \"{}\" is set and was not opened.", data_dir.written);
+        return Err(StartError::new(text, UNUSABLE).at(&data_dir.at));
+    }
     let trust = Arc::new(TrustCounter::new(TrustGeneration::new()));
     let material = plan::read_material(&config, hooks.own.as_ref(), &trust, now())?;
     Ok(Prepared { config, hooks, trust, material })
@@ -191,9 +196,15 @@ fn leave_root(config: &Config, listeners: &[OpenListener], log: &Log) -> Result<
 pub struct Served {
     /// The data plane.
     pub running: Running,
-    config: Config,
-    hooks: Hooks,
-    trust: Arc<TrustCounter>,
+    reloader: Reloader,
+}
+
+impl Served {
+    /// Reads files again on behalf of others (SIGHUP, the control socket).
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
+    }
 }
 
 impl Opened {
@@ -203,12 +214,15 @@ impl Opened {
     /// A thread or a poll cannot be made.
     pub fn start(self) -> Result<Served, StartError> {
         let Opened { spec, config, hooks, trust } = self;
+        let log = spec.log.clone();
         let failed = |error: io::Error| {
             StartError::new(format!("Error: the broker's threads cannot start: {error}"), 1)
         };
         let running = start(spec).map_err(failed)?;
         watch_trust(&running);
-        Ok(Served { running, config, hooks, trust })
+        let control = running.control();
+        let reloader = Reloader { config: Arc::new(config), hooks, trust, control, log };
+        Ok(Served { running, reloader })
     }
 }
 
@@ -243,8 +257,7 @@ pub fn run(
     notify: &Notify,
     ready: impl FnOnce(&Running),
 ) -> Result<(), StartError> {
-    let Served { mut running, config, hooks, trust } = served;
-    let control = running.control();
+    let Served { mut running, reloader } = served;
     let ended = wait(
         &mut running,
         notify,
@@ -253,7 +266,7 @@ pub fn run(
             notify.ready();
         },
         |asked| match asked {
-            Asked::Reload => reload(&config, &hooks, &trust, &control, log),
+            Asked::Reload => reloader.on_signal(),
         },
     )
     .map_err(|error| StartError::new(format!("Error: signals cannot be caught: {error}"), UNUSABLE))?;
@@ -272,32 +285,77 @@ pub fn run(
     }
 }
 
-/// SIGHUP: certificates, keys, CAs, passwords and access lists are read again, all checked first, and put to use
-/// whole or not at all. The configuration file itself is not read again yet.
-fn reload(config: &Config, hooks: &Hooks, trust: &TrustCounter, control: &Control, log: &Log) {
-    match plan::read_material(config, hooks.own.as_ref(), trust, now()) {
-        Ok(material) => {
-            startup::log_material(log, config, &material, now());
-            for fresh in material.listeners {
-                if let Some(tls) = fresh.tls {
-                    control.publish_tls(fresh.id, tls);
-                }
-                control.publish_passwords(fresh.id, fresh.passwords);
+/// Reads certificates, keys, CAs, passwords and access lists again: all are checked first, and put to use whole or not
+/// at all. The configuration file itself is not read again yet.
+#[derive(Clone)]
+pub struct Reloader {
+    config: Arc<Config>,
+    hooks: Hooks,
+    trust: Arc<TrustCounter>,
+    control: Control,
+    log: Log,
+}
+
+impl Reloader {
+    /// Everything.
+    ///
+    /// # Errors
+    /// The first file that cannot be used; nothing has changed.
+    pub fn reload(&self) -> Result<(), StartError> {
+        let material = plan::read_material(&self.config, self.hooks.own.as_ref(), &self.trust, now())?;
+        startup::log_material(&self.log, &self.config, &material, now());
+        for fresh in material.listeners {
+            if let Some(tls) = fresh.tls {
+                self.control.publish_tls(fresh.id, tls);
             }
-            control.replace_policy(material.policy);
-            control.raise();
-            let text = "Reloaded: certificates, keys, CAs, password and access files are in force.";
-            let hint = "changes of the configuration file itself need a restart for now";
-            log.line(Line::new(Event::Reload, text).hint(hint));
+            self.control.publish_passwords(fresh.id, fresh.passwords);
         }
-        Err(error) => {
-            let text = format!("Reload refused, nothing has changed: {}", error.text.replace('\n', " "));
-            let line = Line::new(Event::ReloadRefused, text);
-            log.line(match error.hint {
-                Some(hint) => line.hint(hint),
-                None => line,
-            });
+        self.control.replace_policy(material.policy);
+        self.control.raise();
+        Ok(())
+    }
+
+    /// Password files only.
+    ///
+    /// # Errors
+    /// The first that cannot be used; nothing has changed.
+    pub fn reload_passwords(&self) -> Result<(), StartError> {
+        for (listener, passwords) in plan::read_passwords(&self.config)? {
+            self.control.publish_passwords(listener, passwords);
         }
+        self.control.raise();
+        Ok(())
+    }
+
+    /// Connections from accept to close.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.control.connections()
+    }
+
+    /// When the first TLS listener's certificate, as it stands in its file, ends; 0 without one. Seconds since 1970.
+    #[must_use]
+    pub fn server_not_after_secs(&self) -> i64 {
+        plan::server_not_after(&self.config).map_or(0, Timestamp::as_secs)
+    }
+
+    fn on_signal(&self) {
+        let line = match self.reload() {
+            Ok(()) => Line::new(
+                Event::Reload,
+                "Reloaded: certificates, keys, CAs, password and access files are in force.",
+            )
+            .hint("changes of the configuration file itself need a restart for now"),
+            Err(error) => {
+                let text = format!("Reload refused, nothing has changed: {}", error.text.replace('\n', " "));
+                let line = Line::new(Event::ReloadRefused, text);
+                match error.hint {
+                    Some(hint) => line.hint(hint),
+                    None => line,
+                }
+            }
+        };
+        self.log.line(line);
     }
 }
 

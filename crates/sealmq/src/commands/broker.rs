@@ -7,11 +7,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use sealmq_config::{Arguments, Diagnostic, Loader, Parsed, SourceFile, Verbosity};
-use sealmq_server::log::{Event, Line, LogKeeper};
+use sealmq_config::{Arguments, Config, Diagnostic, FileSetting, Loader, Parsed, SourceFile, Verbosity};
+use sealmq_server::directory;
+use sealmq_server::home::{Home, Place, Surroundings};
+use sealmq_server::log::{Event, Line, Log, LogKeeper};
 use sealmq_server::notify::{Notify, NotifyEnvironment};
 use sealmq_server::plan::StartError;
-use sealmq_server::serve::{self, Hooks};
+use sealmq_server::serve;
 use sealmq_server::startup;
 
 /// Options of this command.
@@ -68,12 +70,24 @@ fn command(args: &Args) -> Result<(), StartError> {
     outcome
 }
 
-fn serve_until_told(config: sealmq_config::Config, log: &sealmq_server::log::Log) -> Result<(), StartError> {
+fn serve_until_told(config: Config, log: &Log) -> Result<(), StartError> {
     let notify = Notify::from_environment(&NotifyEnvironment::of_process());
-    let served = serve::prepare(config, Hooks::default())?.open(log)?.start()?;
-    serve::run(served, log, &notify, |_running| {
+    let home = config.global.data_dir.as_ref().map(open_home).transpose()?;
+    let port = sealmq_server::plan::tls_port(&config);
+    let hooks = home.as_ref().map(directory::hooks).unwrap_or_default();
+    let served = serve::prepare(config, hooks)?.open(log)?.start()?;
+    let control = home.map(|home| directory::control(home, &served, port.unwrap_or(0), log)).transpose()?;
+    let outcome = serve::run(served, log, &notify, |_running| {
         log.line(Line::new(Event::Running, format!("sealmq version {} running", env!("CARGO_PKG_VERSION"))));
-    })
+    });
+    drop(control);
+    outcome
+}
+
+/// `data_dir`: this broker is that directory's.
+fn open_home(setting: &FileSetting) -> Result<Home, StartError> {
+    let opened = Surroundings::look().and_then(|around| Home::open(&Place::at(&setting.path), &around));
+    opened.map_err(|error| StartError::new(format!("Error: {error}"), 1).hint(error.hint()).at(&setting.at))
 }
 
 fn read(args: &Args) -> Result<Parsed, StartError> {

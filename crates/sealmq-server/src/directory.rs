@@ -1,0 +1,83 @@
+//! A data directory and the broker that runs on it: what the one asks of the other.
+//!
+//! The directory's CA is trusted on every TLS listener, and its inventory is asked about every certificate of that CA:
+//! root *and* issuing CA are named as our own, or a device's certificate would pass without being in the inventory.
+
+use std::sync::Arc;
+
+use sealmq_pki::Name;
+use sealmq_tls::{OwnIssuer, PemSource};
+
+use crate::control::{self, ControlSpec, ControlThread, Status};
+use crate::door::authenticate::{CannotTell, CertificateNames};
+use crate::home::{Home, wall_now};
+use crate::inventory::Inventory;
+use crate::log::{Event, Line, Log};
+use crate::plan::StartError;
+use crate::serve::{Hooks, Reloader, Served};
+
+/// What this directory adds to its configuration.
+#[must_use]
+pub fn hooks(home: &Home) -> Hooks {
+    let issuing = sealmq_pki::pem::encode("CERTIFICATE", home.issuing().certificate().der());
+    let pem = format!("{}\n{}", home.anchors_pem(), *issuing);
+    let known = Arc::clone(home.inventory());
+    let own = OwnIssuer {
+        certificates: PemSource::new("the data directory's CA", pem),
+        known: Arc::clone(&known) as _,
+    };
+    Hooks { own: Some(own), names: Some(known as _) }
+}
+
+/// Starts the control socket of a broker that runs on this directory.
+///
+/// # Errors
+/// The socket or its thread cannot be made.
+pub fn control(home: Home, served: &Served, port: u16, log: &Log) -> Result<ControlThread, StartError> {
+    let log = log.clone();
+    let tell = Box::new(move |text: String, hint: Option<String>| {
+        let line = Line::new(Event::Reload, text);
+        log.line(match hint {
+            Some(hint) => line.hint(hint),
+            None => line,
+        });
+    });
+    let broker = Box::new(Desk { reloader: served.reloader(), port });
+    control::start(ControlSpec { home, broker, port, tell }).map_err(|error| {
+        StartError::new(format!("Error: the control socket cannot be opened: {error}"), 1)
+            .hint("the data directory's 'run' folder must be this user's")
+    })
+}
+
+impl CertificateNames for Inventory {
+    fn is_live(&self, name: &str) -> Result<bool, CannotTell> {
+        // What cannot be a certificate's name has none.
+        let Ok(name) = Name::parse(name) else { return Ok(false) };
+        self.certificate_lives(&name.key(), wall_now()).map_err(|error| CannotTell(error.to_string()))
+    }
+}
+
+/// The broker as the control socket sees it.
+struct Desk {
+    reloader: Reloader,
+    port: u16,
+}
+
+impl control::Broker for Desk {
+    fn status(&self) -> Status {
+        Status {
+            pid: std::process::id(),
+            port: self.port,
+            connections: self.reloader.connections(),
+            server_not_after_secs: self.reloader.server_not_after_secs(),
+        }
+    }
+
+    fn passwords_changed(&self) -> Result<(), String> {
+        self.reloader.reload_passwords().map_err(|error| error.to_string())
+    }
+
+    fn certificate_changed(&self) -> Result<(), String> {
+        self.reloader.reload().map_err(|error| error.to_string())
+    }
+}
