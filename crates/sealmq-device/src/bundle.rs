@@ -62,6 +62,11 @@ pub enum Mode {
 }
 
 /// One file of a bundle. No `Debug`: its content may be a key.
+///
+/// ```compile_fail
+/// fn shown(_: impl std::fmt::Debug) {}
+/// fn show(file: sealmq_device::BundleFile) { shown(file) }
+/// ```
 pub struct BundleFile {
     /// Its path in the bundle's folder: a file name, or `folder/file`; never absolute, never with `..`.
     pub name: String,

@@ -42,12 +42,15 @@ fn body(target: Target, request: &BundleRequest<'_>) -> String {
 }
 
 fn files(request: &BundleRequest<'_>, stem: &str) -> String {
+    let (chain, key) = (format!("{stem}.crt"), format!("{stem}.key"));
+    let width = chain.len().max("ca.crt".len()) + 2;
     format!(
-        "ca.crt        verifies the broker\n\
-         {stem}.crt    the certificate to send\n\
-         {stem}.key    its private key (0600)\n\n\
+        "{:width$}verifies the broker\n\
+         {chain:width$}the certificate to send\n\
+         {key:width$}its private key (0600)\n\n\
          Try it, in this folder:\n\n  {}\n",
-        try_line(request, "ca.crt", &format!("{stem}.crt"), &format!("{stem}.key")),
+        "ca.crt",
+        try_line(request, "ca.crt", &chain, &key),
     )
 }
 

@@ -16,6 +16,11 @@ use crate::pem::{self, Block, Headers};
 /// A private key in memory: P-256, P-384 or RSA of at least 2048 bits.
 ///
 /// No `Debug`, no `Clone`; its PKCS#8 bytes are wiped on drop, and so are aws-lc's (it cleanses what it frees).
+///
+/// ```compile_fail
+/// fn shown(_: impl std::fmt::Debug) {}
+/// shown(sealmq_pki::SoftKey::generate());
+/// ```
 pub struct SoftKey {
     pair: Pair,
     pkcs8: Zeroizing<Vec<u8>>,
