@@ -2,7 +2,7 @@
 
 use crate::{
     Assigned, Broker, ClientId, ConnId, Ending, Event, Lane, Millis, Now, Outgoing, Output, Peer, Presence,
-    Record, Refusal, RetainedMessages, SessionOwner, Source, Start,
+    Refusal, RetainedMessages, SessionOwner, Source, Start,
     answers::{self, Accepted},
     broker::Stage,
     session::{
@@ -127,11 +127,7 @@ impl Broker {
         self.sessions.bind(conn, index);
         self.arm_connection_timers(now, index);
         self.set_presence(index, Presence::Online);
-        let gate = self.append_session(index, |session| Record::Session {
-            client: session.client_id.clone(),
-            owner: session.owner.clone(),
-            expires: None,
-        });
+        let gate = self.append_session(index, |session| session.record(None));
         let start = if connect.clean_start { Start::Clean } else { Start::Resume };
         let (version, announced) = (connect.version, keep_alive_secs);
         let accepted = Accepted {

@@ -30,8 +30,7 @@ impl Broker {
         delivery: Delivery,
         encoded: &mut EncodeOnce,
     ) {
-        let source = &self.session(index).source;
-        if !self.policy.allows(source.listener, &source.subject(), Action::Read, &message.topic) {
+        if !self.may_read(index, message) {
             self.counters.publish_denied += 1;
             return;
         }
@@ -50,6 +49,12 @@ impl Broker {
                 self.start_or_queue(now, index, message, delivery, encoded)
             }
         }
+    }
+
+    /// Whether the session's client may be given a message, as the policy says now.
+    fn may_read(&self, index: SessionIndex, message: &Message) -> bool {
+        let source = &self.session(index).source;
+        self.policy.allows(source.listener, &source.subject(), Action::Read, &message.topic)
     }
 
     /// QoS 0 goes out at once, or not at all where the client does not keep up.
@@ -178,7 +183,8 @@ impl Broker {
         let Some(Queued { message, delivery }) = self.session_mut(index).outgoing.dequeue() else {
             return Pumped::Done;
         };
-        let alive = !message.is_expired(now.mono);
+        // The right to read is asked for again: it may have been taken away while the message waited.
+        let alive = !message.is_expired(now.mono) && self.may_read(index, &message);
         let shared = if alive {
             self.encode(now.mono, index, &message, &delivery, &mut EncodeOnce::default())
         } else {

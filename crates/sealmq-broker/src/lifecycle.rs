@@ -41,15 +41,7 @@ impl Broker {
             Life::After(span) => self.arm(index, TimerKind::SessionEnd, now.mono + span),
             Life::Forever => {}
         }
-        let expires = match life {
-            Life::After(span) => Some(crate::Wall(now.wall.0.saturating_add(span.0))),
-            Life::Connection | Life::Forever => None,
-        };
-        self.append_session(index, |session| Record::Session {
-            client: session.client_id.clone(),
-            owner: session.owner.clone(),
-            expires,
-        });
+        self.append_session(index, |session| session.record(Some(now.wall)));
         self.will_after_connection(now, index);
     }
 

@@ -3,7 +3,9 @@
 //! The core emits records only where [`crate::Durability::Gated`] is chosen, and only for sessions that outlive their
 //! connection and for retained messages. What must not be said before it is safe carries the number of the record.
 
-use crate::{ClientId, Delivery, Message, Pick, RetainedVersion, ShardId, ShardSet, Wall, policy::Owner};
+use crate::{
+    ClientId, Delivery, Message, Millis, Pick, RetainedVersion, ShardId, ShardSet, Wall, policy::Owner,
+};
 use sealmq_mqtt::{PacketId, SubscriptionId, SubscriptionOptions};
 use std::sync::Arc;
 
@@ -43,8 +45,10 @@ pub enum Record {
         client: ClientId,
         /// Whom it belongs to.
         owner: Owner,
-        /// When it ends unless its client comes back; `None`: never.
-        expires: Option<Wall>,
+        /// How long it lasts without a connection; `None`: it does not end.
+        expiry: Option<Millis>,
+        /// Since when its client is away; `None`: it is connected.
+        away_since: Option<Wall>,
     },
     /// A session has ended; everything of it is gone.
     SessionEnded {

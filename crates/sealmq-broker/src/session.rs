@@ -7,8 +7,8 @@ pub(crate) use incoming::Incoming;
 pub(crate) use window::{Enqueued, FullSaid, Queued, Stage, StoreBehind, Window};
 
 use crate::{
-    Admission, ClientId, ConnId, Limits, ListenerRules, Message, Millis, Mono, Owner, Principal, Source,
-    Wall, timers::Deadlines,
+    Admission, ClientId, ConnId, Limits, ListenerRules, Message, Millis, Mono, Owner, Principal, Record,
+    Source, Wall, timers::Deadlines,
 };
 use sealmq_mqtt::{QoS, SubscriptionId, Version};
 use std::{collections::BTreeMap, sync::Arc};
@@ -228,6 +228,16 @@ impl Session {
             Link::Online(connection) => Some(connection),
             Link::Offline => None,
         }
+    }
+
+    /// What is written down of it as a whole.
+    pub(crate) fn record(&self, away_since: Option<Wall>) -> Record {
+        let expiry = match self.life {
+            Life::Connection => Some(Millis(0)),
+            Life::After(span) => Some(span),
+            Life::Forever => None,
+        };
+        Record::Session { client: self.client_id.clone(), owner: self.owner.clone(), expiry, away_since }
     }
 
     /// Whether it outlives its connection, so that what changes in it is written down.

@@ -174,3 +174,19 @@ fn a_listener_can_have_a_list_of_its_own() {
     assert!(policy.allows(ListenerId(1), &who(None, "c"), Action::Read, "t"));
     assert!(!policy.allows(ListenerId(7), &who(None, "c"), Action::Read, "t"));
 }
+
+#[test]
+fn what_waits_is_not_given_to_who_may_read_it_no_more() {
+    for (later, expected) in [(Acl::Rules(AclRules::new()), 0), (Acl::Unrestricted, 1)] {
+        let mut net = Net::new();
+        let reader = net.connect(dial(Version::V311, "reader").resume());
+        net.sub(reader, "t", QoS::AtLeastOnce);
+        net.drop_conn(reader);
+        let publisher = net.v5("p");
+        net.put(publisher, "t", "x", QoS::AtLeastOnce, 1);
+        let policy = Policy { acl: Arc::new(later), ..Policy::default() };
+        net.input(0, sealmq_broker::Input::Policy(Arc::new(policy)));
+        let reader = net.connect(dial(Version::V311, "reader").resume());
+        assert_eq!(net.payloads(reader).len(), expected);
+    }
+}

@@ -25,6 +25,21 @@ fn inflight_bytes_max_holds_messages_back() {
 }
 
 #[test]
+fn what_would_fit_does_not_overtake_what_waits_for_room() {
+    let mut net = Net::with_limits(|limits| limits.inflight_bytes_max = Some(8));
+    let subscriber = net.v3("s");
+    net.sub(subscriber, "t", QoS::AtLeastOnce);
+    let publisher = net.v5("p");
+    for (number, payload) in [(1, "1234"), (2, "too large"), (3, "3")] {
+        net.put(publisher, "t", payload, QoS::AtLeastOnce, number);
+    }
+    assert_eq!(net.payloads(subscriber), ["1234"]);
+    net.puback(subscriber, 1);
+    net.puback(subscriber, 2);
+    assert_eq!(net.payloads(subscriber), ["too large", "3"]);
+}
+
+#[test]
 fn queued_max_drops_the_newest_and_says_so_once() {
     let mut net = Net::with_limits(|limits| limits.queued_max = 2);
     let publisher = away(&mut net);
