@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use sealmq_tls::{ClientAuth, Code, Direction, Judged, LegacyClientCerts, PemSource, Stage};
+use sealmq_tls::{ClientAuth, Code, Direction, Judged, LegacyClientCerts, PeerChain, PemSource, Stage};
 
 use crate::fixture::{CA, CLIENT, NO_PURPOSE, Pair, SERVER, fixtures, issue, now, root};
 use crate::pair::{VERSIONS, client, client_spec, meet, meet_at, policy, server, server_spec};
@@ -20,6 +20,19 @@ fn without_a_certificate_where_one_is_required_the_alert_reaches_the_client() {
         );
         assert_eq!(met.client_failure().direction, Direction::TheyRefused);
         assert!(failure.text().contains("it sent no certificate"), "{failure}");
+    }
+}
+
+#[test]
+fn the_judgment_asks_for_the_certificate_again() {
+    // Whatever a handshake (a resumed one, one from another listener) let through.
+    for (auth, refused) in
+        [(ClientAuth::Required, true), (ClientAuth::Optional, false), (ClientAuth::None, false)]
+    {
+        let mut spec = server_spec();
+        spec.client_auth = auth;
+        let judged = server(spec).judge(&PeerChain::NONE, now());
+        assert_eq!(judged.err().map(|refusal| refusal.code), refused.then_some(Code::NoCertificate));
     }
 }
 

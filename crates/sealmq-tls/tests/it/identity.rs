@@ -39,6 +39,14 @@ fn an_absent_cn_is_refused_and_never_falls_through() {
 }
 
 #[test]
+fn an_empty_subject_is_refused_where_it_makes_the_name() {
+    let pair = leaf("no-subject", "/");
+    assert_eq!(refusal(IdentityRule::Subject, &pair).code, Code::IdentityAbsent);
+    let met = meet(&tls(IdentityRule::None), &client(client_spec(Some(&pair))));
+    assert!(met.judged.unwrap().is_ok());
+}
+
+#[test]
 fn several_cns_are_refused_and_the_subject_still_serves() {
     let pair = leaf("two-cn", "/CN=client1/CN=admin");
     assert_eq!(refusal(IdentityRule::CommonName, &pair).code, Code::IdentitySeveral);

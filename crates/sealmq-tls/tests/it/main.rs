@@ -8,6 +8,7 @@ mod anchors;
 mod client_certificates;
 mod fixture;
 mod identity;
+mod impostor;
 mod inventory;
 mod keys;
 mod openssl_peer;

@@ -155,6 +155,13 @@ fn no_ticket_and_no_session_is_given_to_s_client() {
         served.outcome.unwrap();
         assert!(served.printed.contains("ClientHello"), "-msg prints what it sees");
         assert!(!served.printed.contains("NewSessionTicket"), "{}", served.printed);
+        // TLS 1.2 would resume by an identifier: s_client prints the one it got.
+        assert!(
+            !served
+                .printed
+                .lines()
+                .any(|line| line.trim_start().starts_with("Session-ID: ") && line.trim().len() > 12)
+        );
         assert!(!served.printed.contains("Max Early Data: 1"), "{}", served.printed);
     }
 }

@@ -200,6 +200,23 @@ fn a_client_compares_the_cn_where_there_is_no_san_and_refuses_other_names() {
 }
 
 #[test]
+fn an_anchor_that_ended_vouches_for_no_version_1_leaf() {
+    let dir = fixtures().dir();
+    let short = root(dir, "v1-short-root", "/CN=Short Root", CA, 10);
+    let leaf = issue(dir, &short, "v1-outlives", "/CN=outlives", None, 365);
+    if !is_version1(&leaf) {
+        return;
+    }
+    let mut spec = server_spec();
+    spec.anchors = vec![short.source()];
+    let tls = server(spec);
+    let client = client(client_spec(Some(&leaf)));
+    assert_eq!(meet_at(&tls, &client, "localhost", now().plus_days(9)).name(), "outlives");
+    let late = meet_at(&tls, &client, "localhost", now().plus_days(11));
+    assert_eq!(late.server_failure().code, Code::AnchorEnded);
+}
+
+#[test]
 fn insecure_still_checks_the_chain() {
     let mut insecure = client_spec(Some(&fixtures().guide_client));
     insecure.verify = VerifyServer::InsecureAnyName;
