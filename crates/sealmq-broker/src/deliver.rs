@@ -69,9 +69,10 @@ impl Broker {
         let unwritten_max = self.limits.outgoing_bytes_max;
         let slow =
             self.session(index).connection().is_none_or(|connection| connection.unwritten > unwritten_max);
-        match self.encode(now.mono, index, message, delivery, encoded) {
-            Some(shared) if !slow => self.send_publish(index, message, shared, None, Dup::First),
-            Some(_) | None => self.counters.publish_dropped += 1,
+        let shared = if slow { None } else { self.encode(now.mono, index, message, delivery, encoded) };
+        match shared {
+            Some(shared) => self.send_publish(index, message, shared, None, Dup::First),
+            None => self.counters.publish_dropped += 1,
         }
     }
 

@@ -153,16 +153,24 @@ impl Broker {
         }
         let mut found = Vec::new();
         let version = self.tables.retained.read(filter, &mut found);
-        self.subscribers.update(filter, |subscribers| {
-            if let Some(subscriber) = subscribers.iter_mut().find(|other| other.session == index) {
-                subscriber.seen = version;
-            }
-        });
+        // What was stored before a new subscription is its gift. One that was there before is owed every live copy.
+        if novelty == Novelty::New {
+            self.mark_seen(index, filter, version);
+        }
         for retained in found {
             if self.may_give(now, index, &retained, subscription) {
                 gifts.push(Gift { subscription, message: retained.message });
             }
         }
+    }
+
+    /// Live copies up to `version` are repetitions for this subscription.
+    fn mark_seen(&mut self, index: SessionIndex, filter: &str, version: RetainedVersion) {
+        self.subscribers.update(filter, |subscribers| {
+            if let Some(subscriber) = subscribers.iter_mut().find(|other| other.session == index) {
+                subscriber.seen = version;
+            }
+        });
     }
 
     fn may_give(

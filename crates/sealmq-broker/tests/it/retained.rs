@@ -162,6 +162,23 @@ fn a_message_that_was_given_at_subscribe_is_not_given_live_again() {
 }
 
 #[test]
+fn subscribing_again_takes_no_live_message_away() {
+    let mut net = Net::with(sealmq_broker::Limits::default(), Policy::default(), 2);
+    let subscriber = net.connect_on(1, dial(Version::V5, "s"));
+    net.sub(subscriber, "t", QoS::AtLeastOnce);
+    let publisher = net.connect_on(0, dial(Version::V5, "p"));
+    let publish =
+        Pub { topic: "t", payload: b"1", qos: QoS::AtLeastOnce, id: Some(1), retain: true, ..Pub::default() };
+    net.hold_exchange = true;
+    net.publish(publisher, publish);
+    net.publish(publisher, Pub { payload: b"2", id: Some(2), ..publish });
+    net.sub(subscriber, "t", QoS::AtLeastOnce);
+    net.hold_exchange = false;
+    net.turn();
+    assert_eq!(net.payloads(subscriber), ["2", "1", "2"]);
+}
+
+#[test]
 fn the_broker_itself_can_publish_retained() {
     let mut net = Net::new();
     let publish = LocalPublish {
