@@ -10,9 +10,9 @@ use sealmq_tls::{OwnIssuer, PemSource};
 
 use crate::control::{self, ControlSpec, ControlThread, Status};
 use crate::door::authenticate::{CannotTell, CertificateNames};
-use crate::home::{Home, wall_now};
+use crate::home::{Floor, Home, wall_now};
 use crate::inventory::Inventory;
-use crate::log::{Event, Line, Log};
+use crate::log::Log;
 use crate::plan::StartError;
 use crate::serve::{Hooks, Reloader, Served};
 
@@ -21,12 +21,13 @@ use crate::serve::{Hooks, Reloader, Served};
 pub fn hooks(home: &Home) -> Hooks {
     let issuing = sealmq_pki::pem::encode("CERTIFICATE", home.issuing().certificate().der());
     let pem = format!("{}\n{}", home.anchors_pem(), *issuing);
-    let known = Arc::clone(home.inventory());
+    let inventory = Arc::clone(home.inventory());
     let own = OwnIssuer {
         certificates: PemSource::new("the data directory's CA", pem),
-        known: Arc::clone(&known) as _,
+        known: Arc::clone(&inventory) as _,
     };
-    Hooks { own: Some(own), names: Some(known as _) }
+    let names = LivingNames { inventory, floor: home.floor().clone() };
+    Hooks { own: Some(own), names: Some(Arc::new(names)) }
 }
 
 /// Starts the control socket of a broker that runs on this directory.
@@ -34,26 +35,25 @@ pub fn hooks(home: &Home) -> Hooks {
 /// # Errors
 /// The socket or its thread cannot be made.
 pub fn control(home: Home, served: &Served, port: u16, log: &Log) -> Result<ControlThread, StartError> {
-    let log = log.clone();
-    let tell = Box::new(move |text: String, hint: Option<String>| {
-        let line = Line::new(Event::Reload, text);
-        log.line(match hint {
-            Some(hint) => line.hint(hint),
-            None => line,
-        });
-    });
     let broker = Box::new(Desk { reloader: served.reloader(), port });
-    control::start(ControlSpec { home, broker, port, tell }).map_err(|error| {
+    control::start(ControlSpec { home, broker, port, log: log.clone() }).map_err(|error| {
         StartError::new(format!("Error: the control socket cannot be opened: {error}"), 1)
             .hint("the data directory's 'run' folder must be this user's")
     })
 }
 
-impl CertificateNames for Inventory {
+/// Names of certificates that live at a time that is believed: a clock that was set back frees no name.
+struct LivingNames {
+    inventory: Arc<Inventory>,
+    floor: Floor,
+}
+
+impl CertificateNames for LivingNames {
     fn is_live(&self, name: &str) -> Result<bool, CannotTell> {
         // What cannot be a certificate's name has none.
         let Ok(name) = Name::parse(name) else { return Ok(false) };
-        self.certificate_lives(&name.key(), wall_now()).map_err(|error| CannotTell(error.to_string()))
+        let now = self.floor.judge_at(wall_now());
+        self.inventory.certificate_lives(&name.key(), now).map_err(|error| CannotTell(error.to_string()))
     }
 }
 

@@ -15,6 +15,7 @@ use super::desk::{self, Broker, Errand};
 use super::protocol::{LINE_BYTES_MAX, Request, Response};
 use super::socket;
 use crate::home::{Home, HomeError, Leaf, Seen, Surroundings, Watch, wall_now};
+use crate::log::{Event, Line, Log};
 
 /// What the control thread works with.
 pub struct ControlSpec {
@@ -24,8 +25,8 @@ pub struct ControlSpec {
     pub broker: Box<dyn Broker>,
     /// The port of the TLS listener, for bundles.
     pub port: u16,
-    /// Tells the log what happened: a sentence, and what mends it if anything must.
-    pub tell: Box<dyn Fn(String, Option<String>) + Send>,
+    /// Where lines go.
+    pub log: Log,
 }
 
 /// The running thread. Dropping it ends the thread; the lock goes with it.
@@ -73,7 +74,7 @@ async fn serve(listener: std::os::unix::net::UnixListener, spec: ControlSpec) {
     let keeping = tokio::task::spawn_local(keep(Rc::clone(&spec)));
     match UnixListener::from_std(listener) {
         Ok(listener) => accept(listener, &spec).await,
-        Err(error) => (spec.tell)(format!("the control socket cannot be served: {error}"), None),
+        Err(error) => spec.fault(format!("the control socket cannot be served: {error}.")),
     }
     // Reached only where the socket failed; certificates are looked after all the same.
     let _ = keeping.await;
@@ -94,7 +95,7 @@ async fn accept(listener: UnixListener, spec: &Rc<ControlSpec>) {
             }
             Ok((stream, _)) => drop(stream),
             Err(error) => {
-                (spec.tell)(format!("the control socket failed: {error}"), None);
+                spec.fault(format!("the control socket failed: {error}."));
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
@@ -160,14 +161,19 @@ impl Keeper {
     fn look(&mut self, spec: &ControlSpec, mono: Duration) {
         let around = match Surroundings::look() {
             Ok(around) => around,
-            Err(error) => return (spec.tell)(error.to_string(), Some(error.hint())),
+            Err(error) => {
+                return spec.log.line(Line::new(Event::ControlFault, format!("{error}.")).hint(error.hint()));
+            }
         };
         let seen = self.watch.look(around.now, mono);
-        self.tell_clock(spec, seen);
+        self.log_clock(spec, seen);
         if let Seen::Good(good) = seen
             && let Err(error) = spec.home.keep_good_time(good)
         {
-            (spec.tell)(format!("the time could not be kept: {error}"), Some(error.hint()));
+            spec.log.line(
+                Line::new(Event::ControlFault, format!("The time could not be kept: {error}."))
+                    .hint(error.hint()),
+            );
         }
         let moved = self.addresses.as_ref() != Some(&around.addresses);
         let due = mono.saturating_sub(self.certificates_at) >= CERTIFICATES_EVERY;
@@ -175,21 +181,20 @@ impl Keeper {
             self.certificates_at = mono;
             // What failed is tried again when the hour is over, or when an address changes.
             if let Err(error) = renew(spec, &around) {
-                (spec.tell)(
-                    format!("the broker's certificates could not be renewed: {error}"),
-                    Some(error.hint()),
-                );
+                let text = format!("The broker's certificates could not be renewed: {error}.");
+                spec.log.line(Line::new(Event::RenewalFailed, text).hint(error.hint()));
             }
             self.addresses = Some(around.addresses);
         }
     }
 
-    fn tell_clock(&mut self, spec: &ControlSpec, seen: Seen) {
+    fn log_clock(&mut self, spec: &ControlSpec, seen: Seen) {
         match seen {
             Seen::Left { secs } if !self.clock_said => {
                 self.clock_said = true;
                 let hint = "check NTP (timedatectl); certificates are judged by the new time, nothing is renewed for five minutes";
-                (spec.tell)(format!("the clock has leapt by {secs} seconds"), Some(hint.to_owned()));
+                let text = format!("The clock has leapt by {secs} seconds.");
+                spec.log.line(Line::new(Event::ClockLeapt, text).hint(hint));
             }
             Seen::Left { .. } => {}
             Seen::Together | Seen::Good(_) | Seen::Settled => self.clock_said = false,
@@ -199,23 +204,24 @@ impl Keeper {
 
 fn renew(spec: &ControlSpec, around: &Surroundings) -> Result<(), HomeError> {
     if let Leaf::Made { cause, not_after } = spec.home.ensure_server(around, &mut |_| Ok(()))? {
-        let taken = spec.broker.certificate_changed();
-        let text = format!("made a new server certificate ({cause}), valid until {}", not_after.date());
-        match taken {
-            Ok(()) => (spec.tell)(text, None),
-            Err(why) => (spec.tell)(
-                format!("{text}, but it cannot serve: {why}"),
-                Some("restart the broker".to_owned()),
-            ),
-        }
+        let text = format!("Made a new server certificate ({cause}), valid until {}", not_after.date());
+        spec.log.line(match spec.broker.certificate_changed() {
+            Ok(()) => Line::new(Event::CertificateRenewed, format!("{text}; new connections get it.")),
+            Err(why) => Line::new(Event::RenewalFailed, format!("{text}, but it cannot serve: {why}."))
+                .hint("mend what it says, then send SIGHUP"),
+        });
     }
     if let Leaf::Made { cause, not_after } = spec.home.ensure_operator(around, &mut |_| Ok(()))? {
-        (spec.tell)(
-            format!("made a new operator certificate ({cause}), valid until {}", not_after.date()),
-            None,
-        );
+        let text = format!("Made a new operator certificate ({cause}), valid until {}.", not_after.date());
+        spec.log.line(Line::new(Event::CertificateRenewed, text));
     }
     Ok(())
+}
+
+impl ControlSpec {
+    fn fault(&self, text: String) {
+        self.log.line(Line::new(Event::ControlFault, text));
+    }
 }
 
 const CONNECTIONS_MAX: usize = 8;

@@ -68,6 +68,35 @@ impl Loader for Disk {
     }
 }
 
+/// Writes another port into the one `listener` line that has one; `--port` is remembered as `--name` is.
+pub fn set_port(place: &Place, port: u16) -> Result<(), HomeError> {
+    let path = place.conf();
+    let bytes = files::read(&path)?.ok_or_else(|| HomeError::Incomplete { path: path.clone() })?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut changed = 0;
+    let lines: Vec<String> = text
+        .split_inclusive('\n')
+        .map(|line| match line.strip_prefix("listener ") {
+            Some(rest) => {
+                changed += 1;
+                let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+                format!("listener {port}{after}")
+            }
+            None => line.to_owned(),
+        })
+        .collect();
+    if changed != 1 {
+        return Err(HomeError::Refused {
+            what: format!(
+                "{} has {changed} listener lines, so --port is not enough to say which one",
+                path.display()
+            ),
+            hint: format!("edit {}", path.display()),
+        });
+    }
+    files::replace(&path, lines.concat().as_bytes(), Mode::Private)
+}
+
 /// The line of the ACL that lets every device reach its own branch only.
 pub const OWN_BRANCH_RULE: &str = "pattern readwrite devices/%u/#";
 
@@ -115,6 +144,10 @@ pattern readwrite #
 
 # To give each device its own branch only, put a # before the line above and take the one below away:
 # pattern readwrite devices/%u/#
+
+# The operator, whose certificate `sealmq pub` and `sealmq sub` use on this machine, keeps every topic then:
+user operator
+topic readwrite #
 ";
 
 #[cfg(test)]
@@ -151,6 +184,18 @@ mod tests {
         assert_eq!(tls.certfile.path, place.server().certificate());
         assert_eq!(config.global.data_dir.unwrap().path, dir.path());
         assert_eq!(tls_port(&place).unwrap(), 18883);
+    }
+
+    #[test]
+    fn another_port_changes_the_one_listener_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::at(dir.path());
+        std::fs::write(place.conf(), "# listener 1\nlistener 8883 127.0.0.1\nuser root\n").unwrap();
+        set_port(&place, 18883).unwrap();
+        let text = std::fs::read_to_string(place.conf()).unwrap();
+        assert_eq!(text, "# listener 1\nlistener 18883 127.0.0.1\nuser root\n");
+        std::fs::write(place.conf(), "listener 1\nlistener 2\n").unwrap();
+        assert!(set_port(&place, 3).is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sealmq_pki::{PublicKey, Signer, SoftKey};
 use sealmq_server::control::{self, Broker, ControlSpec, ControlThread, DraftRequest, Office, Status};
 use sealmq_server::home::passwords::Hash;
+use sealmq_server::log::{Format, Levels, Log, LogKeeper, LogSpec, Timestamp};
 
 use crate::home::Machine;
 
@@ -30,6 +31,20 @@ impl Broker for Listening {
     }
 }
 
+/// A log that goes nowhere; its writer lives as long as the process.
+fn log() -> Log {
+    let spec = LogSpec {
+        destinations: vec![],
+        format: Format::Human,
+        levels: Levels::NONE,
+        timestamp: Timestamp::None,
+    };
+    let keeper = LogKeeper::start(spec).unwrap();
+    let log = keeper.log();
+    std::mem::forget(keeper);
+    log
+}
+
 /// These tests go by the real clock, as commands do.
 fn machine() -> Machine {
     let mut machine = Machine::new();
@@ -41,7 +56,7 @@ fn serving(machine: &Machine) -> (ControlThread, Arc<AtomicUsize>) {
     let told = Arc::new(AtomicUsize::new(0));
     let (home, _report) = machine.up();
     let broker = Box::new(Listening(Arc::clone(&told)));
-    let thread = control::start(ControlSpec { home, broker, port: 8883, tell: Box::new(|_, _| ()) }).unwrap();
+    let thread = control::start(ControlSpec { home, broker, port: 8883, log: log() }).unwrap();
     (thread, told)
 }
 
@@ -167,7 +182,7 @@ fn a_path_longer_than_a_socket_address_works() {
     let (home, _report) =
         sealmq_server::home::Home::up(&place, &wanted, &machine.around, &mut |_| Ok(())).unwrap();
     let broker = Box::new(Listening(Arc::default()));
-    let _thread = control::start(ControlSpec { home, broker, port: 1, tell: Box::new(|_, _| ()) }).unwrap();
+    let _thread = control::start(ControlSpec { home, broker, port: 1, log: log() }).unwrap();
     assert!(Office::reach(&place).unwrap().status().is_ok());
 }
 

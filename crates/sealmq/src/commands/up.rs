@@ -1,18 +1,95 @@
-//! `sealmq up`.
+//! `sealmq up`: a broker with mutual TLS that brings its own CA.
+//!
+//! The data directory does the certificates, the configuration in it says what is served, and before anything is
+//! reported ready a message goes from the operator's certificate through the listener and back.
 
+mod firewall;
+mod own;
+mod self_test;
+mod words;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use sealmq_config::{Config, LogFormat, LogTypes};
+use sealmq_pki::HostName;
+use sealmq_server::home::{self, Environment, Home, Place, Report, Surroundings, Wanted};
+
+use super::device::{home_failure, text_failure};
 use crate::report::{self, Failure};
 
 /// Options of this command.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// The data directory; $SEALMQ_DATA, else /var/lib/sealmq as root, else ~/.local/share/sealmq
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The port of the TLS listener; remembered
+    #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// A name or address by which devices reach this broker; remembered, may be repeated
+    #[arg(long = "name", value_name = "HOST")]
+    names: Vec<String>,
+    /// Log everything, whatever sealmq.conf says
+    #[arg(short, long)]
+    verbose: bool,
+    /// How log lines are written: human or json
+    #[arg(long, value_name = "FORMAT", value_parser = ["human", "json"])]
+    log_format: Option<String>,
+}
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> ExitCode {
-    report::finish(command(args))
+    report::finish(command(&args))
 }
 
-fn command(_args: Args) -> Result<(), Failure> {
-    Err(Failure::new("being built").hint("see the owner's branch").exit_code(1))
+fn command(args: &Args) -> Result<(), Failure> {
+    let place = Place::find(args.data_dir.as_deref(), &Environment::of_process()).map_err(home_failure)?;
+    let around = Surroundings::look().map_err(home_failure)?;
+    let names = args.names.iter().map(|text| HostName::parse(text).map_err(|error| text_failure(&error)));
+    let wanted = Wanted { names: names.collect::<Result<_, _>>()?, port: args.port };
+    let (home, report) = Home::up(&place, &wanted, &around, &mut |_| Ok(())).map_err(home_failure)?;
+    let config = configuration(&place, args)?;
+    let announce = words::Announcement::new(&home, &report, &config, &around).map_err(home_failure)?;
+    say_what_was_made(&report);
+    own::serve_home(home, config, &around, || announce.print())
 }
+
+fn configuration(place: &Place, args: &Args) -> Result<Config, Failure> {
+    if let Some(port) = args.port
+        && home::tls_port(place).map_err(home_failure)? != port
+    {
+        home::set_port(place, port).map_err(home_failure)?;
+    }
+    let parsed = home::read_conf(place).map_err(home_failure)?;
+    for diagnostic in &parsed.diagnostics {
+        eprintln!("{diagnostic}");
+    }
+    let mut config = parsed.config.ok_or_else(|| {
+        Failure::new(format!("{} cannot be used", place.conf().display()))
+            .hint("mend the lines above; `sealmq up` writes a new file where there is none")
+            .exit_code(EXIT_CONFIGURATION)
+    })?;
+    if args.verbose {
+        config.global.log.types = LogTypes::ALL;
+    }
+    match args.log_format.as_deref() {
+        Some("json") => config.global.log.format = LogFormat::Json,
+        Some(_) => config.global.log.format = LogFormat::Human,
+        None => {}
+    }
+    Ok(config)
+}
+
+fn say_what_was_made(report: &Report) {
+    for (what, leaf) in [("server", &report.server), ("operator", &report.operator)] {
+        if let home::Leaf::Made { cause, .. } = leaf
+            && *cause != home::Cause::First
+        {
+            println!("made a new {what} certificate: {cause}");
+        }
+    }
+}
+
+/// mosquitto's exit code for a configuration that cannot be.
+const EXIT_CONFIGURATION: u8 = 3;
