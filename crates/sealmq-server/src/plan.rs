@@ -137,10 +137,11 @@ pub fn read_material(
     Ok(Material { listeners, policy })
 }
 
+/// A listener and the passwords it goes by; `None` without a `password_file`.
+pub(crate) type ListenerPasswords = (ListenerId, Option<Arc<PasswordTable>>);
+
 /// Reads the password files only; `None` for a listener that has none.
-pub(crate) fn read_passwords(
-    config: &Config,
-) -> Result<Vec<(ListenerId, Option<Arc<PasswordTable>>)>, StartError> {
+pub(crate) fn read_passwords(config: &Config) -> Result<Vec<ListenerPasswords>, StartError> {
     let read = |listener: &Listener| match &listener.access.password_file {
         Some(setting) => material::passwords(setting).map(|(table, _)| Some(Arc::new(table))),
         None => Ok(None),

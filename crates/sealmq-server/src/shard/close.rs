@@ -11,6 +11,8 @@ use super::{Closing, Shard};
 
 /// How long a client has to read our last words and close.
 const CLOSING: Millis = Millis(3_000);
+/// The same when the broker stops: everyone is told at once, and the process wants to end.
+const CLOSING_AT_SHUTDOWN: Millis = Millis(500);
 
 impl Shard {
     /// The core has let it go.
@@ -19,9 +21,14 @@ impl Shard {
         if !conn.is_open() {
             return;
         }
+        // Soonest first: those of a shutdown end before all that wait already.
+        if why == Ending::Shutdown {
+            self.closing.push_front(Closing { by: now.mono + CLOSING_AT_SHUTDOWN, conn: id });
+        } else {
+            self.closing.push_back(Closing { by: now.mono + CLOSING, conn: id });
+        }
         conn.state = State::Finishing(why);
         conn.undecoded = Vec::new();
-        self.closing.push_back(Closing { by: now.mono + CLOSING, conn: id });
         self.make_dirty(id);
     }
 

@@ -1,0 +1,79 @@
+//! CONNECT, SUBSCRIBE and PUBLISH in one flight: what came behind CONNECT raises no event at the shard.
+
+use std::io::Write;
+
+use sealmq_tls::Versions;
+
+use super::*;
+
+fn flight() -> Vec<u8> {
+    [connect("c1", None), subscribe("t/#"), publish("t/a", "hi")].concat()
+}
+
+fn answer() -> Vec<u8> {
+    [ACCEPTED.to_vec(), vec![0x90, 3, 0, 1, 0], publish("t/a", "hi")].concat()
+}
+
+#[test]
+fn over_tcp() {
+    let broker = Broker::plain("listener PORT 127.0.0.1\nallow_anonymous true\n");
+    let mut client = broker.tcp();
+    client.write_all(&flight()).unwrap();
+    expect(&mut client, &answer());
+}
+
+#[test]
+fn over_a_unix_socket() {
+    let broker = Broker::plain("listener 0 DIR/sock\nallow_anonymous true\n");
+    let mut client = unix(&broker.folder.path().join("sock"));
+    client.write_all(&flight()).unwrap();
+    expect(&mut client, &answer());
+}
+
+fn over_tls(versions: Versions) {
+    let pki = Pki::new();
+    let broker = Broker::start(|folder| pki.write_server(folder), MUTUAL);
+    let mut client = TlsClient::connect(broker.tcp(), &pki.ca_pem, Some(pki.device("d1")), versions);
+    client.send(&flight());
+    client.expect(&answer());
+    assert!(broker.stop().contains("u'd1'"));
+}
+
+#[test]
+fn over_tls_1_2() {
+    over_tls(Versions::OnlyV1_2);
+}
+
+#[test]
+fn over_tls_1_3() {
+    over_tls(Versions::OnlyV1_3);
+}
+
+#[test]
+fn a_packet_in_single_bytes_arrives_whole() {
+    let broker = Broker::plain("listener PORT 127.0.0.1\nallow_anonymous true\n");
+    let mut client = broker.tcp();
+    client.set_nodelay(true).unwrap();
+    for byte in flight() {
+        client.write_all(&[byte]).unwrap();
+    }
+    expect(&mut client, &answer());
+}
+
+#[test]
+fn clients_of_different_shards_reach_each_other() {
+    let broker = Broker::plain("listener PORT 127.0.0.1\nallow_anonymous true\n");
+    let mut subscribers: Vec<_> = (0..8)
+        .map(|n| {
+            let mut client = broker.tcp();
+            client.write_all(&[connect(&format!("s{n}"), None), subscribe("t/#")].concat()).unwrap();
+            expect(&mut client, &[ACCEPTED.to_vec(), vec![0x90, 3, 0, 1, 0]].concat());
+            client
+        })
+        .collect();
+    let mut publisher = broker.tcp();
+    publisher.write_all(&[connect("p", None), publish("t/x", "all")].concat()).unwrap();
+    for subscriber in &mut subscribers {
+        expect(subscriber, &publish("t/x", "all"));
+    }
+}

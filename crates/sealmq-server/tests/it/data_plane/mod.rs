@@ -1,0 +1,296 @@
+//! A real broker in this process, reached through real sockets on loopback.
+
+mod flights;
+mod limits;
+mod refusals;
+mod stopping;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sealmq_config::{Arguments, NoLoader, SourceFile};
+use sealmq_pki::{
+    Ca, CaSubject, Certificate, End, Holder, HostName, LeafRequest, Name, Serial, Signer, SoftKey, Timestamp,
+    issue_leaf, issue_root,
+};
+use sealmq_server::log::{Destination, LogKeeper, LogSpec};
+use sealmq_server::serve::{self, Hooks, Served};
+use sealmq_tls::{
+    ClientTls, ClientTlsSpec, KeyPair, LegacyServerCerts, PemSource, RecordSize, TlsPolicy, TlsSession,
+    VerifyServer, Versions,
+};
+
+/// Nothing on loopback takes this long; a test that waits for it has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) struct Broker {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) port: u16,
+    served: Option<Served>,
+    keeper: Option<LogKeeper>,
+}
+
+impl Broker {
+    /// Starts with this configuration; `PORT` in it becomes a free port, `DIR` the folder.
+    pub(super) fn start(prepare: impl FnOnce(&Path), conf: &str) -> Broker {
+        let folder = tempfile::tempdir().unwrap();
+        prepare(folder.path());
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let text = format!("user root\n{conf}")
+            .replace("PORT", &port.to_string())
+            .replace("DIR", folder.path().to_str().unwrap());
+        let source = SourceFile { path: folder.path().join("mosquitto.conf"), bytes: text.into_bytes() };
+        let parsed = sealmq_config::parse(Some(&source), &Arguments::default(), &NoLoader);
+        let config = parsed.config.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
+        let keeper = LogKeeper::start(LogSpec {
+            destinations: vec![Destination::File(folder.path().join("log"))],
+            ..LogSpec::default()
+        })
+        .unwrap();
+        let log = keeper.log();
+        let served = serve::prepare(config, Hooks::default()).unwrap().open(&log).unwrap().start().unwrap();
+        Broker { folder, port, served: Some(served), keeper: Some(keeper) }
+    }
+
+    pub(super) fn plain(conf: &str) -> Broker {
+        Broker::start(|_| {}, conf)
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.served.as_ref().unwrap().running.connections()
+    }
+
+    pub(super) fn tcp(&self) -> TcpStream {
+        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    pub(super) fn reloader(&self) -> serve::Reloader {
+        self.served.as_ref().unwrap().reloader()
+    }
+
+    /// Stops it and gives its whole log.
+    pub(super) fn stop(mut self) -> String {
+        self.end();
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    fn end(&mut self) {
+        if let (Some(served), Some(keeper)) = (self.served.take(), self.keeper.take()) {
+            served.running.stop(&keeper.log());
+            keeper.finish();
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn text(value: &str) -> Vec<u8> {
+    let mut bytes = u16::try_from(value.len()).unwrap().to_be_bytes().to_vec();
+    bytes.extend_from_slice(value.as_bytes());
+    bytes
+}
+
+fn packet(first: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first, u8::try_from(body.len()).unwrap()];
+    assert!(body.len() < 128);
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// CONNECT of 3.1.1 with clean session.
+pub(super) fn connect(id: &str, login: Option<(&str, &str)>) -> Vec<u8> {
+    connect_of(4, id, login)
+}
+
+pub(super) fn connect_of(level: u8, id: &str, login: Option<(&str, &str)>) -> Vec<u8> {
+    let mut body = text("MQTT");
+    body.extend([level, if login.is_some() { 0xc2 } else { 0x02 }, 0, 60]);
+    if level == 5 {
+        body.push(0);
+    }
+    body.extend(text(id));
+    if let Some((name, password)) = login {
+        body.extend(text(name));
+        body.extend(text(password));
+    }
+    packet(0x10, &body)
+}
+
+pub(super) fn subscribe(filter: &str) -> Vec<u8> {
+    let mut body = vec![0, 1];
+    body.extend(text(filter));
+    body.push(0);
+    packet(0x82, &body)
+}
+
+pub(super) fn publish(topic: &str, payload: &str) -> Vec<u8> {
+    let mut body = text(topic);
+    body.extend_from_slice(payload.as_bytes());
+    packet(0x30, &body)
+}
+
+pub(super) const ACCEPTED: [u8; 4] = [0x20, 2, 0, 0];
+pub(super) const NOT_AUTHORISED: [u8; 4] = [0x20, 2, 0, 5];
+
+/// Reads exactly as many bytes as are expected.
+pub(super) fn expect(stream: &mut impl Read, expected: &[u8]) {
+    let mut got = vec![0; expected.len()];
+    stream.read_exact(&mut got).unwrap();
+    assert_eq!(got, expected);
+}
+
+/// Reads to the end, which must come without a reset.
+pub(super) fn rest(stream: &mut impl Read) -> Vec<u8> {
+    let mut got = Vec::new();
+    stream.read_to_end(&mut got).unwrap();
+    got
+}
+
+pub(super) fn now() -> Timestamp {
+    let secs = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    Timestamp::from_secs(i64::try_from(secs).unwrap())
+}
+
+/// A CA, a server certificate and a device certificate in a folder.
+pub(super) struct Pki {
+    ca: Ca,
+    pub(super) ca_pem: String,
+}
+
+impl Pki {
+    pub(super) fn new() -> Pki {
+        let key: Arc<dyn Signer> = Arc::new(SoftKey::generate().unwrap());
+        let subject = CaSubject::root("Test CA", 1).unwrap();
+        let ca = issue_root(key, &subject, serial(1), now()).unwrap();
+        let ca_pem = ca.certificate().pem();
+        Pki { ca, ca_pem }
+    }
+
+    pub(super) fn write_server(&self, folder: &Path) {
+        let hosts = [HostName::parse("localhost").unwrap()];
+        let (certificate, key) = self.leaf(Holder::Server(&hosts), 2);
+        fs::write(folder.join("ca.crt"), &self.ca_pem).unwrap();
+        fs::write(folder.join("server.crt"), certificate.pem()).unwrap();
+        fs::write(folder.join("server.key"), key.to_pem().as_bytes()).unwrap();
+    }
+
+    pub(super) fn device(&self, name: &str) -> KeyPair {
+        let name = Name::parse(name).unwrap();
+        let (certificate, key) = self.leaf(Holder::Device(&name), 3);
+        let chain = PemSource::new("device.crt", certificate.pem());
+        KeyPair::load(&chain, &PemSource::new("device.key", key.to_pem().as_bytes()), None).unwrap()
+    }
+
+    fn leaf(&self, holder: Holder<'_>, number: u8) -> (Certificate, SoftKey) {
+        let key = SoftKey::generate().unwrap();
+        let request = LeafRequest {
+            holder,
+            public_key: key.public_key(),
+            serial: serial(number),
+            now: now(),
+            end: End::Profile,
+        };
+        (issue_leaf(&self.ca, &request).unwrap(), key)
+    }
+}
+
+fn serial(number: u8) -> Serial {
+    Serial::from_random([number; 16]).unwrap()
+}
+
+/// A client's TLS over a blocking socket.
+pub(super) struct TlsClient {
+    tcp: TcpStream,
+    session: TlsSession,
+    sealed: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+impl TlsClient {
+    /// Shakes hands; with TLS 1.3 a refusal of our certificate comes only with the first read.
+    pub(super) fn connect(
+        tcp: TcpStream,
+        ca_pem: &str,
+        key_pair: Option<KeyPair>,
+        versions: Versions,
+    ) -> TlsClient {
+        let spec = ClientTlsSpec {
+            policy: TlsPolicy::from_openssl(versions, None, None).unwrap().0,
+            anchors: vec![PemSource::new("ca.crt", ca_pem)],
+            os_roots: None,
+            key_pair,
+            legacy_server_certs: LegacyServerCerts::Deny,
+            verify: VerifyServer::Full,
+            alpn: Vec::new(),
+            record_size_max: RecordSize::default(),
+        };
+        let tls = ClientTls::build(spec, now()).unwrap().0;
+        let session = tls.session("localhost", now()).unwrap();
+        let mut client = TlsClient { tcp, session, sealed: Vec::new(), plain: Vec::new() };
+        let mut out = Vec::new();
+        client.session.open(&mut client.sealed, &mut client.plain, &mut out).unwrap();
+        client.tcp.write_all(&out).unwrap();
+        while client.session.is_handshaking() {
+            client.step().expect("the handshake goes on");
+        }
+        client
+    }
+
+    pub(super) fn send(&mut self, plain: &[u8]) {
+        let mut out = Vec::new();
+        self.session.seal(plain, &mut out).unwrap();
+        self.tcp.write_all(&out).unwrap();
+    }
+
+    /// Reads once; an alert of the broker is the error's text.
+    fn step(&mut self) -> Result<usize, String> {
+        let mut buffer = [0; 16_384];
+        let n = self.tcp.read(&mut buffer).map_err(|error| error.to_string())?;
+        self.sealed.extend_from_slice(&buffer[..n]);
+        let mut out = Vec::new();
+        let opened = self.session.open(&mut self.sealed, &mut self.plain, &mut out);
+        let _ = self.tcp.write_all(&out);
+        opened.map(|_| n).map_err(|failure| failure.to_string())
+    }
+
+    pub(super) fn expect(&mut self, expected: &[u8]) {
+        while self.plain.len() < expected.len() {
+            let n = self.step().unwrap();
+            assert!(n > 0, "the broker closed after {:?}", self.plain);
+        }
+        let got: Vec<u8> = self.plain.drain(..expected.len()).collect();
+        assert_eq!(got, expected);
+    }
+
+    /// What the broker says when it refuses: the alert, in the words of our table.
+    pub(super) fn refusal(&mut self) -> String {
+        loop {
+            match self.step() {
+                Ok(0) => return "closed without an alert".to_owned(),
+                Ok(_) => {}
+                Err(text) => return text,
+            }
+        }
+    }
+}
+
+pub(super) const MUTUAL: &str = "listener PORT 127.0.0.1\ncertfile DIR/server.crt\nkeyfile DIR/server.key\n\
+    cafile DIR/ca.crt\nrequire_certificate true\nuse_identity_as_username true\n";
+
+pub(super) fn unix(path: &PathBuf) -> UnixStream {
+    let stream = UnixStream::connect(path).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
