@@ -138,7 +138,8 @@ impl TlsSession {
     /// Takes ciphertext from the front of `incoming` (what is not yet complete stays there: hand it in again with
     /// more behind it), appends what it said to `plain`, and what must be written to `out`.
     ///
-    /// A client calls it once with an empty `incoming` to begin.
+    /// A client calls it once with an empty `incoming` to begin. What stays in `incoming` is at most one record (about
+    /// 16 KiB), or in the handshake one message: rustls refuses those over 64 KiB, so the caller's budget may too.
     ///
     /// # Errors
     /// [`TlsFailure`]. `out` then ends with the alert for the peer: write it, then close. `plain` may hold data that

@@ -222,6 +222,41 @@ fn no_session_is_ever_resumed_and_no_ticket_is_sent() {
     }
 }
 
+#[test]
+fn our_client_offers_neither_a_session_nor_early_data_when_it_comes_again() {
+    const PRE_SHARED_KEY: u16 = 41;
+    const EARLY_DATA: u16 = 42;
+    const KEY_SHARE: u16 = 51;
+    let (server, client) = (server(server_spec()), client(client_spec(Some(&fixtures().client))));
+    for _ in 0..2 {
+        let mut hello = Vec::new();
+        client
+            .session("localhost", now())
+            .unwrap()
+            .open(&mut Vec::new(), &mut Vec::new(), &mut hello)
+            .unwrap();
+        let offered = extensions(&hello);
+        assert!(offered.contains(&KEY_SHARE), "{offered:?}");
+        assert!(!offered.contains(&PRE_SHARED_KEY) && !offered.contains(&EARLY_DATA), "{offered:?}");
+        assert!(meet(&server, &client).ends.established());
+    }
+}
+
+/// The extension types of a ClientHello in its record (RFC 8446 §4.1.2).
+fn extensions(record: &[u8]) -> Vec<u16> {
+    let number = |at: usize| usize::from(u16::from_be_bytes([record[at], record[at + 1]]));
+    let session_id = 5 + 4 + 2 + 32;
+    let suites = session_id + 1 + usize::from(record[session_id]);
+    let compression = suites + 2 + number(suites);
+    let mut at = compression + 1 + usize::from(record[compression]) + 2;
+    let mut found = Vec::new();
+    while at < record.len() {
+        found.push(u16::try_from(number(at)).unwrap());
+        at += 4 + number(at + 2);
+    }
+    found
+}
+
 pub(crate) fn records(bytes: &[u8]) -> Vec<&[u8]> {
     let mut rest = bytes;
     let mut found = Vec::new();
