@@ -74,9 +74,7 @@ impl Broker {
         }
         for index in self.sessions.indexes() {
             self.disarm(index, TimerKind::Will);
-            if let Some(will) = self.session_mut(index).will.take() {
-                self.publish_will(now, *will);
-            }
+            self.will_due(now, index);
         }
     }
 
@@ -86,11 +84,7 @@ impl Broker {
         match kind {
             TimerKind::KeepAlive => self.keep_alive_due(now, index),
             TimerKind::CertificateEnd => self.certificate_end_due(now, index),
-            TimerKind::Will => {
-                if let Some(will) = self.session_mut(index).will.take() {
-                    self.publish_will(now, *will);
-                }
-            }
+            TimerKind::Will => self.will_due(now, index),
             TimerKind::SessionEnd => self.end_session(now, index),
         }
     }

@@ -1,12 +1,8 @@
 //! Wills: what is published when a client goes without taking it back. MQTT §3.1.2.5, §3.1.3.2.2
 
 use crate::{
-    Action, Broker, ListenerRules, Message, Millis, Now, Retain, ShardId, Source,
-    broker::Stage,
-    publish::mounted,
-    session::{Life, Will},
-    sessions::SessionIndex,
-    timers::TimerKind,
+    Action, Broker, ListenerRules, Message, Millis, Now, Retain, ShardId, Source, publish::mounted,
+    session::Will, sessions::SessionIndex, timers::TimerKind,
 };
 use bytes::Bytes;
 use sealmq_mqtt::{Connect, ForwardedProperties};
@@ -44,19 +40,17 @@ impl Broker {
     /// The connection is gone and the session goes on: the will is due at once or after its delay, which the end of
     /// the session cuts short. [MQTT-3.1.2-8] [MQTT-3.1.3-9] [MQTT311-3.1.2-8]
     pub(crate) fn will_after_connection(&mut self, now: Now, index: SessionIndex) {
-        let session = self.session_mut(index);
-        let Some(delay) = session.will.as_ref().map(|will| will.delay) else { return };
-        let ends_first = match session.life {
-            Life::Connection => true,
-            Life::After(span) => span <= delay,
-            Life::Forever => false,
-        };
-        if delay == Millis(0) || self.stage == Stage::ShuttingDown {
-            if let Some(will) = self.session_mut(index).will.take() {
-                self.publish_will(now, *will);
-            }
-        } else if !ends_first {
-            self.arm(index, TimerKind::Will, now.mono + delay);
+        match self.session(index).will.as_ref().map(|will| will.delay) {
+            None => {}
+            Some(Millis(0)) => self.will_due(now, index),
+            Some(delay) => self.arm(index, TimerKind::Will, now.mono + delay),
+        }
+    }
+
+    /// Publishes the will of a session that has one, now.
+    pub(crate) fn will_due(&mut self, now: Now, index: SessionIndex) {
+        if let Some(will) = self.session_mut(index).will.take() {
+            self.publish_will(now, *will);
         }
     }
 

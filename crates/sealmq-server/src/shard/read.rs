@@ -129,6 +129,7 @@ impl Shard {
             if hold && matches!(rest[0] >> 4, PUBLISH | PUBREL) {
                 conn.held = true;
                 self.held.push(id);
+                self.handle(now, Input::Held { conn: id });
                 return Stopped::Held;
             }
             let limits = Limits {
