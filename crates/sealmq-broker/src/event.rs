@@ -73,6 +73,11 @@ pub enum Event {
         /// Which bound.
         what: &'static str,
     },
+    /// One SUBSCRIBE reached `retained_given_max`: its last filters were given no retained messages.
+    RetainedHeldBack {
+        /// Whose.
+        client: ClientId,
+    },
     /// Every session of this shard has been judged at this trust generation.
     Judged {
         /// The generation.

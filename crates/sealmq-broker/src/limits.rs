@@ -1,6 +1,6 @@
 //! The bound of every queue, map, buffer and timer that a peer can grow.
 //!
-//! Timers need none of their own: a session has at most one of each [kind](crate). Each bound has a test that reaches
+//! Timers and wills need none of their own: a session has at most one will and four timers. Each bound has a test that reaches
 //! it (`tests/it/limits.rs`). What bounds a single packet (its size, the levels of a topic) is the codec's:
 //! [`crate::ListenerRules::decoder_limits`].
 
@@ -27,6 +27,9 @@ pub struct Limits {
     pub subscriptions_max: usize,
     /// Bytes of all filters of a session.
     pub subscription_bytes_max: usize,
+    /// Retained messages that one SUBSCRIBE makes us look at: after the filter that reaches it, the filters behind get
+    /// none. Without it, one packet full of `#` would cost the whole retained table for each.
+    pub retained_given_max: usize,
     /// `global_max_clients`: sessions of this shard, with those whose client is away.
     pub sessions_max: usize,
     /// `message_size_limit` (0 there: `None`): payload bytes of a PUBLISH or will.
@@ -52,6 +55,7 @@ impl Default for Limits {
             incoming_qos2_bytes_max: 64 << 20,
             subscriptions_max: 100_000,
             subscription_bytes_max: 16 << 20,
+            retained_given_max: 1_000_000,
             sessions_max: usize::MAX,
             payload_bytes_max: None,
             shared_members_max: 1_000_000,

@@ -1,10 +1,12 @@
 //! SUBSCRIBE and UNSUBSCRIBE. A topic that the ACL denies is granted: reads are judged at delivery.
 //!
-//! Order: interest is written first, then retained is read, then SUBACK goes out, then what was read.
+//! Order: interest is written first, then SUBACK is put out, then retained is read and put out, filter by filter, so
+//! that no more than one filter's messages are held at a time. All of it is one step of the core: nothing is sent and
+//! no forward taken in between.
 
 use crate::{
-    Broker, Event, Lane, Member, Message, Millis, Mono, Now, Outgoing, Presence, Record, Retain,
-    RetainSource, RetainedMessage, RetainedVersion, answers,
+    Broker, Event, Lane, Member, Millis, Mono, Now, Outgoing, Presence, Record, Retain, RetainSource,
+    RetainedMessage, RetainedVersion, answers,
     deliver::EncodeOnce,
     route::is_own,
     session::{ClientKind, Connection, NoLocal, RetainAsPublished, Subscription},
@@ -15,12 +17,12 @@ use sealmq_mqtt::{
     PacketId, QoS, ReasonCode, RetainHandling, Share, Subscribe, SubscriptionId, SubscriptionOptions,
     TopicFilter, Unsubscribe, Version,
 };
-use std::sync::Arc;
 
-/// A retained message that a new subscription is given.
-struct Gift {
+/// A subscription that is to be given the retained messages of its filter.
+struct Wish {
+    filter: Box<str>,
     subscription: Subscription,
-    message: Arc<Message>,
+    novelty: Novelty,
 }
 
 /// Whether a subscription replaced an older one. [MQTT-3.8.4-3]
@@ -35,23 +37,17 @@ impl Broker {
     pub(crate) fn subscribe(&mut self, now: Now, index: SessionIndex, subscribe: &Subscribe<'_>) {
         let Some(version) = self.version(index) else { return };
         let id = subscribe.properties.subscription_identifier();
-        let (mut codes, mut gifts, mut gate) = (Vec::new(), Vec::new(), None);
+        let (mut codes, mut wishes, mut gate) = (Vec::new(), Vec::new(), None);
         for asked in subscribe.subscriptions.iter() {
             let Some(connection) = self.session(index).connection() else { return };
             let filter = mounted_filter(&connection.rules.mount_point, asked.filter);
             let subscription = granted(connection, asked.options, id);
             codes.push(match self.subscribe_one(index, &filter, subscription) {
                 Ok(novelty) => {
-                    self.read_retained(
-                        now.mono,
-                        index,
-                        &filter,
-                        subscription,
-                        asked.options.retain_handling,
-                        novelty,
-                        &mut gifts,
-                    );
                     gate = self.record_subscription(index, &filter, asked.options, id).or(gate);
+                    if gets_retained(&filter, asked.options.retain_handling, novelty) {
+                        wishes.push(Wish { filter, subscription, novelty });
+                    }
                     granted_code(subscription.qos)
                 }
                 // 3.x knows one failure. [MQTT311-3.9.3-2]
@@ -66,12 +62,34 @@ impl Broker {
             Lane::Flow,
             gate,
         );
-        for Gift { subscription, message } in gifts {
-            let ids = subscription.id.into_iter().collect();
-            // [MQTT-3.3.1-8]
-            let delivery = self.delivery(&message, subscription.qos, Retain::Retained, ids);
-            self.deliver(now, index, &message, delivery, &mut EncodeOnce::default());
+        let mut given = 0;
+        for wish in wishes {
+            if given >= self.limits.retained_given_max {
+                let client = self.session(index).client_id.clone();
+                return self.event(Event::RetainedHeldBack { client });
+            }
+            given += self.give_retained(now, index, &wish);
         }
+    }
+
+    /// Gives what is retained to a subscription, and says how many messages were looked at.
+    fn give_retained(&mut self, now: Now, index: SessionIndex, wish: &Wish) -> usize {
+        let mut found = Vec::new();
+        let version = self.tables.retained.read(&wish.filter, &mut found);
+        // What was stored before a new subscription is its gift. One that was there before is owed every live copy.
+        if wish.novelty == Novelty::New {
+            self.mark_seen(index, &wish.filter, version);
+        }
+        let looked_at = found.len();
+        for retained in found {
+            if self.may_give(now.mono, index, &retained, wish.subscription) {
+                let ids = wish.subscription.id.into_iter().collect();
+                // [MQTT-3.3.1-8]
+                let delivery = self.delivery(&retained.message, wish.subscription.qos, Retain::Retained, ids);
+                self.deliver(now, index, &retained.message, delivery, &mut EncodeOnce::default());
+            }
+        }
+        looked_at
     }
 
     fn subscribe_one(
@@ -127,40 +145,6 @@ impl Broker {
         });
         if first {
             self.tables.interest.add(filter, self.shard);
-        }
-    }
-
-    /// Reads what a new subscription is given. [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]
-    #[allow(clippy::too_many_arguments)]
-    fn read_retained(
-        &mut self,
-        now: Mono,
-        index: SessionIndex,
-        filter: &str,
-        subscription: Subscription,
-        handling: RetainHandling,
-        novelty: Novelty,
-        gifts: &mut Vec<Gift>,
-    ) {
-        let wanted = match handling {
-            RetainHandling::SendAtSubscribe => true,
-            RetainHandling::SendAtNewSubscribe => novelty == Novelty::New,
-            RetainHandling::DoNotSend => false,
-        };
-        // A shared subscription gets none. MQTT §4.8.2
-        if !wanted || filter.starts_with("$share/") {
-            return;
-        }
-        let mut found = Vec::new();
-        let version = self.tables.retained.read(filter, &mut found);
-        // What was stored before a new subscription is its gift. One that was there before is owed every live copy.
-        if novelty == Novelty::New {
-            self.mark_seen(index, filter, version);
-        }
-        for retained in found {
-            if self.may_give(now, index, &retained, subscription) {
-                gifts.push(Gift { subscription, message: retained.message });
-            }
         }
     }
 
@@ -267,6 +251,17 @@ impl Broker {
         }
         true
     }
+}
+
+/// Whether a subscription is given what is retained; a shared one is not (MQTT §4.8.2).
+/// [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]
+fn gets_retained(filter: &str, handling: RetainHandling, novelty: Novelty) -> bool {
+    let wanted = match handling {
+        RetainHandling::SendAtSubscribe => true,
+        RetainHandling::SendAtNewSubscribe => novelty == Novelty::New,
+        RetainHandling::DoNotSend => false,
+    };
+    wanted && !filter.starts_with("$share/")
 }
 
 /// What a client is granted: at most the listener's QoS [MQTT-3.8.4-7]; a bridge's subscriptions are no-local and

@@ -1,7 +1,7 @@
 //! The three tables that exist once per process, as the core sees them, and the forward that crosses shards.
 //!
 //! The core gets them as arguments and holds no lock itself. An implementation answers at once; each call is atomic.
-//! The order the core keeps: SUBSCRIBE writes interest first, then reads retained, then answers; a retained PUBLISH
+//! The order the core keeps: SUBSCRIBE writes interest first, then reads retained, in one step with its answer; a retained PUBLISH
 //! stores first, then matches. So a message is seen at least once, and a live copy whose version the subscription has
 //! already got is dropped.
 

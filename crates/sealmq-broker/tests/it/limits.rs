@@ -208,3 +208,19 @@ fn timers_are_bounded_by_sessions() {
     // Will and session end of the one session; nothing of its hundred connections.
     assert_eq!(net.brokers[0].timers(), 2);
 }
+
+#[test]
+fn retained_given_max_bounds_what_one_subscribe_costs() {
+    let mut net = Net::with_limits(|limits| limits.retained_given_max = 2);
+    let publisher = net.v3("p");
+    net.retain(publisher, "a", "a");
+    net.retain(publisher, "b", "b");
+    let subscriber = net.v3("s");
+    // `#`, `+` and `a` in one packet: the first reaches the bound.
+    net.send_bytes(subscriber, &[0x82, 14, 0, 1, 0, 1, b'#', 0, 0, 1, b'+', 0, 0, 1, b'a', 0]);
+    assert_eq!(net.payloads(subscriber), ["a", "b"]);
+    assert!(net.events.iter().any(|event| matches!(event, Event::RetainedHeldBack { .. })));
+    // The next packet has its own bound.
+    net.sub(subscriber, "a", QoS::AtMostOnce);
+    assert_eq!(net.payloads(subscriber), ["a"]);
+}
