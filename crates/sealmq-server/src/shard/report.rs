@@ -71,6 +71,14 @@ impl Shard {
                     format!("A retained message of {who} was not kept: {what}."),
                 ));
             }
+            Core::RetainedHeldBack { client } => {
+                let text = format!(
+                    "Retained messages are held back from client {}: one SUBSCRIBE asked for too many.",
+                    Escaped(client.as_str())
+                );
+                let hint = "subscribe with narrower filters, or with fewer of them in one packet";
+                self.log.line(Line::new(Event::Dropped, text).hint(hint).field("client_id", client.as_str()));
+            }
             Core::Judged { generation } => self.judged.report(self.id.index(), generation),
         }
     }
