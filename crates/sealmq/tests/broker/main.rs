@@ -1,0 +1,158 @@
+//! The binary as a service manager and a mosquitto user see it: exit codes, signals, `sd_notify`.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+/// Debian's unit of mosquitto (2.0.18), with the one word replaced.
+const UNIT: &str = "\
+[Unit]
+Description=Mosquitto MQTT Broker
+Documentation=man:mosquitto.conf(5) man:mosquitto(8)
+After=network.target
+Wants=network.target
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart=/usr/sbin/sealmq -c /etc/mosquitto/mosquitto.conf
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+ExecStartPre=/bin/mkdir -m 740 -p /var/log/mosquitto
+ExecStartPre=/bin/chown mosquitto:mosquitto /var/log/mosquitto
+ExecStartPre=/bin/mkdir -m 740 -p /run/mosquitto
+ExecStartPre=/bin/chown mosquitto:mosquitto /run/mosquitto
+
+[Install]
+WantedBy=multi-user.target
+";
+
+fn sealmq(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sealmq"));
+    command.current_dir(folder).stderr(Stdio::piped()).stdout(Stdio::piped()).env_remove("NOTIFY_SOCKET");
+    command
+}
+
+fn ends_with(conf: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("m.conf"), conf).unwrap();
+    sealmq(folder.path()).args(["-c", "m.conf"]).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn terminate(child: &mut Child) -> Option<i32> {
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn the_service_manager_hears_ready_watchdog_and_stopping() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    fs::write(
+        folder.path().join("m.conf"),
+        format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\n"),
+    )
+    .unwrap();
+    let exec = UNIT.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    assert!(UNIT.contains("Type=notify"));
+    let words: Vec<&str> = exec.split(' ').skip(1).collect();
+    assert_eq!(words, ["-c", "/etc/mosquitto/mosquitto.conf"]);
+
+    let path = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let told = || {
+        let mut buffer = [0; 256];
+        let n = manager.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..n].to_vec()).unwrap()
+    };
+    let mut child = sealmq(folder.path())
+        .args([words[0], "m.conf"])
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "2000000")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    assert_eq!(told(), "READY=1");
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    client.write_all(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01c").unwrap();
+    let mut answer = [0; 4];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, [0x20, 2, 0, 0]);
+    assert_eq!(told(), "WATCHDOG=1");
+    assert_eq!(terminate(&mut child), Some(0));
+    let mut last = told();
+    while last == "WATCHDOG=1" {
+        last = told();
+    }
+    assert_eq!(last, "STOPPING=1");
+}
+
+#[test]
+fn a_port_in_use_ends_with_1_and_says_how_to_find_who_has_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let output = ends_with(&format!("user root\nlistener {port} 127.0.0.1\n"));
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.contains("Error: Address already in use") && text.contains("hint:"), "{text}");
+}
+
+#[test]
+fn a_bad_configuration_ends_with_3_and_names_the_line() {
+    let output = ends_with("listener 1883\nallow_anonymous falst\n");
+    assert_eq!(output.status.code(), Some(3));
+    let text = stderr(&output);
+    assert!(text.contains("falst") && text.contains("m.conf:2"), "{text}");
+}
+
+#[test]
+fn a_missing_password_file_ends_with_13_and_a_symbolic_link_too() {
+    let output = ends_with("listener 1883\npassword_file nothing\n");
+    assert_eq!(output.status.code(), Some(13), "{}", stderr(&output));
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("real"), "").unwrap();
+    std::os::unix::fs::symlink("real", folder.path().join("link")).unwrap();
+    fs::write(folder.path().join("m.conf"), "listener 1883\npassword_file link\n").unwrap();
+    let output = sealmq(folder.path()).args(["-c", "m.conf"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(13), "{}", stderr(&output));
+    assert!(stderr(&output).contains("symbolic link"));
+}
+
+#[test]
+fn certificates_that_cannot_be_used_end_with_1() {
+    let conf = "listener 8883\ncertfile server.crt\nkeyfile server.key\n";
+    let output = ends_with(conf);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("server.crt"));
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_opened_stops_the_start() {
+    let output = ends_with(&format!("data_dir nowhere\nlistener {}\n", free_port()));
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("nowhere"));
+}
+
+#[test]
+fn a_configuration_is_checked_without_being_run() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("m.conf"), "listener 1883\n").unwrap();
+    let output = sealmq(folder.path()).args(["-c", "m.conf", "--test-config"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "Configuration file is OK.\n");
+}
