@@ -12,3 +12,4 @@ mod guide_walkthrough;
 mod paho;
 mod refusals;
 mod support;
+mod up;

@@ -172,7 +172,9 @@ impl Policy {
                 return false;
             }
             // `#` in a list matches no `$` topic, and the operator needs no line for what is the operator's.
-            if self.dollar == DollarTopics::Operator && subject.role == Role::Operator {
+            let tree = topic.split('/').next().unwrap_or(topic);
+            let is_operators = self.dollar == DollarTopics::Operator && matches!(tree, "$SYS" | "$CONTROL");
+            if is_operators && subject.role == Role::Operator {
                 return true;
             }
         }

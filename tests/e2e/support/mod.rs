@@ -4,7 +4,7 @@ mod broker;
 mod certificates;
 mod client;
 
-pub(crate) use broker::{Broker, free_port};
+pub(crate) use broker::{Broker, free_port, sealmq};
 pub(crate) use certificates::Guide;
 pub(crate) use client::Client;
 

@@ -132,6 +132,23 @@ fn nobody_publishes_to_sys_but_bridges_their_state() {
 }
 
 #[test]
+fn what_is_the_operators_needs_no_line_in_the_list_and_nothing_else_is_given_by_the_role() {
+    let empty = Arc::new(Acl::Rules(AclRules::new()));
+    let ours = Policy { acl: empty, dollar: DollarTopics::Operator, ..Policy::default() };
+    let device = who(Some("u"), "c");
+    let operator = Subject { role: Role::Operator, ..device };
+    let allows =
+        |subject: &Subject<'_>, action, topic| ours.allows(ListenerId::default(), subject, action, topic);
+    for (topic, action) in [("$SYS/broker/version", Action::Read), ("$CONTROL/x", Action::Write)] {
+        assert!(allows(&operator, action, topic), "{topic}");
+        assert!(!allows(&device, action, topic), "{topic}");
+    }
+    for (topic, action) in [("$SYS/x", Action::Write), ("$other/x", Action::Read), ("t", Action::Read)] {
+        assert!(!allows(&operator, action, topic), "{topic}");
+    }
+}
+
+#[test]
 fn a_denied_publish_is_acknowledged_in_3_1_1_and_told_in_5_0() {
     let policy = Policy { acl: Arc::new(example()), ..Policy::default() };
     let mut net = Net::with(sealmq_broker::Limits::default(), policy, 1);

@@ -1,0 +1,308 @@
+//! `sealmq up` and the commands beside it, with the real binary: what a person types, in the order they type it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use crate::support::{Broker, free_port, has, sealmq};
+
+/// A data directory of its own and a port.
+struct Home {
+    folder: TempDir,
+    port: u16,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { folder: TempDir::new().expect("a temporary folder"), port: free_port() }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = sealmq();
+        command.args(words).current_dir(self.folder.path());
+        command.env("SEALMQ_DATA", self.data()).env("XDG_CONFIG_HOME", self.folder.path().join("config"));
+        command
+    }
+
+    fn up(&self) -> Broker {
+        Broker::start_command(&mut self.command(&["up", "--port", &self.port.to_string()]))
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().expect("sealmq runs")
+    }
+
+    fn succeeds(&self, words: &[&str]) -> String {
+        let output = self.run(words);
+        assert!(output.status.success(), "{words:?}: {}", text(&output));
+        text(&output)
+    }
+
+    /// Fails with an error and a hint, quickly and without a panic.
+    fn refused(&self, words: &[&str]) -> String {
+        let output = self.run(words);
+        let text = text(&output);
+        assert!(!output.status.success(), "{words:?} succeeded: {text}");
+        assert!(text.contains("error: ") && text.contains("hint: "), "{words:?}: {text}");
+        assert!(!text.contains("panicked"), "{text}");
+        text
+    }
+
+    fn mosquitto_pub(&self, proof: &str) -> bool {
+        let line = format!(
+            "mosquitto_pub -h localhost -p {} --cafile {}/ca/ca.crt {proof} -q 1 -t test/a -m b",
+            self.port,
+            self.data().display()
+        );
+        let mut words = line.split_whitespace();
+        let mut command = Command::new(words.next().expect("a program"));
+        command
+            .args(words)
+            .current_dir(self.folder.path())
+            .output()
+            .is_ok_and(|output| output.status.success())
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The commands that `up` printed, as words of a shell without quotes in them.
+fn printed_commands(log: &str) -> Vec<String> {
+    let program = env!("CARGO_BIN_EXE_sealmq");
+    log.lines().map(str::trim).filter(|line| line.starts_with(program)).map(str::to_owned).collect()
+}
+
+fn shell(line: &str, folder: &Path) -> Output {
+    Command::new("sh").args(["-c", line]).current_dir(folder).output().expect("sh runs")
+}
+
+#[test]
+fn what_up_prints_works_as_printed_and_a_second_start_reuses_everything() {
+    let home = Home::new();
+    let broker = home.up();
+    broker.wait_for_line(&["The root's key still lies here"]);
+    let commands = printed_commands(&broker.log());
+    assert_eq!(commands.len(), 3, "{}", broker.log());
+    let waiting = format!("{} -C 1 > got & sleep 1; {}; wait", commands[0], commands[1]);
+    let output = shell(&waiting, home.folder.path());
+    assert!(output.status.success(), "{}", text(&output));
+    let got = std::fs::read_to_string(home.folder.path().join("got")).expect("sub wrote a file");
+    assert_eq!(got, "test/topic Hello TLS!\n");
+    let added = shell(&commands[2], home.folder.path());
+    assert!(added.status.success(), "{}", text(&added));
+    assert!(broker.stop().success());
+
+    let before = std::fs::read(home.data().join("server/server.crt")).expect("a certificate");
+    let started = Instant::now();
+    let broker = home.up();
+    assert!(started.elapsed().as_millis() < 1000, "a second start took {:?}", started.elapsed());
+    assert_eq!(std::fs::read(home.data().join("server/server.crt")).expect("a certificate"), before);
+    broker.wait_for_line(&["The root's key still lies here"]);
+    drop(broker);
+    // A crash leaves the lock to the system and the socket to the next start.
+    assert!(home.up().stop().success());
+}
+
+#[test]
+fn a_second_broker_on_the_directory_or_the_port_is_refused() {
+    let home = Home::new();
+    let broker = home.up();
+    assert!(home.refused(&["up"]).contains("in use by another process"));
+    let other = Home { port: home.port, folder: TempDir::new().expect("a temporary folder") };
+    let refused = other.refused(&["up", "--port", &home.port.to_string()]);
+    assert!(refused.contains("already in use"), "{refused}");
+    assert!(broker.stop().success());
+    assert!(other.up().stop().success(), "what the refused start made is whole");
+}
+
+#[test]
+fn a_device_is_let_in_from_the_moment_it_was_added_running_or_not() {
+    if !has("mosquitto_pub") {
+        return;
+    }
+    let home = Home::new();
+    let broker = home.up();
+    let proof = |name: &str| format!("--cert {name}-files/{name}.crt --key {name}-files/{name}.key");
+    home.succeeds(&["device", "add", "early"]);
+    assert!(home.mosquitto_pub(&proof("early")), "{}", broker.log());
+    assert!(home.refused(&["device", "add", "Early", "--out", "again"]).contains("is taken"));
+    assert!(home.refused(&["device", "add", "a/b"]).contains("'/'"));
+    assert!(home.refused(&["device", "add", "operator"]).contains("reserved"));
+    assert!(
+        home.refused(&["device", "add", "x", "--host", "other.example.com"]).contains("other.example.com")
+    );
+    assert!(broker.stop().success());
+
+    home.succeeds(&["device", "add", "late"]);
+    let broker = home.up();
+    assert!(home.mosquitto_pub(&proof("late")), "{}", broker.log());
+    assert!(home.mosquitto_pub(&proof("early")));
+}
+
+#[test]
+fn a_bundle_is_never_overwritten_and_leaves_no_name_taken() {
+    let home = Home::new();
+    assert!(home.up().stop().success());
+    std::fs::create_dir(home.folder.path().join("pump-files")).expect("a folder");
+    assert!(home.refused(&["device", "add", "pump"]).contains("is there already"));
+    std::fs::remove_dir(home.folder.path().join("pump-files")).expect("it is still empty");
+    home.succeeds(&["device", "add", "pump"]);
+}
+
+#[test]
+fn a_certificate_of_our_ca_that_the_inventory_does_not_know_is_refused() {
+    if !has("mosquitto_pub") {
+        return;
+    }
+    let home = Home::new();
+    assert!(home.up().stop().success());
+    let inventory = home.data().join("ca/inventory.db");
+    let older = std::fs::read(&inventory).expect("the inventory before the device");
+    home.succeeds(&["device", "add", "pump"]);
+    let proof = "--cert pump-files/pump.crt --key pump-files/pump.key";
+    let broker = home.up();
+    assert!(home.mosquitto_pub(proof));
+    assert!(broker.stop().success());
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(home.data().join(format!("ca/inventory.db{suffix}")));
+    }
+    std::fs::write(&inventory, older).expect("put it back");
+    std::fs::set_permissions(&inventory, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("chmod");
+    let _broker = home.up();
+    assert!(!home.mosquitto_pub(proof));
+}
+
+#[test]
+fn a_user_logs_in_with_its_password_and_with_nothing_else() {
+    if !has("mosquitto_pub") {
+        return;
+    }
+    let home = Home::new();
+    let broker = home.up();
+    assert!(!home.mosquitto_pub(""), "no certificate and no password");
+    let added = shell(
+        &format!("echo secret | {} user add kettle -P -", env!("CARGO_BIN_EXE_sealmq"))
+            .replace("user add", &format!("user add --data-dir {}", home.data().display())),
+        home.folder.path(),
+    );
+    assert!(added.status.success(), "{}", text(&added));
+    assert!(home.mosquitto_pub("-u kettle -P secret"), "{}", broker.log());
+    assert!(!home.mosquitto_pub("-u kettle -P wrong"));
+    assert!(!home.mosquitto_pub("-u kettle"));
+    assert!(!home.mosquitto_pub(""));
+    assert!(home.refused(&["device", "add", "Kettle"]).contains("password"));
+    home.succeeds(&["device", "add", "pump"]);
+    assert!(home.refused(&["user", "add", "PUMP", "--generate"]).contains("belongs to a certificate"));
+    assert!(
+        home.refused(&["user", "add", "x", "-P", "on-the-command-line"]).contains("can be read by everyone")
+    );
+    home.succeeds(&["user", "remove", "kettle"]);
+    assert!(!home.mosquitto_pub("-u kettle -P secret"));
+}
+
+#[test]
+fn a_configuration_that_restricts_less_than_the_directory_needs_stops_the_start() {
+    let home = Home::new();
+    assert!(home.up().stop().success());
+    let conf = home.data().join("sealmq.conf");
+    let whole = std::fs::read_to_string(&conf).expect("the configuration");
+    for damage in [
+        whole.replace("data_dir .", ""),
+        whole.replace("data_dir .", "data_dir /tmp"),
+        format!("{whole}\nnonsense 1\n"),
+    ] {
+        std::fs::write(&conf, damage).expect("write");
+        let output = home.run(&["up"]);
+        assert!(!output.status.success(), "{}", text(&output));
+        assert!(text(&output).contains("hint: "), "{}", text(&output));
+    }
+    std::fs::write(&conf, whole).expect("write");
+    assert!(home.up().stop().success());
+}
+
+#[test]
+fn a_directory_of_another_user_is_left_alone() {
+    let home = Home::new();
+    assert!(home.up().stop().success());
+    if std::os::unix::fs::chown(home.data(), Some(65534), None).is_err() {
+        eprintln!("skipped: only root can give a folder away");
+        return;
+    }
+    for words in [&["up"][..], &["device", "add", "pump"], &["user", "list"]] {
+        assert!(home.refused(words).contains("belongs to uid 65534"), "{words:?}");
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_said() {
+    let home = Home::new();
+    let file = home.folder.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    let inside = file.join("data");
+    home.refused(&["up", "--data-dir", inside.to_str().expect("text")]);
+    home.refused(&["up", "--data-dir", "/proc/sealmq"]);
+    home.refused(&["device", "add", "pump", "--data-dir", "/nonexistent"]);
+}
+
+#[test]
+fn a_new_address_is_in_the_certificate_within_ten_seconds_without_a_restart() {
+    let Some(address) = Address::add() else {
+        eprintln!("skipped: this user may not add an address to the loopback interface");
+        return;
+    };
+    drop(address);
+    let home = Home::new();
+    let broker = home.up();
+    let address = Address::add().expect("it could be added a moment ago");
+    let started = Instant::now();
+    broker.wait_for_line(&["Made a new server certificate", &address.0]);
+    assert!(started.elapsed().as_secs() < 10, "it took {:?}", started.elapsed());
+    let port = home.port.to_string();
+    let ca = home.data().join("ca/ca.crt");
+    let pair = |suffix: &str| home.data().join(format!("operator/operator.{suffix}")).display().to_string();
+    home.succeeds(&[
+        "pub",
+        "-h",
+        &address.0,
+        "-p",
+        &port,
+        "--cafile",
+        ca.to_str().expect("text"),
+        "--cert",
+        &pair("crt"),
+        "--key",
+        &pair("key"),
+        "-t",
+        "test/a",
+        "-m",
+        "b",
+        "-q",
+        "1",
+    ]);
+}
+
+/// An address on the loopback interface, of this test's own.
+struct Address(String);
+
+impl Address {
+    fn add() -> Option<Self> {
+        let id = std::process::id();
+        let address = format!("10.211.{}.{}", id / 250 % 250, id % 250 + 1);
+        let done = Command::new("ip").args(["addr", "add", &format!("{address}/32"), "dev", "lo"]).output();
+        done.is_ok_and(|output| output.status.success()).then_some(Self(address))
+    }
+}
+
+impl Drop for Address {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["addr", "del", &format!("{}/32", self.0), "dev", "lo"]).output();
+    }
+}
