@@ -14,6 +14,7 @@ use sealmq_tls::{OwnIssuer, TrustGeneration};
 use crate::door::Nodelay;
 use crate::door::accept;
 use crate::door::authenticate::CertificateNames;
+use crate::door::limits::DoorLimits;
 use crate::log::{Destination, Event, Format, Level, Levels, Line, Log, LogSpec, Timestamp as Stamp};
 use crate::notify::Notify;
 use crate::plan::{self, Material, StartError};
@@ -208,6 +209,15 @@ impl Served {
 }
 
 impl Opened {
+    /// With other bounds and threads than the configuration gives: tests reach them with a handful of connections.
+    #[must_use]
+    pub fn with_bounds(mut self, door: DoorLimits, threads: Threads) -> Opened {
+        // What has been counted since the sockets opened is nothing: nobody has been accepted yet.
+        self.spec.door_limits = door;
+        self.spec.threads = threads;
+        self
+    }
+
     /// Starts all threads; from now on clients are let in.
     ///
     /// # Errors

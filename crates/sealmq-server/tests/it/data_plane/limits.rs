@@ -43,3 +43,71 @@ fn a_huge_first_packet_is_refused_by_its_header() {
     assert_eq!(rest(&mut client), b"");
     assert!(broker.stop().contains("rejected"));
 }
+
+const OPEN: &str = "listener PORT 127.0.0.1\nallow_anonymous true\n";
+
+fn bounded(door: DoorLimits) -> Broker {
+    Broker::bounded(|_| {}, OPEN, door, Threads::default())
+}
+
+/// Whether the broker has closed it without a word.
+fn is_turned_away(stream: &mut TcpStream) -> bool {
+    !matches!(stream.read(&mut [0]), Ok(1))
+}
+
+#[test]
+fn waiting_connections_of_one_address_are_bounded_and_the_newest_goes() {
+    let broker = bounded(DoorLimits { handshakes_per_address_max: 2, ..DoorLimits::default() });
+    let (mut first, _second) = (broker.tcp(), broker.tcp());
+    while broker.connections() < 2 {
+        std::thread::yield_now();
+    }
+    assert!(is_turned_away(&mut broker.tcp()));
+    // Whoever is let in does not wait any more, and makes room.
+    first.write_all(&connect("a", None)).unwrap();
+    expect(&mut first, &ACCEPTED);
+    let mut third = broker.tcp();
+    third.write_all(&connect("b", None)).unwrap();
+    expect(&mut third, &ACCEPTED);
+    assert!(broker.stop().contains("too many connections of this address wait"));
+}
+
+#[test]
+fn strangers_together_hold_no_more_than_the_byte_budget() {
+    let broker = bounded(DoorLimits { unauthenticated_bytes_max: 48 * 1024, ..DoorLimits::default() });
+    let mut big = broker.tcp();
+    // A CONNECT of a megabyte that never ends.
+    big.write_all(&[0x10, 0x80, 0x80, 0x40]).unwrap();
+    big.write_all(&text("MQTT")).unwrap();
+    let _ = big.write_all(&[0; 200_000]);
+    assert!(is_turned_away(&mut big));
+    while broker.connections() > 0 {
+        std::thread::yield_now();
+    }
+    let mut small = broker.tcp();
+    small.write_all(&connect("a", None)).unwrap();
+    expect(&mut small, &ACCEPTED);
+    let log = broker.stop();
+    assert!(log.contains("hold too much memory"), "{log}");
+}
+
+#[test]
+fn whoever_takes_too_long_is_let_go() {
+    let broker = bounded(DoorLimits { connect_deadline: Duration::from_millis(50), ..DoorLimits::default() });
+    let mut slow = broker.tcp();
+    slow.write_all(&[0x10]).unwrap();
+    assert!(is_turned_away(&mut slow));
+    assert!(broker.stop().contains("did not finish handshake and CONNECT in time"));
+}
+
+#[test]
+fn a_password_that_cannot_be_checked_lets_nobody_in() {
+    // No thread hashes: the queue is as good as full for ever. (Full and late checks: unit tests of the pool.)
+    let threads = Threads { hashing: 0, ..Threads::default() };
+    let conf = "listener PORT 127.0.0.1\npassword_file DIR/passwd\n";
+    let broker = Broker::bounded(super::refusals::write_passwords, conf, DoorLimits::default(), threads);
+    let mut client = broker.tcp();
+    client.write_all(&connect("c", Some(("anna", "secret")))).unwrap();
+    assert_eq!(rest(&mut client), NOT_AUTHORISED);
+    assert!(broker.stop().contains("the password check failed"));
+}

@@ -18,7 +18,9 @@ use sealmq_pki::{
     Ca, CaSubject, Certificate, End, Holder, HostName, LeafRequest, Name, Serial, Signer, SoftKey, Timestamp,
     issue_leaf, issue_root,
 };
+use sealmq_server::door::limits::DoorLimits;
 use sealmq_server::log::{Destination, LogKeeper, LogSpec};
+use sealmq_server::running::Threads;
 use sealmq_server::serve::{self, Hooks, Served};
 use sealmq_tls::{
     ClientTls, ClientTlsSpec, KeyPair, LegacyServerCerts, PemSource, RecordSize, TlsPolicy, TlsSession,
@@ -38,6 +40,20 @@ pub(super) struct Broker {
 impl Broker {
     /// Starts with this configuration; `PORT` in it becomes a free port, `DIR` the folder.
     pub(super) fn start(prepare: impl FnOnce(&Path), conf: &str) -> Broker {
+        Broker::bounded(
+            prepare,
+            conf,
+            DoorLimits::default(),
+            Threads { workers: 2, shards: 3, ..Threads::default() },
+        )
+    }
+
+    pub(super) fn bounded(
+        prepare: impl FnOnce(&Path),
+        conf: &str,
+        door: DoorLimits,
+        threads: Threads,
+    ) -> Broker {
         let folder = tempfile::tempdir().unwrap();
         prepare(folder.path());
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -53,7 +69,8 @@ impl Broker {
         })
         .unwrap();
         let log = keeper.log();
-        let served = serve::prepare(config, Hooks::default()).unwrap().open(&log).unwrap().start().unwrap();
+        let served = serve::prepare(config, Hooks::default()).unwrap().open(&log).unwrap();
+        let served = served.with_bounds(door, threads).start().unwrap();
         Broker { folder, port, served: Some(served), keeper: Some(keeper) }
     }
 

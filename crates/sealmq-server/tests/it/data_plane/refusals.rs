@@ -7,7 +7,7 @@ use sealmq_tls::Versions;
 use super::*;
 
 /// `anna` with the password `secret`: SHA-512 with a salt of twelve bytes, as mosquitto_passwd 1.x wrote it.
-fn write_passwords(folder: &Path) {
+pub(super) fn write_passwords(folder: &Path) {
     use base64::Engine as _;
     let engine = base64::engine::general_purpose::STANDARD;
     let salt = b"twelve bytes";
