@@ -181,6 +181,29 @@ fn a_certificate_of_our_ca_that_the_inventory_does_not_know_is_refused() {
 }
 
 #[test]
+fn a_laptop_that_took_a_context_publishes_without_flags() {
+    let home = Home::new();
+    let _broker = home.up();
+    home.succeeds(&["device", "add", "laptop", "--for", "sealmq", "--host", "localhost"]);
+    let elsewhere = |words: &[&str]| {
+        let mut command = home.command(words);
+        command.env("SEALMQ_DATA", home.folder.path().join("nothing-here")).output().expect("sealmq runs")
+    };
+    let publish = ["pub", "-t", "test/a", "-m", "b", "-q", "1"];
+    assert!(!elsewhere(&publish).status.success());
+    let file = "laptop-sealmq/laptop.sealmq.json";
+    home.succeeds(&["context", "add", file]);
+    assert!(home.refused(&["context", "add", file]).contains("is known already"));
+    let output = elsewhere(&publish);
+    assert!(output.status.success(), "{}", text(&output));
+    let output = elsewhere(&[&publish[..], &["--context", "laptop"]].concat());
+    assert!(output.status.success(), "{}", text(&output));
+    home.succeeds(&["context", "add", file, "--name", "second"]);
+    let output = elsewhere(&publish);
+    assert!(!output.status.success() && text(&output).contains("--context laptop"), "{}", text(&output));
+}
+
+#[test]
 fn a_user_logs_in_with_its_password_and_with_nothing_else() {
     if !has("mosquitto_pub") {
         return;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sealmq_pki::Name;
 use sealmq_tls::{OwnIssuer, PemSource};
 
+use crate::believed;
 use crate::control::{self, ControlSpec, ControlThread, Status};
 use crate::door::authenticate::{CannotTell, CertificateNames};
 use crate::home::{Floor, Home, wall_now};
@@ -27,6 +28,7 @@ pub fn hooks(home: &Home) -> Hooks {
         known: Arc::clone(&inventory) as _,
     };
     let names = LivingNames { inventory, floor: home.floor().clone() };
+    believed::raise_floor(home.floor().value());
     Hooks { own: Some(own), names: Some(Arc::new(names)) }
 }
 

@@ -14,6 +14,7 @@
 // This crate is the shell: clocks, threads and the environment are its business.
 #![allow(clippy::disallowed_methods)]
 
+pub mod believed;
 pub mod control;
 pub mod directory;
 pub mod door;

@@ -5,12 +5,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use sealmq_config::{Config, LogDest, LogFormat};
 use sealmq_pki::Timestamp;
 use sealmq_tls::{OwnIssuer, TrustGeneration};
 
+use crate::believed::now;
 use crate::door::Nodelay;
 use crate::door::accept;
 use crate::door::authenticate::CertificateNames;
@@ -367,9 +368,4 @@ impl Reloader {
         };
         self.log.line(line);
     }
-}
-
-fn now() -> Timestamp {
-    let secs = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    Timestamp::from_secs(i64::try_from(secs).unwrap_or(i64::MAX))
 }

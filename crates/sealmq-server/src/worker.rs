@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use mio::{Events, Poll, Token};
 use sealmq_broker::{Mono, Now, ShardId, Wall};
 
+use crate::believed;
 use crate::mailbox::Bell;
 use crate::shard::{Lent, Shard};
 
@@ -51,7 +52,9 @@ impl Clock {
     pub fn now(&self) -> Now {
         let mono = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Now { mono: Mono(mono), wall: Wall(u64::try_from(wall).unwrap_or(u64::MAX)) }
+        // A clock that was set back ends nothing later than it should.
+        let floor = u64::try_from(believed::now().as_secs()).unwrap_or_default().saturating_mul(1000);
+        Now { mono: Mono(mono), wall: Wall(u64::try_from(wall).unwrap_or(u64::MAX).max(floor)) }
     }
 }
 

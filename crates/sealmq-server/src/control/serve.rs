@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::desk::{self, Broker, Errand};
 use super::protocol::{LINE_BYTES_MAX, Request, Response};
 use super::socket;
+use crate::believed;
 use crate::home::{Home, HomeError, Leaf, Seen, Surroundings, Watch, wall_now};
 use crate::log::{Event, Line, Log};
 
@@ -167,6 +168,7 @@ impl Keeper {
         };
         let seen = self.watch.look(around.now, mono);
         self.log_clock(spec, seen);
+        believed::raise_floor(spec.home.floor().value());
         if let Seen::Good(good) = seen
             && let Err(error) = spec.home.keep_good_time(good)
         {

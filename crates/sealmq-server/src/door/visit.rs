@@ -1,13 +1,11 @@
 //! One connection on its way from `accept` to its shard.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use sealmq_broker::Peer;
 use sealmq_mqtt::{
     Answer, ConnAckCode, Connect, DecodeError, DecodedConnect, Limits, Version, decode_connect,
 };
-use sealmq_pki::Timestamp;
 use sealmq_tls::{Judged, Progress, Role, Stage, TlsFailure, TlsSession, VerifiedIdentity};
 use zeroize::Zeroizing;
 
@@ -17,6 +15,7 @@ use super::limits::{ConnectionGuard, WaitingGuard};
 use super::listener::ListenerState;
 use super::refuse::{DeniedClient, Turned, close_gently, connack, encode_connack};
 use super::stream::{DoorStream, PeerAddress};
+use crate::believed;
 use crate::established::{Established, EstablishedLayer, Framing};
 use crate::log::mute::Symptom;
 use crate::log::{Event, Line};
@@ -58,7 +57,7 @@ struct Admission {
 pub(super) async fn visit(door: Arc<Door>, listener: Arc<ListenerState>, visitor: Visitor) {
     let Visitor { stream, address, guard, waiting } = visitor;
     let fault = FaultLine { door: &door, listener: &listener, address };
-    let tls = listener.tls().map(|tls| Box::new(tls.session(now())));
+    let tls = listener.tls().map(|tls| Box::new(tls.session(believed::now())));
     let mut visit = Visit {
         door: &door,
         listener: &listener,
@@ -125,7 +124,7 @@ impl Visit<'_> {
         }
         let (Some(session), Some(tls)) = (self.tls.as_mut(), self.listener.tls()) else { return Ok(None) };
         let chain = session.peer_chain();
-        let judged = tls.judge(&chain, now());
+        let judged = tls.judge(&chain, believed::now());
         match judged {
             Ok(Judged::Identified(identity)) => {
                 log_negotiated(self.door, self.address, session);
@@ -306,11 +305,6 @@ fn log_findings(door: &Door, address: PeerAddress, identity: &VerifiedIdentity) 
             .field("finding", finding.code);
         door.log_refusal(Symptom { address: address.ip(), code: finding.code }, line);
     }
-}
-
-fn now() -> Timestamp {
-    let secs = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    Timestamp::from_secs(i64::try_from(secs).unwrap_or(i64::MAX))
 }
 
 /// Says that a task panicked: that connection is closed, no other.

@@ -5,7 +5,12 @@
 
 use zeroize::Zeroizing;
 
+#[cfg(unix)]
+use sealmq_server::home::contexts::Contexts;
+
 use super::ConnectionFlags;
+#[cfg(unix)]
+use crate::commands::device::{home_failure, text_failure};
 use crate::report::Failure;
 
 /// A broker with everything that is needed to reach it.
@@ -39,15 +44,19 @@ const NAME_ONE: &str =
 pub(super) fn find(flags: &ConnectionFlags) -> Result<Found, Failure> {
     use sealmq_server::home::{Environment, Place};
 
+    let environment = Environment::of_process();
     if let Some(name) = &flags.context {
-        return Err(Failure::new(format!("no context named '{name}' is known here")).hint(
-            "sealmq context add FILE remembers the file that `sealmq device add NAME --for sealmq` writes",
-        ));
+        return of_context(&environment, name);
     }
-    let place = Place::find(flags.data_dir.as_deref(), &Environment::of_process())
+    let place = Place::find(flags.data_dir.as_deref(), &environment)
         .map_err(|error| Failure::new(format!("no broker found: {error}")).hint(NAME_ONE))?;
     let anchors = place.ca().anchors();
     if !anchors.exists() {
+        if flags.data_dir.is_none()
+            && let Some(found) = only_context(&environment)?
+        {
+            return Ok(found);
+        }
         let what = format!(
             "no broker of this computer found: there is no data directory {}",
             place.folder().display()
@@ -56,7 +65,7 @@ pub(super) fn find(flags: &ConnectionFlags) -> Result<Found, Failure> {
     }
     Ok(Found {
         host: "localhost".to_owned(),
-        port: port_of(&place.conf())?,
+        port: sealmq_server::home::tls_port(&place).map_err(home_failure)?,
         anchors: read(&anchors)?,
         certificate: read(&place.operator().certificate())?,
         key: {
@@ -83,14 +92,42 @@ fn read(path: &std::path::Path) -> Result<File<Vec<u8>>, Failure> {
     }
 }
 
-/// The first listener of the configuration that `up` wrote, which speaks TLS.
+/// The broker that `sealmq context add` remembered under this name.
 #[cfg(unix)]
-fn port_of(conf: &std::path::Path) -> Result<u16, Failure> {
-    let File { path, content } = read(conf)?;
-    let text = String::from_utf8_lossy(&content);
-    let listener =
-        text.lines().find_map(|line| line.trim().strip_prefix("listener ")?.split_whitespace().next());
-    listener
-        .and_then(|port| port.parse().ok())
-        .ok_or_else(|| Failure::new(format!("{path} has no listener with a port")).hint(NAME_ONE))
+fn of_context(environment: &sealmq_server::home::Environment, name: &str) -> Result<Found, Failure> {
+    let name = sealmq_pki::Name::parse(name).map_err(|error| text_failure(&error))?;
+    let contexts = Contexts::of(environment).map_err(home_failure)?;
+    let remembered = contexts.find(&name).map_err(home_failure)?.ok_or_else(|| {
+        Failure::new(format!("no context named '{name}' is known here")).hint(
+            "sealmq context add FILE remembers the file that `sealmq device add NAME --for sealmq` writes",
+        )
+    })?;
+    let context = sealmq_device::Context::parse(&remembered.content).map_err(|error| text_failure(&error))?;
+    let path = remembered.path.display().to_string();
+    let pem = |certificates: &[sealmq_pki::Certificate]| {
+        let text: String = certificates.iter().map(sealmq_pki::Certificate::pem).collect();
+        File { path: path.clone(), content: text.into_bytes() }
+    };
+    Ok(Found {
+        host: context.host.to_string(),
+        port: context.port,
+        anchors: pem(&context.anchors),
+        certificate: pem(&context.chain),
+        key: File { path: path.clone(), content: Zeroizing::new(context.key.to_pem().as_bytes().to_vec()) },
+    })
+}
+
+/// Where one broker alone is remembered, it is meant; of several, one has to be named.
+#[cfg(unix)]
+fn only_context(environment: &sealmq_server::home::Environment) -> Result<Option<Found>, Failure> {
+    let names = Contexts::of(environment).and_then(|contexts| contexts.names()).map_err(home_failure)?;
+    match names.as_slice() {
+        [] => Ok(None),
+        [name] => of_context(environment, name.as_str()).map(Some),
+        several => {
+            let names: Vec<&str> = several.iter().map(sealmq_pki::Name::as_str).collect();
+            Err(Failure::new(format!("several brokers are remembered here: {}", names.join(", ")))
+                .hint(format!("choose one: --context {}", names[0])))
+        }
+    }
 }
