@@ -140,6 +140,14 @@ pub trait Inventory: Send + Sync {
     /// [`InventoryError::NameTaken`], [`InventoryError::SerialTaken`], or the store cannot tell.
     fn insert_new_name(&self, record: &Record, now: Timestamp) -> Result<(), InventoryError>;
 
+    /// Adds the successor of a device's living certificates ([`predecessors`] at `now`), which become
+    /// [`State::Superseded`]: they count until their own end, for their holder may not have the new one yet. One
+    /// transaction.
+    ///
+    /// # Errors
+    /// [`InventoryError::NoPredecessor`], [`InventoryError::SerialTaken`], or the store cannot tell.
+    fn insert_successor(&self, record: &Record, now: Timestamp) -> Result<(), InventoryError>;
+
     /// The record of one certificate.
     ///
     /// # Errors
@@ -202,6 +210,14 @@ pub enum InventoryError {
         /// The name.
         name: Name,
     },
+    /// Nothing to rotate.
+    #[error(
+        "no device called '{name}' has a certificate that counts\nhint: `sealmq device add {name}` makes its first one; `sealmq device list` shows all"
+    )]
+    NoPredecessor {
+        /// The name as it was asked for.
+        name: Name,
+    },
     /// No such certificate.
     #[error("no certificate with serial {serial} of issuer {issuer} is in the inventory")]
     Unknown {
@@ -246,6 +262,22 @@ pub fn name_is_free(
         });
     }
     if has_password { Err(InventoryError::PasswordName { name: name.clone() }) } else { Ok(()) }
+}
+
+/// The certificates that a new one of this name takes the place of: a device's, alive, the name spelt as they have it.
+///
+/// # Errors
+/// [`InventoryError::NoPredecessor`].
+pub fn predecessors<'a>(
+    name: &Name,
+    records_of_name: &'a [Record],
+    now: Timestamp,
+) -> Result<Vec<&'a Record>, InventoryError> {
+    let living: Vec<&Record> = records_of_name
+        .iter()
+        .filter(|r| r.role == Role::Device && r.is_live(now) && r.name.as_ref() == Some(name))
+        .collect();
+    if living.is_empty() { Err(InventoryError::NoPredecessor { name: name.clone() }) } else { Ok(living) }
 }
 
 /// Whether a record may change to this state: revoked is final.

@@ -130,7 +130,14 @@ fn device_request(request: &DraftRequest) -> Result<DeviceRequest, HomeError> {
         })?),
     };
     let host = request.host.as_deref().map(HostName::parse).transpose()?;
-    Ok(DeviceRequest { name: request.name.clone(), public_key, days, bundles: request.bundles.clone(), host })
+    Ok(DeviceRequest {
+        name: request.name.clone(),
+        holder: request.holder.into(),
+        public_key,
+        days,
+        bundles: request.bundles.clone(),
+        host,
+    })
 }
 
 fn issued(draft: &Draft, port: u16) -> Issued {

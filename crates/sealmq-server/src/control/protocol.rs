@@ -64,6 +64,8 @@ pub(super) enum Response {
 pub struct DraftRequest {
     /// Its name, as typed.
     pub name: String,
+    /// Whether somebody new gets it.
+    pub holder: DeviceHolder,
     /// Its SubjectPublicKeyInfo, DER in Base64.
     pub public_key: String,
     /// `--days`.
@@ -72,6 +74,16 @@ pub struct DraftRequest {
     pub bundles: Vec<String>,
     /// `--host`, as typed.
     pub host: Option<String>,
+}
+
+/// Whom a device's certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceHolder {
+    /// `device add`.
+    New,
+    /// `device rotate`.
+    Known,
 }
 
 /// A certificate that was signed, and what goes into a bundle with it.
@@ -137,6 +149,15 @@ pub struct Status {
     pub connections: usize,
     /// End of the server's certificate, since the epoch.
     pub server_not_after_secs: i64,
+}
+
+impl From<DeviceHolder> for crate::home::DeviceHolder {
+    fn from(holder: DeviceHolder) -> Self {
+        match holder {
+            DeviceHolder::New => Self::New,
+            DeviceHolder::Known => Self::Known,
+        }
+    }
 }
 
 impl From<crate::home::HostFrom> for HostFrom {

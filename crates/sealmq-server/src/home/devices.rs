@@ -7,7 +7,7 @@
 use std::num::NonZeroU32;
 
 use sealmq_pki::host::HostName;
-use sealmq_pki::inventory::{Inventory as _, Record, Role, name_is_free};
+use sealmq_pki::inventory::{Inventory as _, Record, Role, name_is_free, predecessors};
 use sealmq_pki::issue::{End, Holder, LeafRequest, issue_leaf};
 use sealmq_pki::{AltName, Name, NameKey, PublicKey, ReservedNames, Timestamp};
 
@@ -22,6 +22,8 @@ use super::{Home, Surroundings, addresses};
 pub struct DeviceRequest {
     /// Its name, as typed.
     pub name: String,
+    /// Whether somebody new gets it, or the holder of an older one.
+    pub holder: DeviceHolder,
     /// Its public key; the private one never comes here.
     pub public_key: PublicKey,
     /// `--days`; without it, to the end of the issuing CA.
@@ -32,10 +34,20 @@ pub struct DeviceRequest {
     pub host: Option<HostName>,
 }
 
+/// Whom a device's certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceHolder {
+    /// `device add`: nobody may have the name.
+    New,
+    /// `device rotate`: a device must have the name; its certificates are superseded.
+    Known,
+}
+
 /// A certificate that was signed and counts for nothing yet.
 #[derive(Clone, Debug)]
 pub struct Draft {
     record: Record,
+    holder: DeviceHolder,
     /// The device's name.
     pub name: Name,
     /// The certificate, PEM.
@@ -71,8 +83,8 @@ impl Home {
     /// Signs a device's certificate without entering it.
     pub fn draft_device(&self, request: &DeviceRequest, around: &Surroundings) -> Result<Draft, HomeError> {
         let now = self.judge_at(around);
-        let name = self.reserved()?.parse_new(&request.name)?;
-        self.check_free(&name, now)?;
+        let name = self.device_name(request, now)?;
+        let holder = request.holder;
         let (host, host_from) = self.bundle_host(request.host.as_ref())?;
         let request = (
             request,
@@ -89,6 +101,7 @@ impl Home {
         record.bundles.clone_from(&request.0.bundles);
         Ok(Draft {
             record,
+            holder,
             certificate_pem: certificate.pem(),
             issuing_pem: self.issuing().certificate().pem(),
             anchors_pem: self.anchors_pem().to_owned(),
@@ -102,7 +115,12 @@ impl Home {
 
     /// Enters a draft into the inventory: from now on its holder is let in.
     pub fn enter(&self, draft: &Draft, around: &Surroundings) -> Result<(), HomeError> {
-        Ok(self.inventory().insert_new_name(&draft.record, self.judge_at(around))?)
+        let now = self.judge_at(around);
+        match draft.holder {
+            DeviceHolder::New => self.inventory().insert_new_name(&draft.record, now)?,
+            DeviceHolder::Known => self.inventory().insert_successor(&draft.record, now)?,
+        }
+        Ok(())
     }
 
     /// The records of devices and operators, oldest first.
@@ -154,10 +172,23 @@ impl Home {
         Ok(())
     }
 
-    fn check_free(&self, name: &Name, now: Timestamp) -> Result<(), HomeError> {
-        let records = self.inventory().by_name(&name.key())?;
-        let has_password = self.inventory().has_password(&name.key())?;
-        Ok(name_is_free(name, &records, has_password, now)?)
+    /// The name that a certificate is to have, free or taken as the request wants it.
+    fn device_name(&self, request: &DeviceRequest, now: Timestamp) -> Result<Name, HomeError> {
+        match request.holder {
+            DeviceHolder::New => {
+                let name = self.reserved()?.parse_new(&request.name)?;
+                let records = self.inventory().by_name(&name.key())?;
+                let has_password = self.inventory().has_password(&name.key())?;
+                name_is_free(&name, &records, has_password, now)?;
+                Ok(name)
+            }
+            DeviceHolder::Known => {
+                let name = Name::parse(&request.name)?;
+                let records = self.inventory().by_name(&name.key())?;
+                predecessors(&name, &records, now)?;
+                Ok(name)
+            }
+        }
     }
 
     fn reserved(&self) -> Result<ReservedNames, HomeError> {

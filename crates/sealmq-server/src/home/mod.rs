@@ -34,7 +34,7 @@ pub use addresses::{default_route_address, own_addresses, own_names};
 pub use clock::{Floor, Seen, Watch, build_date, check_creation, wall_now};
 pub use conf::{OWN_BRANCH_RULE, read_conf, set_port, tls_port, tls_port_of};
 pub use create::{Progress, Step, fresh_bytes};
-pub use devices::{DeviceRequest, Draft, HostFrom};
+pub use devices::{DeviceHolder, DeviceRequest, Draft, HostFrom};
 pub use error::HomeError;
 pub use leaves::{Cause, Leaf};
 pub use lock::Lock;

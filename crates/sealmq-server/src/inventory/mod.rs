@@ -150,6 +150,23 @@ impl inventory::Inventory for Inventory {
         transaction.commit().map_err(|e| self.cannot_tell(e))
     }
 
+    fn insert_successor(&self, record: &Record, now: Timestamp) -> Result<(), InventoryError> {
+        let mut writer = self.writer()?;
+        let transaction = immediate(&mut writer).map_err(|e| self.cannot_tell(e))?;
+        let Some(name) = &record.name else { return Err(nameless()) };
+        let namesakes = rows::by_name(&transaction, &name.key()).map_err(|e| self.cannot_tell(e))?;
+        for old in inventory::predecessors(name, &namesakes, now)? {
+            // One that was superseded before keeps its successor.
+            if old.state == State::Valid {
+                let state = State::Superseded { at: now, by: record.serial.clone() };
+                rows::set_state(&transaction, &old.issuer, &old.serial, &state)
+                    .map_err(|e| self.cannot_tell(e))?;
+            }
+        }
+        rows::insert(&transaction, record).map_err(|e| self.refused(record, e))?;
+        transaction.commit().map_err(|e| self.cannot_tell(e))
+    }
+
     fn find(&self, issuer: &KeyId, serial: &Serial) -> Result<Option<Record>, InventoryError> {
         rows::find(&*self.writer()?, issuer, serial).map_err(|e| self.cannot_tell(e))
     }
@@ -203,6 +220,10 @@ impl fmt::Debug for Inventory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inventory").field("path", &self.path).finish_non_exhaustive()
     }
+}
+
+fn nameless() -> InventoryError {
+    InventoryError::CannotTell { reason: "a successor needs the name that it succeeds".to_owned() }
 }
 
 fn immediate(connection: &mut Connection) -> rusqlite::Result<rusqlite::Transaction<'_>> {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sealmq_pki::{PublicKey, Signer, SoftKey};
-use sealmq_server::control::{self, Broker, ControlSpec, ControlThread, DraftRequest, Office, Status};
+use sealmq_server::control::{
+    self, Broker, ControlSpec, ControlThread, DeviceHolder, DraftRequest, Office, Status,
+};
 use sealmq_server::home::passwords::Hash;
 use sealmq_server::log::{Format, Levels, Log, LogKeeper, LogSpec, Timestamp};
 
@@ -65,7 +67,14 @@ fn key() -> PublicKey {
 }
 
 fn request(name: &str) -> DraftRequest {
-    DraftRequest { name: name.to_owned(), public_key: String::new(), days: None, bundles: vec![], host: None }
+    DraftRequest {
+        name: name.to_owned(),
+        holder: DeviceHolder::New,
+        public_key: String::new(),
+        days: None,
+        bundles: vec![],
+        host: None,
+    }
 }
 
 fn hash() -> Hash {

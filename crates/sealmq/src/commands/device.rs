@@ -1,4 +1,4 @@
-//! `sealmq device add NAME` and `sealmq device list`.
+//! `sealmq device add NAME`, `sealmq device rotate NAME` and `sealmq device list`.
 //!
 //! Order of an add: the key is made here, the certificate is signed, the bundle is written, and only then does the
 //! certificate count. What fails before that leaves no name taken; what was written is removed again.
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use sealmq_device::{Bundle, BundleFile, BundleRequest, Mode as BundleMode, Randomness, Target};
 use sealmq_pki::{Certificate, HostName, Name, Signer, SoftKey, Timestamp, pem};
-use sealmq_server::control::{DraftRequest, HostFrom, Issued, Office};
+use sealmq_server::control::{DeviceHolder, DraftRequest, HostFrom, Issued, Office};
 use sealmq_server::home::files::{self, Mode};
 use sealmq_server::home::{Environment, HomeError, Place, fresh_bytes};
 
@@ -25,6 +25,8 @@ pub(crate) struct Args {
 enum Action {
     /// Make a certificate for a device and write a bundle that is ready to use
     Add(AddArgs),
+    /// Make a new certificate and bundle for a device that has one; the old one counts until its own end
+    Rotate(AddArgs),
     /// List the certificates of devices
     List(ListArgs),
 }
@@ -60,7 +62,8 @@ struct ListArgs {
 /// Runs the command.
 pub(crate) fn run(args: Args) -> ExitCode {
     report::finish(match args.action {
-        Action::Add(args) => add(args),
+        Action::Add(args) => issue(args, DeviceHolder::New),
+        Action::Rotate(args) => issue(args, DeviceHolder::Known),
         Action::List(args) => list(&args),
     })
 }
@@ -85,12 +88,13 @@ pub(crate) fn office(data_dir: Option<&Path>) -> Result<Office, Failure> {
     Office::reach(&place).map_err(home_failure)
 }
 
-fn add(args: AddArgs) -> Result<(), Failure> {
+fn issue(args: AddArgs, holder: DeviceHolder) -> Result<(), Failure> {
     let targets = once_each(args.targets);
     let mut office = office(args.data_dir.as_deref())?;
     let key = SoftKey::generate().map_err(|error| text_failure(&error))?;
     let request = DraftRequest {
         name: args.name,
+        holder,
         public_key: String::new(),
         days: args.days,
         bundles: targets.iter().map(|target| target.as_str().to_owned()).collect(),
@@ -102,7 +106,12 @@ fn add(args: AddArgs) -> Result<(), Failure> {
         written.iter().for_each(Written::take_back);
         return Err(home_failure(error));
     }
-    print_added(&issued, args.days, &written);
+    print_issued(&issued, args.days, &written);
+    if holder == DeviceHolder::Known {
+        println!(
+            "the certificate before it counts until its own end, so the device can be switched at leisure"
+        );
+    }
     Ok(())
 }
 
@@ -238,7 +247,7 @@ fn certificates(text: &str) -> Result<Vec<Certificate>, Failure> {
         .collect()
 }
 
-fn print_added(issued: &Issued, days: Option<u32>, written: &[Written]) {
+fn print_issued(issued: &Issued, days: Option<u32>, written: &[Written]) {
     let end = Timestamp::from_secs(issued.not_after_secs).date();
     let life = if days.is_some() { "as --days says" } else { "as long as its CA lives" };
     println!("{}: certificate until {end}, {life}; it cannot renew itself", issued.name);

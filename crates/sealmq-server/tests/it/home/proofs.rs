@@ -1,8 +1,9 @@
 //! Names: who gets a certificate, who a password, and nobody both. And when a certificate starts to count.
 
+use sealmq_pki::inventory::State;
 use sealmq_pki::{Facts, Name, Signer, SoftKey, pem};
 use sealmq_server::home::passwords::Hash;
-use sealmq_server::home::{DeviceRequest, Draft, Home, HomeError, HostFrom, Wanted};
+use sealmq_server::home::{DeviceHolder, DeviceRequest, Draft, Home, HomeError, HostFrom, Wanted};
 use sealmq_server::inventory::Status;
 
 use super::{Machine, host};
@@ -11,6 +12,7 @@ fn request(name: &str) -> DeviceRequest {
     let public_key = SoftKey::generate().unwrap().public_key().clone();
     DeviceRequest {
         name: name.to_owned(),
+        holder: DeviceHolder::New,
         public_key,
         days: None,
         bundles: vec!["files".to_owned()],
@@ -53,6 +55,43 @@ fn a_draft_that_is_never_entered_leaves_the_name_free() {
     let (home, _report) = machine.up();
     drop(draft(&home, &machine, "pump").unwrap());
     assert!(add(&home, &machine, "pump").is_ok());
+}
+
+fn rotate(home: &Home, machine: &Machine, name: &str) -> Result<Draft, HomeError> {
+    let request = DeviceRequest { holder: DeviceHolder::Known, ..request(name) };
+    let draft = home.draft_device(&request, &machine.around)?;
+    home.enter(&draft, &machine.around)?;
+    Ok(draft)
+}
+
+#[test]
+fn a_rotated_device_has_a_new_certificate_and_the_old_one_counts_until_its_end() {
+    let machine = Machine::new();
+    let (home, _report) = machine.up();
+    let old = add(&home, &machine, "pump").unwrap();
+    let new = rotate(&home, &machine, "pump").unwrap();
+    assert!(matches!(status(&home, &new), Status::Valid { .. }));
+    assert!(matches!(status(&home, &old), Status::Valid { .. }));
+    let states: Vec<State> = home.devices().unwrap().into_iter().map(|record| record.state).collect();
+    assert!(matches!(states[..], [State::Superseded { .. }, State::Valid]), "{states:?}");
+    // A third one leaves the first its own successor.
+    rotate(&home, &machine, "pump").unwrap();
+    assert_eq!(home.devices().unwrap()[0].state, states[0]);
+}
+
+#[test]
+fn only_a_living_device_of_that_very_name_is_rotated() {
+    let mut machine = Machine::new();
+    let (home, _report) = machine.up();
+    add(&home, &machine, "Pump").unwrap();
+    for stranger in ["boiler", "pump", "operator", "localhost"] {
+        let error = rotate(&home, &machine, stranger).unwrap_err();
+        assert!(error.hint().contains("device add"), "{stranger}: {error}");
+    }
+    assert_eq!(home.devices().unwrap().len(), 1);
+    rotate(&home, &machine, "Pump").unwrap();
+    machine.around.now = machine.around.now.plus_days(3700);
+    assert!(rotate(&home, &machine, "Pump").is_err(), "it has ended");
 }
 
 #[test]
