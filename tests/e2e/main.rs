@@ -9,6 +9,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
 mod guide_walkthrough;
+mod log_format;
 mod paho;
 mod refusals;
 mod support;

@@ -16,6 +16,8 @@ use sealmq_server::plan::StartError;
 use sealmq_server::serve;
 use sealmq_server::startup;
 
+use super::log_format::LogFormatFlag;
+
 /// Options of this command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -34,6 +36,9 @@ pub(crate) struct Args {
     /// Check the configuration and end
     #[arg(long = "test-config")]
     test_config: bool,
+    /// How log lines are written, whatever the file says
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<LogFormatFlag>,
 }
 
 /// Runs the command.
@@ -49,7 +54,8 @@ pub(crate) fn run(args: Args) -> ExitCode {
 
 fn command(args: &Args) -> Result<(), StartError> {
     let Parsed { config, diagnostics } = read(args)?;
-    let Some(config) = config else { return Err(refused(&diagnostics)) };
+    let Some(mut config) = config else { return Err(refused(&diagnostics)) };
+    LogFormatFlag::apply(args.log_format, &mut config);
     if args.test_config {
         for diagnostic in &diagnostics {
             eprintln!("{diagnostic}");

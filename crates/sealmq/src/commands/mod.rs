@@ -3,6 +3,7 @@
 pub(crate) mod broker;
 pub(crate) mod context;
 pub(crate) mod device;
+mod log_format;
 pub(crate) mod publish;
 pub(crate) mod subscribe;
 pub(crate) mod up;

@@ -11,11 +11,12 @@ mod words;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use sealmq_config::{Config, LogFormat, LogTypes};
+use sealmq_config::{Config, LogTypes};
 use sealmq_pki::HostName;
 use sealmq_server::home::{self, Environment, Home, Place, Report, Surroundings, Wanted};
 
 use super::device::{home_failure, text_failure};
+use super::log_format::LogFormatFlag;
 use crate::report::{self, Failure};
 
 /// Options of this command.
@@ -33,9 +34,9 @@ pub(crate) struct Args {
     /// Log everything, whatever sealmq.conf says
     #[arg(short, long)]
     verbose: bool,
-    /// How log lines are written: human or json
-    #[arg(long, value_name = "FORMAT", value_parser = ["human", "json"])]
-    log_format: Option<String>,
+    /// How log lines are written, whatever sealmq.conf says
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<LogFormatFlag>,
 }
 
 /// Runs the command.
@@ -73,11 +74,7 @@ fn configuration(place: &Place, args: &Args) -> Result<Config, Failure> {
     if args.verbose {
         config.global.log.types = LogTypes::ALL;
     }
-    match args.log_format.as_deref() {
-        Some("json") => config.global.log.format = LogFormat::Json,
-        Some(_) => config.global.log.format = LogFormat::Human,
-        None => {}
-    }
+    LogFormatFlag::apply(args.log_format, &mut config);
     Ok(config)
 }
 
