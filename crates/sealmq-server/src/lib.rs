@@ -15,6 +15,7 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod believed;
+pub mod clock;
 pub mod control;
 pub mod directory;
 pub mod door;

@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle as Task;
 
+use crate::clock::Clock;
 use crate::door::accept::{OpenSocket, accept};
 use crate::door::authenticate::CertificateNames;
 use crate::door::hashing::HashingPool;
@@ -28,7 +29,7 @@ use crate::post::{Mail, OwnMessage, PostOffice};
 use crate::shard::{Shard, ShardSpec};
 use crate::tables;
 use crate::trust::{Judged, TrustCounter};
-use crate::worker::{Clock, Pulse, Seat, Stop, Worker};
+use crate::worker::{Pulse, Seat, Stop, Worker};
 
 /// How often muted refusals are summed up.
 const SUM_UP: Duration = Duration::from_secs(60);
@@ -96,6 +97,7 @@ pub struct Running {
     trust: Arc<TrustCounter>,
     judged: Arc<Judged>,
     pulse: Arc<Pulse>,
+    clock: Clock,
     stop: Arc<Stop>,
     runtime: Option<Runtime>,
     accepting: Vec<Task<io::Result<()>>>,
@@ -127,7 +129,8 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         (0..threads.shards).map(|n| Arc::clone(&seats[n % seats.len()].bell)).collect();
     let post = Arc::new(PostOffice::new(bells, Marks::default()));
     let shards = make_shards(&spec, &post, &judged);
-    let workers = start_workers(seats, shards, &pulse, &stop, &fail)?;
+    let clock = Clock::start();
+    let workers = start_workers(seats, shards, &clock, &pulse, &stop, &fail)?;
 
     let hashing = HashingPool::start(
         threads.hashing,
@@ -160,6 +163,7 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         trust: spec.trust,
         judged,
         pulse,
+        clock,
         stop,
         runtime: Some(runtime),
         accepting: Vec::new(),
@@ -198,11 +202,11 @@ fn make_shards(spec: &ServerSpec, post: &Arc<PostOffice>, judged: &Arc<Judged>) 
 fn start_workers(
     seats: Vec<Seat>,
     shards: Vec<Shard>,
+    clock: &Clock,
     pulse: &Arc<Pulse>,
     stop: &Arc<Stop>,
     fail: &mpsc::Sender<String>,
 ) -> io::Result<Vec<JoinHandle<()>>> {
-    let clock = Clock::start();
     let mut crews: Vec<Vec<Shard>> = seats.iter().map(|_| Vec::new()).collect();
     for (n, shard) in shards.into_iter().enumerate() {
         let crew = n % crews.len();
@@ -210,7 +214,7 @@ fn start_workers(
     }
     let mut threads = Vec::new();
     for (number, (seat, crew)) in seats.into_iter().zip(crews).enumerate() {
-        let worker = Worker::new(number, seat, crew, clock, Arc::clone(pulse), Arc::clone(stop));
+        let worker = Worker::new(number, seat, crew, clock.clone(), Arc::clone(pulse), Arc::clone(stop));
         let fail = fail.clone();
         threads.push(std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run()));
@@ -285,6 +289,12 @@ impl Running {
             judged: Arc::clone(&self.judged),
             door: Arc::clone(&self.door),
         }
+    }
+
+    /// The clock by which live sessions are judged.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
     }
 
     /// Connections from accept to close.

@@ -239,12 +239,14 @@ impl Opened {
 
 /// Raises the generation on the day a CA begins or ends: nobody else tells the shards.
 fn watch_trust(running: &Running) {
-    let control = running.control();
+    let (control, clock) = (running.control(), running.clock());
+    // The calm clock that ends sessions: a leap that they do not believe yet must not be used up here.
+    let calm = move || Timestamp::from_secs(i64::try_from(clock.now().wall.0 / 1000).unwrap_or(i64::MAX));
     running.handle().spawn(async move {
-        let mut before = now();
+        let mut before = calm();
         loop {
             tokio::time::sleep(TRUST_WATCH).await;
-            let after = now();
+            let after = calm();
             let moved = control
                 .listeners()
                 .iter()

@@ -7,12 +7,12 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
-use sealmq_broker::{Mono, Now, ShardId, Wall};
+use sealmq_broker::{Now, ShardId};
 
-use crate::believed;
+use crate::clock::Clock;
 use crate::mailbox::Bell;
 use crate::shard::{Lent, Shard};
 
@@ -32,30 +32,6 @@ const EVENTS: usize = 1024;
 /// The poll token of a slot of a shard.
 pub(crate) fn token_of(shard: ShardId, slot: usize) -> Token {
     Token((shard.index() << SLOT_BITS) | slot)
-}
-
-/// The process's clocks, as the core wants them.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    started: Instant,
-}
-
-impl Clock {
-    /// Zero is now.
-    #[must_use]
-    pub fn start() -> Clock {
-        Clock { started: Instant::now() }
-    }
-
-    /// Both clocks.
-    #[must_use]
-    pub fn now(&self) -> Now {
-        let mono = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        // A clock that was set back ends nothing later than it should.
-        let floor = u64::try_from(believed::now().as_secs()).unwrap_or_default().saturating_mul(1000);
-        Now { mono: Mono(mono), wall: Wall(u64::try_from(wall).unwrap_or(u64::MAX).max(floor)) }
-    }
 }
 
 /// Counts the turns of all workers: the sign of life that the watchdog looks at.
@@ -165,7 +141,7 @@ impl Worker {
         if !self.lent.ready.is_empty() || self.shards.iter().any(Shard::has_work) {
             return Duration::ZERO;
         }
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         let due = self.shards.iter_mut().filter_map(Shard::poll_timeout).min();
         let timer = due.map_or(SLEEP_MAX, |due| Duration::from_millis(due.since(now).0));
         let retry = if self.shards.iter().any(Shard::is_held_up) { RETRY } else { SLEEP_MAX };

@@ -194,7 +194,7 @@ impl Keeper {
         match seen {
             Seen::Left { secs } if !self.clock_said => {
                 self.clock_said = true;
-                let hint = "check NTP (timedatectl); certificates are judged by the new time, nothing is renewed for five minutes";
+                let hint = "check NTP (timedatectl); newcomers are judged by the new time; nobody is sent away and nothing is renewed for five minutes";
                 let text = format!("The clock has leapt by {secs} seconds.");
                 spec.log.line(Line::new(Event::ClockLeapt, text).hint(hint));
             }
