@@ -14,7 +14,7 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::CertificateDer;
 use sealmq_pki::cert::{ExtKeyUsage, Version};
 use sealmq_pki::inventory::Role;
-use sealmq_pki::{Facts, KeyId, Serial, Timestamp};
+use sealmq_pki::{Facts, Fingerprint, KeyId, Serial, Timestamp};
 
 use crate::Finding;
 use crate::anchors::{PemSource, TrustStore};
@@ -50,10 +50,13 @@ pub enum LegacyClientCerts {
 /// What the inventory says about a certificate of our own CA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It is in the inventory and counts; with the role recorded there.
+    /// It is in the inventory and counts; with what is recorded there.
     Valid {
         /// What it was issued for.
         role: Role,
+        /// SHA-256 of the certificate that was issued under this serial. The judgment compares it: whoever has the
+        /// issuing CA's key can sign another certificate with a serial that is valid.
+        fingerprint: Fingerprint,
     },
     /// It was revoked.
     Revoked,
@@ -228,7 +231,11 @@ impl Judge {
                 None => Status::CannotTell,
             };
             let role = match status {
-                Status::Valid { role } => role,
+                Status::Valid { role, fingerprint } if fingerprint == link.facts.fingerprint => role,
+                Status::Valid { .. } => {
+                    let detail = "its serial is that of another certificate, so somebody else has signed with the CA's key";
+                    return Err(Refusal::about(Code::NotInInventory, &link.facts, detail));
+                }
                 Status::Revoked => return Err(Refusal::about(Code::Revoked, &link.facts, "")),
                 Status::Unknown => return Err(Refusal::about(Code::NotInInventory, &link.facts, "")),
                 Status::CannotTell => return Err(Refusal::about(Code::InventorySilent, &link.facts, "")),

@@ -164,6 +164,9 @@ impl Home {
             return unusable("another CA issued it");
         }
         match self.inventory().status(self.issuing().key_id(), &facts.serial)? {
+            Status::Valid { fingerprint, .. } if fingerprint != facts.fingerprint => {
+                return unusable("the inventory has another certificate under its serial");
+            }
             Status::Valid { role: recorded, .. } if recorded == role => {}
             Status::Valid { .. } => return unusable("the inventory has it in another role"),
             Status::Revoked => return unusable("it was revoked"),

@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 
 use rusqlite::Connection;
 use sealmq_pki::inventory::{Record, Role, State};
-use sealmq_pki::{KeyId, Name, Serial};
+use sealmq_pki::{Fingerprint, KeyId, Name, Serial};
 
 use super::{Inventory, StoreError, rows};
 
@@ -22,6 +22,8 @@ pub enum Status {
         role: Role,
         /// Who holds it.
         name: Option<Name>,
+        /// SHA-256 of the certificate that was issued: another one under its serial is not this one.
+        fingerprint: Fingerprint,
     },
     /// It was revoked.
     Revoked,
@@ -75,7 +77,7 @@ impl Inventory {
 impl sealmq_tls::Known for Inventory {
     fn status(&self, issuer: &KeyId, serial: &Serial) -> sealmq_tls::Status {
         match Inventory::status(self, issuer, serial) {
-            Ok(Status::Valid { role, .. }) => sealmq_tls::Status::Valid { role },
+            Ok(Status::Valid { role, fingerprint, .. }) => sealmq_tls::Status::Valid { role, fingerprint },
             Ok(Status::Revoked) => sealmq_tls::Status::Revoked,
             Ok(Status::Unknown) => sealmq_tls::Status::Unknown,
             Err(_) => sealmq_tls::Status::CannotTell,
@@ -86,7 +88,9 @@ impl sealmq_tls::Known for Inventory {
 fn status_of(record: Record) -> Status {
     match record.state {
         // The holder of a superseded certificate may not have fetched its new one yet.
-        State::Valid | State::Superseded { .. } => Status::Valid { role: record.role, name: record.name },
+        State::Valid | State::Superseded { .. } => {
+            Status::Valid { role: record.role, name: record.name, fingerprint: record.fingerprint }
+        }
         State::Revoked { .. } => Status::Revoked,
     }
 }

@@ -27,6 +27,10 @@ impl Known for Book {
     }
 }
 
+fn valid(pair: &Pair, role: Role) -> Status {
+    Status::Valid { role, fingerprint: pair.facts().fingerprint }
+}
+
 struct Own {
     book: Arc<Book>,
     issuing: Pair,
@@ -42,8 +46,8 @@ fn own(name: &str) -> Own {
         issue(dir, &top, &format!("{name}-own-issuing"), &format!("/CN={name} Own Issuing"), Some(CA), 3650);
     let device = issue(dir, &issuing, &format!("{name}-device"), "/CN=device1", Some(CLIENT), 365);
     let book = Arc::new(Book::default());
-    book.set(&top, &issuing, Status::Valid { role: Role::Issuing });
-    book.set(&issuing, &device, Status::Valid { role: Role::Device });
+    book.set(&top, &issuing, valid(&issuing, Role::Issuing));
+    book.set(&issuing, &device, valid(&device, Role::Device));
     let mut spec = server_spec();
     spec.anchors = Vec::new();
     let certificates = sealmq_tls::PemSource::new("own", format!("{}{}", top.cert, issuing.cert));
@@ -72,14 +76,26 @@ fn revoked_unknown_and_cannot_tell_are_refused_whatever_the_signature_says() {
         (Status::Revoked, Code::Revoked),
         (Status::Unknown, Code::NotInInventory),
         (Status::CannotTell, Code::InventorySilent),
-        (Status::Valid { role: Role::Server }, Code::WrongRole),
-        (Status::Valid { role: Role::Issuing }, Code::WrongRole),
+        (valid(&own.device, Role::Server), Code::WrongRole),
+        (valid(&own.device, Role::Issuing), Code::WrongRole),
     ] {
         own.book.set(&own.issuing, &own.device, status);
         assert_eq!(own.tls.judge(&chain, now()).unwrap_err().code, code, "{status:?}");
     }
-    own.book.set(&own.issuing, &own.device, Status::Valid { role: Role::Operator });
+    own.book.set(&own.issuing, &own.device, valid(&own.device, Role::Operator));
     assert_eq!(own.tls.judge(&chain, now()).unwrap().identity().unwrap().role(), Some(Role::Operator));
+}
+
+/// A stolen issuing key: its thief knows serials that are valid, the operator's for one.
+#[test]
+fn another_certificate_under_a_recorded_serial_is_refused() {
+    let own = own("forged");
+    let forged = issue(fixtures().dir(), &own.issuing, "forged-leaf", "/CN=device1", Some(CLIENT), 365);
+    own.book.set(&own.issuing, &forged, valid(&own.device, Role::Operator));
+    let refusal = own.tls.judge(&chain_of(&own.tls, &forged), now()).unwrap_err();
+    assert_eq!(refusal.code, Code::NotInInventory);
+    own.book.set(&own.issuing, &forged, valid(&forged, Role::Operator));
+    assert!(own.tls.judge(&chain_of(&own.tls, &forged), now()).is_ok());
 }
 
 #[test]
@@ -95,7 +111,7 @@ fn a_revoked_issuing_ca_takes_its_devices_with_it() {
 #[test]
 fn a_device_is_no_issuer_even_if_its_record_says_device() {
     let own = own("depth");
-    own.book.set(&own.top, &own.issuing, Status::Valid { role: Role::Device });
+    own.book.set(&own.top, &own.issuing, valid(&own.issuing, Role::Device));
     let chain = chain_of(&own.tls, &own.device);
     assert_eq!(own.tls.judge(&chain, now()).unwrap_err().code, Code::WrongRole);
 }
@@ -124,7 +140,7 @@ fn our_own_ca_takes_no_version_1_leaf_whatever_the_rule() {
         println!("skipped: this openssl makes no version 1 certificates");
         return;
     }
-    own.book.set(&own.top, &old, Status::Valid { role: Role::Device });
+    own.book.set(&own.top, &old, valid(&old, Role::Device));
     let met = meet(&own.tls, &client(client_spec(Some(&old))));
     assert_eq!(met.server_failure().code, Code::Version1);
 }
