@@ -54,6 +54,10 @@ impl CertificateNames for LivingNames {
     fn is_live(&self, name: &str) -> Result<bool, CannotTell> {
         // What cannot be a certificate's name has none.
         let Ok(name) = Name::parse(name) else { return Ok(false) };
+        // The operator's name is a certificate's even in the moment between two of them.
+        if name.key() == Name::operator().key() {
+            return Ok(true);
+        }
         let now = self.floor.judge_at(wall_now());
         self.inventory.certificate_lives(&name.key(), now).map_err(|error| CannotTell(error.to_string()))
     }

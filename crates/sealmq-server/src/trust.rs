@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sealmq_broker::{Admission, Ended, TrustGeneration, Wall};
 use sealmq_pki::Timestamp;
+use sealmq_pki::inventory::Role;
 use sealmq_tls::{Judged as Decision, PeerChain};
 
 use crate::door::listener::ListenerState;
@@ -75,6 +76,8 @@ pub(crate) struct Proofs {
 pub(crate) struct CertificateProof {
     pub(crate) chain: PeerChain,
     pub(crate) name: Option<Arc<str>>,
+    /// What our inventory recorded for it.
+    pub(crate) role: Option<Role>,
 }
 
 /// A password: the entry of the file that it fitted.
@@ -101,8 +104,9 @@ impl Admission for Admitted {
     fn judge(&self, now: Wall) -> Result<u64, Ended> {
         let generation = self.trust.current();
         let access = self.listener.access.load();
-        if let Some(proof) = &self.proofs.certificate {
-            self.judge_certificate(proof, now)?;
+        match &self.proofs.certificate {
+            Some(proof) => self.judge_certificate(proof, now)?,
+            None => self.judge_absence(now)?,
         }
         if let Some(proof) = &self.proofs.password {
             self.judge_password(proof)?;
@@ -119,13 +123,29 @@ impl Admitted {
         let Some(tls) = self.listener.tls() else {
             return Err(ended("SMQ-A001", "this listener has no TLS any more"));
         };
-        let now = Timestamp::from_secs(i64::try_from(now.0 / 1000).unwrap_or(i64::MAX));
-        match tls.judge(&proof.chain, now) {
-            Ok(Decision::Identified(again)) if again.name() == proof.name.as_ref() => Ok(()),
-            Ok(Decision::Identified(_)) => Err(ended("SMQ-A001", "its certificate gives another name now")),
+        match tls.judge(&proof.chain, seconds(now)) {
+            Ok(Decision::Identified(again))
+                if again.name() == proof.name.as_ref() && again.role() == proof.role =>
+            {
+                Ok(())
+            }
+            Ok(Decision::Identified(_)) => {
+                Err(ended("SMQ-A001", "its certificate gives another name or role now"))
+            }
             Ok(Decision::Anonymous { .. }) => {
                 Err(ended("SMQ-A001", "this listener takes no certificates any more"))
             }
+            Err(refusal) => {
+                Err(Ended { code: refusal.code.as_str(), text: first_line(&refusal.to_string()) })
+            }
+        }
+    }
+
+    /// Who came without a certificate stays only where one may still be absent.
+    fn judge_absence(&self, now: Wall) -> Result<(), Ended> {
+        let Some(tls) = self.listener.tls() else { return Ok(()) };
+        match tls.judge(&PeerChain::NONE, seconds(now)) {
+            Ok(_) => Ok(()),
             Err(refusal) => {
                 Err(Ended { code: refusal.code.as_str(), text: first_line(&refusal.to_string()) })
             }
@@ -139,6 +159,10 @@ impl Admitted {
         }
         Err(ended("SMQ-A002", "its password was changed or removed"))
     }
+}
+
+fn seconds(wall: Wall) -> Timestamp {
+    Timestamp::from_secs(i64::try_from(wall.0 / 1000).unwrap_or(i64::MAX))
 }
 
 /// A refusal without its hint, which is for whoever is being let in.

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use sealmq_broker::{Assigned, ClientId, Owner, Peer, Principal, Role, TrustGeneration, Wall};
 use sealmq_config::IdentityRule;
 use sealmq_mqtt::{Connect, ConnectReturnCode, ReasonCode, Version};
-use sealmq_tls::{PeerChain, VerifiedIdentity};
+use sealmq_tls::{ClientAuth, PeerChain, VerifiedIdentity};
 use zeroize::Zeroizing;
 
 use super::hashing::{HashingError, HashingPool, Verdict};
 use super::listener::{AccessRules, ListenerState};
+use super::stream::Origin;
 use crate::trust::{Admitted, CertificateProof, PasswordProof, Proofs};
 
 /// Names that belong to a live certificate: no password may use them. Answered by the inventory of a data directory.
@@ -58,6 +59,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) hashing: &'a HashingPool,
     pub(crate) names: Option<&'a dyn CertificateNames>,
     pub(crate) trust: &'a Arc<dyn TrustGeneration>,
+    /// Where the client comes from.
+    pub(crate) origin: Origin,
     /// The generation that was read before anything was judged.
     pub(crate) generation: u64,
 }
@@ -73,10 +76,14 @@ pub(crate) async fn authenticate(
     let (username, password) = username(rules, &access, connect, shown.as_ref()).await?;
     let (client_id, assigned) = client_id(&access, connect, username.as_deref())?;
     let role = shown.as_ref().map_or(Role::Ordinary, |shown| role_of(&shown.identity));
+    check_operator(role, rules.origin)?;
     let ends_at = shown.as_ref().map(|shown| end_of(&shown.identity));
     let owner = owner(rules.listener.identity, username.as_deref(), shown.as_ref());
-    let certificate =
-        shown.map(|Shown { chain, identity }| CertificateProof { chain, name: identity.name().cloned() });
+    let certificate = shown.map(|Shown { chain, identity }| CertificateProof {
+        chain,
+        name: identity.name().cloned(),
+        role: identity.role(),
+    });
     let admitted = Admitted {
         listener: Arc::clone(rules.listener),
         trust: Arc::clone(rules.trust),
@@ -104,6 +111,20 @@ fn role_of(identity: &VerifiedIdentity) -> Role {
         Some(Recorded::Operator) => Role::Operator,
         Some(Recorded::Root | Recorded::Issuing | Recorded::Server | Recorded::Device) | None => {
             Role::Ordinary
+        }
+    }
+}
+
+/// The operator's certificate lies on this machine and is used from it: from elsewhere it is a stolen one.
+fn check_operator(role: Role, origin: Origin) -> Result<(), Denied> {
+    match (role, origin) {
+        (Role::Operator, Origin::Elsewhere) => Err(Denied {
+            text: "the operator's certificate counts on the broker's machine only".to_owned(),
+            hint: Some("connect from the broker's machine, or use a device's certificate".to_owned()),
+            ..not_authorised("SMQ-A021")
+        }),
+        (Role::Operator, Origin::ThisMachine) | (Role::Ordinary, Origin::ThisMachine | Origin::Elsewhere) => {
+            Ok(())
         }
     }
 }
@@ -146,13 +167,21 @@ async fn username(
             if let Some(name) = shown.and_then(|shown| shown.identity.name()) {
                 return Ok((Some(Arc::clone(name)), None));
             }
-            if shown.is_none() && rules.listener.passwords().is_some() && connect.username.is_some() {
+            if shown.is_none() && takes_passwords_too(rules) && connect.username.is_some() {
                 return by_password(rules, access, connect).await;
             }
             Err(identity_missing())
         }
         IdentityRule::None => by_password(rules, access, connect).await,
     }
+}
+
+/// Beside names from certificates a password counts only where certificates are asked for and not demanded, and where
+/// somebody knows which names belong to certificates: else a password would get what the access list grants to the
+/// certificate of that name. mosquitto takes none there at all.
+fn takes_passwords_too(rules: &Rules<'_>) -> bool {
+    let optional = rules.listener.tls().is_some_and(|tls| tls.client_auth() == ClientAuth::Optional);
+    optional && rules.names.is_some() && rules.listener.passwords().is_some()
 }
 
 async fn by_password(
@@ -169,12 +198,12 @@ async fn by_password(
         };
     };
     let Some(passwords) = passwords else {
-        // Nobody can check the name: it counts for as much as none.
-        return if access.allow_anonymous {
-            Ok((Some(Arc::from(username)), None))
-        } else {
-            Err(unchecked_name(rules))
-        };
+        // Nobody can check the name: whoever says it has it, as in mosquitto, but for names of certificates.
+        if !access.allow_anonymous {
+            return Err(unchecked_name(rules));
+        }
+        refuse_certificate_names(rules, username)?;
+        return Ok((Some(Arc::from(username)), None));
     };
     let entry = passwords.mark(username);
     let password =
@@ -200,7 +229,7 @@ fn refuse_certificate_names(rules: &Rules<'_>, name: &str) -> Result<(), Denied>
     match names.is_live(name) {
         Ok(false) => Ok(()),
         Ok(true) => Err(Denied {
-            text: "the name belongs to a certificate; a password does not count for it".to_owned(),
+            text: "the name belongs to a certificate; nothing else counts for it".to_owned(),
             hint: Some("give the user another name, or let the device use its certificate".to_owned()),
             ..not_authorised("SMQ-A015")
         }),
@@ -213,12 +242,20 @@ fn client_id(
     connect: &Connect<'_>,
     username: Option<&str>,
 ) -> Result<(ClientId, Assigned), Denied> {
-    if access.use_username_as_clientid {
-        let Some(name) = username else { return Err(identity_missing()) };
-        return ClientId::parse(name).map(|id| (id, Assigned::ByClient)).ok_or_else(identifier_rejected);
+    // As mosquitto: what CONNECT says must pass even where the user name then takes its place.
+    let given = given_id(access, connect)?;
+    if !access.use_username_as_clientid {
+        return Ok(given);
     }
-    let Some(id) = ClientId::parse(connect.client_id) else {
-        return assigned_id(access, connect);
+    let Some(name) = username else { return Err(identity_missing()) };
+    ClientId::parse(name).map(|id| (id, Assigned::ByClient)).ok_or_else(identifier_rejected)
+}
+
+/// The id of CONNECT, or one of ours in its place; either must begin with `clientid_prefixes`.
+fn given_id(access: &AccessRules, connect: &Connect<'_>) -> Result<(ClientId, Assigned), Denied> {
+    let (id, assigned) = match ClientId::parse(connect.client_id) {
+        Some(id) => (id, Assigned::ByClient),
+        None => assigned_id(access, connect)?,
     };
     if access.clientid_prefixes.as_deref().is_some_and(|prefix| !id.as_str().starts_with(prefix)) {
         return Err(Denied {
@@ -226,7 +263,7 @@ fn client_id(
             ..not_authorised("SMQ-A018")
         });
     }
-    Ok((id, Assigned::ByClient))
+    Ok((id, assigned))
 }
 
 /// [MQTT-3.1.3-6] [MQTT311-3.1.3-7] [MQTT311-3.1.3-8]; MQTT 3.1 §3.1 wants 1 to 23 characters.
@@ -339,4 +376,16 @@ fn identifier_rejected() -> Denied {
 
 fn no_randomness() -> Denied {
     Denied { text: "no random client id could be made".to_owned(), ..not_authorised("SMQ-A020") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operator_is_refused_from_elsewhere_and_nobody_else_is() {
+        assert_eq!(check_operator(Role::Operator, Origin::Elsewhere).unwrap_err().code, "SMQ-A021");
+        assert!(check_operator(Role::Operator, Origin::ThisMachine).is_ok());
+        assert!(check_operator(Role::Ordinary, Origin::Elsewhere).is_ok());
+    }
 }

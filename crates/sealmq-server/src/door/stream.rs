@@ -42,7 +42,24 @@ pub enum PeerAddress {
     Local,
 }
 
+/// Whether a connection comes from this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Loopback, a unix socket, or one of the machine's own addresses: it is the address that was dialled, too.
+    ThisMachine,
+    /// Over a network, or nobody can tell.
+    Elsewhere,
+}
+
 impl PeerAddress {
+    fn origin(self, dialled: Option<IpAddr>) -> Origin {
+        match self.ip() {
+            None => Origin::ThisMachine,
+            Some(ip) if ip.is_loopback() || Some(ip) == dialled => Origin::ThisMachine,
+            Some(_) => Origin::Elsewhere,
+        }
+    }
+
     /// The address without the port; `None` for a unix socket.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
@@ -101,6 +118,16 @@ impl DoorStream {
             }
         }
         Ok(())
+    }
+
+    /// Whether a peer at `address` is on this machine. The kernel takes no packet from the network whose source is an
+    /// address of this machine.
+    #[must_use]
+    pub fn origin(&self, address: PeerAddress) -> Origin {
+        match self {
+            DoorStream::Tcp(tcp) => address.origin(tcp.local_addr().ok().map(|own| own.ip().to_canonical())),
+            DoorStream::Unix(_) => Origin::ThisMachine,
+        }
     }
 
     async fn ready(&self, interest: Interest) -> io::Result<()> {
@@ -189,5 +216,22 @@ impl ShardStream {
             ShardStream::Tcp(tcp) => tcp,
             ShardStream::Unix(unix) => unix,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_unix_sockets_and_the_dialled_address_itself_are_this_machine() {
+        let at = |text: &str| PeerAddress::Ip(text.parse().expect("an address"));
+        let lan = Some("192.0.2.7".parse().expect("an address"));
+        assert_eq!(at("127.0.0.1:9").origin(lan), Origin::ThisMachine);
+        assert_eq!(at("[::ffff:127.0.0.1]:9").origin(None), Origin::ThisMachine);
+        assert_eq!(at("192.0.2.7:9").origin(lan), Origin::ThisMachine);
+        assert_eq!(PeerAddress::Local.origin(None), Origin::ThisMachine);
+        assert_eq!(at("192.0.2.8:9").origin(lan), Origin::Elsewhere);
+        assert_eq!(at("192.0.2.7:9").origin(None), Origin::Elsewhere);
     }
 }

@@ -105,6 +105,7 @@ impl Visit<'_> {
             hashing: &self.door.hashing,
             names: self.door.names.as_deref(),
             trust: &self.door.trust,
+            origin: self.stream.origin(self.address),
             generation,
         };
         match authenticate(&rules, &connect, shown).await {
@@ -122,7 +123,10 @@ impl Visit<'_> {
             self.read_more().await?;
             self.flush().await?;
         }
-        let (Some(session), Some(tls)) = (self.tls.as_mut(), self.listener.tls()) else { return Ok(None) };
+        let Some(session) = self.tls.as_mut() else { return Ok(None) };
+        let Some(tls) = self.listener.tls() else {
+            return Err(Turned::Fault("its listener has no TLS any more".to_owned()));
+        };
         let chain = session.peer_chain();
         let judged = tls.judge(&chain, believed::now());
         match judged {
