@@ -21,6 +21,13 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// The whole text with dangerous characters escaped: the last look at a line before it leaves, whoever wrote it.
+pub(super) fn push_clean(text: &str, out: &mut String) {
+    for c in text.chars() {
+        if is_dangerous(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+}
+
 /// Characters that end a line, drive a terminal, or turn the direction of what follows.
 fn is_dangerous(c: char) -> bool {
     c.is_control()

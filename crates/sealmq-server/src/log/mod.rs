@@ -52,10 +52,12 @@ impl Line {
         self
     }
 
-    /// A named value beside the text; only the JSON format shows it.
+    /// A named value beside the text; only the JSON format shows it. Text is escaped and bounded as in [`Escaped`].
     #[must_use]
     pub fn field(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Line {
-        self.fields.push((name, value.into()));
+        let value = value.into();
+        let value = value.as_str().map(|text| Escaped(text).to_string().into()).unwrap_or(value);
+        self.fields.push((name, value));
         self
     }
 }

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::OwnedFormatItem;
 use time::format_description::well_known::Rfc3339;
 
+use super::escape::push_clean;
 use super::{Levels, Line};
 
 /// How a line is written.
@@ -121,7 +122,8 @@ impl Sink {
                 for line in lines {
                     let priority = *facility * 8 + line.event.level().syslog_severity();
                     let hint = line.hint.as_deref().map(|h| format!(" (hint: {h})")).unwrap_or_default();
-                    let _ = socket.send(format!("<{priority}>sealmq: {}{hint}", line.text).as_bytes());
+                    let text = clean(&format!("{}{hint}", line.text));
+                    let _ = socket.send(format!("<{priority}>sealmq: {text}").as_bytes());
                 }
                 Ok(())
             }
@@ -149,9 +151,15 @@ pub(super) fn render(line: &Line, format: Format, timestamp: &Timestamp, out: &m
 fn push_human(stamp: &str, text: &str, out: &mut String) {
     for part in text.lines() {
         out.push_str(stamp);
-        out.push_str(part);
+        push_clean(part, out);
         out.push('\n');
     }
+}
+
+fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push_clean(text, &mut out);
+    out
 }
 
 fn stamp(at: SystemTime, timestamp: &Timestamp) -> String {
@@ -172,9 +180,9 @@ fn json(line: &Line) -> serde_json::Value {
     object.insert("level".into(), row.level.name().into());
     object.insert("event".into(), row.name.into());
     object.insert("code".into(), row.code.into());
-    object.insert("message".into(), line.text.clone().into());
+    object.insert("message".into(), clean(&line.text).into());
     if let Some(hint) = &line.hint {
-        object.insert("hint".into(), hint.clone().into());
+        object.insert("hint".into(), clean(hint).into());
     }
     for (name, value) in &line.fields {
         object.entry(*name).or_insert_with(|| value.clone());
@@ -217,6 +225,31 @@ mod tests {
         let mut out = String::new();
         render(&line(), Format::Human, &Timestamp::strftime("%Y-%m-%dT%H:%M:%S").unwrap(), &mut out);
         assert!(out.starts_with("2023-11-14T22:13:20: New"), "{out}");
+    }
+
+    #[test]
+    fn what_drives_a_terminal_is_shown_in_both_formats_even_if_the_writer_forgot() {
+        // ESC, CSI as one character (C1), and a direction override: JSON by itself escapes only the first.
+        let evil = "a\u{1b}[31m\u{9b}2J\u{202e}b\r";
+        let line = Line::new(Event::ClientConnected, evil).hint(evil).field("client_id", evil);
+        for format in [Format::Human, Format::Json] {
+            let mut out = String::new();
+            render(&line, format, &Timestamp::None, &mut out);
+            let shown = |c: char| c == '\n' || !(c.is_control() || c == '\u{202e}');
+            assert!(out.chars().all(shown), "{out:?}");
+            assert!(out.contains("[31m"), "{out:?}");
+        }
+        let mut out = String::new();
+        render(&line, Format::Json, &Timestamp::None, &mut out);
+        assert_eq!(out.matches("\\\\u{9b}").count(), 3, "{out:?}");
+    }
+
+    #[test]
+    fn a_field_of_a_peer_is_bounded() {
+        let line = Line::new(Event::ClientConnected, "x").field("client_id", "y".repeat(65_535));
+        let mut out = String::new();
+        render(&line, Format::Json, &Timestamp::None, &mut out);
+        assert!(out.len() < 1_000, "{}", out.len());
     }
 
     #[test]
