@@ -11,6 +11,7 @@ use std::sync::Arc;
 use sealmq_broker::Acl;
 use sealmq_config::acl_file;
 use sealmq_config::{ClientCertificates, FileParsed, FileSetting, ListenerTls, SourceFile, TlsVersions};
+use sealmq_pki::pem::PemError;
 use sealmq_pki::{Facts, Timestamp};
 use sealmq_tls::{
     ClientAuth, Finding, KeyPair, OwnIssuer, PemSource, RecordSize, Served, ServerTls, ServerTlsSpec,
@@ -194,7 +195,13 @@ fn folder(setting: &FileSetting) -> Result<Vec<PemSource>, StartError> {
     for path in paths.into_iter().filter(|path| path.is_file()) {
         let bytes = read(&path, 0).map_err(failed)?;
         // Revocation lists and the like lie there too; they are no CA certificates.
-        if sealmq_pki::pem::of_label(&bytes, "CERTIFICATE").is_ok_and(|found| !found.is_empty()) {
+        let is_source = match sealmq_pki::pem::of_label(&bytes, "CERTIFICATE") {
+            Ok(found) => !found.is_empty(),
+            Err(PemError::Binary) => false,
+            // A file that is only partly readable is passed on, to be refused with its reason.
+            Err(PemError::Unfinished { .. } | PemError::Base64 { .. }) => true,
+        };
+        if is_source {
             sources.push(PemSource::new(path.display().to_string(), bytes));
         }
     }

@@ -207,6 +207,7 @@ fn policy(config: &Config) -> Policy {
         offline_qos0: if global.queue_qos0_messages { OfflineQoS0::Queued } else { OfflineQoS0::Dropped },
         outgoing_qos: if global.upgrade_outgoing_qos { OutgoingQoS::Granted } else { OutgoingQoS::Lower },
         keep_alive_max_secs: global.max_keepalive,
+        retain_expiry: global.retain_expiry_interval_secs.map(Millis::from_secs),
         persistent_client_expiration: global.persistent_client_expiration_secs.map(Millis::from_secs),
         ..Policy::default()
     }
