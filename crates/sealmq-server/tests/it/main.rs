@@ -3,5 +3,6 @@
 
 mod control;
 mod data_plane;
+mod fail_open;
 mod home;
 mod inventory;

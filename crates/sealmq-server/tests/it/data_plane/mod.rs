@@ -19,8 +19,8 @@ use sealmq_pki::{
     issue_leaf, issue_root,
 };
 use sealmq_server::door::limits::DoorLimits;
-use sealmq_server::log::{Destination, LogKeeper, LogSpec};
-use sealmq_server::running::Threads;
+use sealmq_server::log::{Destination, Levels, LogKeeper, LogSpec};
+use sealmq_server::running::{Control, Threads};
 use sealmq_server::serve::{self, Hooks, Served};
 use sealmq_tls::{
     ClientTls, ClientTlsSpec, KeyPair, LegacyServerCerts, PemSource, RecordSize, TlsPolicy, TlsSession,
@@ -56,6 +56,17 @@ impl Broker {
     ) -> Broker {
         let folder = tempfile::tempdir().unwrap();
         prepare(folder.path());
+        Broker::launch(folder, conf, Hooks::default(), door, threads)
+    }
+
+    /// As [`Broker::bounded`], in a folder that is ready, with what a data directory adds.
+    pub(super) fn launch(
+        folder: tempfile::TempDir,
+        conf: &str,
+        hooks: Hooks,
+        door: DoorLimits,
+        threads: Threads,
+    ) -> Broker {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let text = format!("user root\n{conf}")
             .replace("PORT", &port.to_string())
@@ -65,11 +76,12 @@ impl Broker {
         let config = parsed.config.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
         let keeper = LogKeeper::start(LogSpec {
             destinations: vec![Destination::File(folder.path().join("log"))],
+            levels: Levels::ALL,
             ..LogSpec::default()
         })
         .unwrap();
         let log = keeper.log();
-        let served = serve::prepare(config, Hooks::default()).unwrap().open(&log).unwrap();
+        let served = serve::prepare(config, hooks).unwrap().open(&log).unwrap();
         let served = served.with_bounds(door, threads).start().unwrap();
         Broker { folder, port, served: Some(served), keeper: Some(keeper) }
     }
@@ -87,6 +99,19 @@ impl Broker {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
+    }
+
+    pub(super) fn control(&self) -> Control {
+        self.served.as_ref().unwrap().running.control()
+    }
+
+    /// Waits until the log says this.
+    pub(super) fn wait_for_line(&self, text: &str) {
+        let by = std::time::Instant::now() + PATIENCE;
+        while !fs::read_to_string(self.folder.path().join("log")).unwrap().contains(text) {
+            assert!(std::time::Instant::now() < by, "no line says '{text}'");
+            std::thread::yield_now();
+        }
     }
 
     pub(super) fn reloader(&self) -> serve::Reloader {
@@ -289,6 +314,14 @@ impl TlsClient {
         }
         let got: Vec<u8> = self.plain.drain(..expected.len()).collect();
         assert_eq!(got, expected);
+    }
+
+    /// The next bytes, whatever they are.
+    pub(super) fn read_exactly(&mut self, len: usize) -> Vec<u8> {
+        while self.plain.len() < len {
+            assert!(self.step().unwrap() > 0, "the broker closed after {:?}", self.plain);
+        }
+        self.plain.drain(..len).collect()
     }
 
     /// What the broker says when it refuses: the alert, in the words of our table.

@@ -1,0 +1,143 @@
+//! Who someone is comes from what was verified, never from what they say.
+
+use std::io::Write as _;
+
+use super::*;
+use crate::data_plane::{MUTUAL, NOT_AUTHORISED, Pki, publish, subscribe};
+
+/// `NAME` with the password `secret`: SHA-512 with a salt of twelve bytes, as mosquitto_passwd 1.x wrote it.
+pub(super) fn password_line(name: &str, password: &str) -> String {
+    use base64::Engine as _;
+    let engine = base64::engine::general_purpose::STANDARD;
+    let salt = b"twelve bytes";
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512, &[password.as_bytes(), salt].concat());
+    format!("{name}:$6${}${}\n", engine.encode(salt), engine.encode(hash))
+}
+
+#[test]
+fn the_certificate_names_the_client_whatever_connect_says() {
+    let pki = Pki::new();
+    let broker = Broker::start(|folder| pki.write_server(folder), MUTUAL);
+    let mut client =
+        TlsClient::connect(broker.tcp(), &pki.ca_pem, Some(pki.device("d1")), Versions::OnlyV1_3);
+    client.send(&connect("c", Some(("admin", "whatever"))));
+    accepted(&mut client);
+    let log = broker.stop();
+    assert!(log.contains("u'd1'") && !log.contains("u'admin'"), "{log}");
+}
+
+/// `allow_anonymous` lets in who has no name; it gives nobody the name and the rights of a certificate.
+#[test]
+fn without_a_certificate_nobody_gets_what_the_list_grants_to_one() {
+    let pki = Pki::new();
+    let conf = MUTUAL.replace("require_certificate true", "require_certificate optional")
+        + "allow_anonymous true\nacl_file DIR/acl\n";
+    let prepare = |folder: &std::path::Path| {
+        pki.write_server(folder);
+        fs::write(folder.join("acl"), "user d1\ntopic readwrite #\n").unwrap();
+    };
+    let broker = Broker::start(prepare, &conf);
+    for login in [None, Some(("d1", "")), Some(("d1", "guess"))] {
+        let mut client = TlsClient::connect(broker.tcp(), &pki.ca_pem, None, Versions::OnlyV1_3);
+        client.send(&connect("c", login));
+        client.expect(&BAD_NAME);
+    }
+    let mut client =
+        TlsClient::connect(broker.tcp(), &pki.ca_pem, Some(pki.device("d1")), Versions::OnlyV1_3);
+    client.send(&[connect("c", None), subscribe("t"), publish("t", "m")].concat());
+    accepted(&mut client);
+    client.expect(&[0x90, 3, 0, 1, 0]);
+    client.expect(&publish("t", "m"));
+}
+
+/// mosquitto takes no password where names come from certificates. Nobody here knows which names those are.
+#[test]
+fn a_password_does_not_count_where_names_come_from_certificates() {
+    for demand in ["require_certificate optional", "require_certificate false"] {
+        let names = "use_identity_as_username true\n";
+        for (rule, answer) in [(names, BAD_NAME), ("", ACCEPTED)] {
+            let pki = Pki::new();
+            let conf = MUTUAL.replace("require_certificate true", demand).replace(names, rule)
+                + "password_file DIR/passwd\n";
+            let prepare = |folder: &std::path::Path| {
+                pki.write_server(folder);
+                fs::write(folder.join("passwd"), password_line("d1", "secret")).unwrap();
+            };
+            let broker = Broker::start(prepare, &conf);
+            let mut client = TlsClient::connect(broker.tcp(), &pki.ca_pem, None, Versions::OnlyV1_3);
+            client.send(&connect("c", Some(("d1", "secret"))));
+            client.expect(&answer);
+        }
+    }
+}
+
+#[test]
+fn a_password_under_the_name_of_a_certificate_lets_nobody_in() {
+    let own = Own::start();
+    own.device("pump");
+    // Written by hand into a running broker's file: the start would have refused it.
+    let lines = ["Pump", "operator", "kettle"].map(|name| password_line(name, "secret")).concat();
+    fs::write(own.home.place().passwd(), lines).unwrap();
+    own.broker.reloader().reload_passwords().unwrap();
+    let answer = |name: &str, answer: [u8; 4]| {
+        let mut client = own.dial(None);
+        client.send(&connect("c", Some((name, "secret"))));
+        client.expect(&answer);
+    };
+    answer("Pump", NOT_AUTHORISED);
+    answer("operator", NOT_AUTHORISED);
+    answer("kettle", ACCEPTED);
+    assert!(own.broker.stop().contains("SMQ-A015"));
+}
+
+/// A plaintext listener that believes whoever comes, beside certificates.
+#[test]
+fn a_name_that_nobody_checked_is_none_of_a_certificate() {
+    let conf = "data_dir DIR/data\nallow_anonymous true\nacl_file acl\nlistener PORT 127.0.0.1\n";
+    let own = Own::with(conf, |_| {});
+    own.device("pump");
+    for name in ["pump", "PUMP", "operator"] {
+        answers(own.broker.tcp(), &connect("c", Some((name, ""))), &NOT_AUTHORISED);
+    }
+    answers(own.broker.tcp(), &connect("c", Some(("kettle", ""))), &ACCEPTED);
+}
+
+#[test]
+fn every_client_id_begins_with_the_prefix_ours_too() {
+    let conf = "listener PORT 127.0.0.1\nallow_anonymous true\nclientid_prefixes dev-\n";
+    let broker = Broker::plain(conf);
+    for id in ["c", "DEV-c", ""] {
+        answers(broker.tcp(), &connect(id, None), &NOT_AUTHORISED);
+    }
+    answers(broker.tcp(), &connect("dev-c", None), &ACCEPTED);
+    let broker = Broker::plain(&format!("{conf}auto_id_prefix dev-\n"));
+    answers(broker.tcp(), &connect("", None), &ACCEPTED);
+    // The user name takes the place of the client id; what CONNECT says must pass all the same.
+    let broker = Broker::plain(&format!("{conf}use_username_as_clientid true\n"));
+    answers(broker.tcp(), &connect("c", Some(("anna", ""))), &NOT_AUTHORISED);
+    answers(broker.tcp(), &connect("dev-c", Some(("anna", ""))), &ACCEPTED);
+    answers(broker.tcp(), &connect("dev-c", None), &BAD_NAME);
+}
+
+#[test]
+fn a_session_of_a_certificate_is_taken_by_no_other_one() {
+    let own = Own::start();
+    let (pump, kettle) = (own.device("pump"), own.device("kettle"));
+    let mut first = own.arrive(pump.clone(), "the-id");
+    accepted(&mut first);
+    own.arrive(kettle, "the-id").expect(&NOT_AUTHORISED);
+    first.send(&[0xc0, 0]);
+    first.expect(&[0xd0, 0]);
+    accepted(&mut own.arrive(pump, "the-id"));
+}
+
+#[test]
+fn allow_anonymous_of_one_listener_opens_no_other() {
+    let conf = "per_listener_settings true\nlistener 0 DIR/open.sock\nallow_anonymous true\n\
+        listener PORT 127.0.0.1\n";
+    let broker = Broker::plain(conf);
+    answers(broker.tcp(), &connect("c", None), &NOT_AUTHORISED);
+    let mut open = crate::data_plane::unix(&broker.folder.path().join("open.sock"));
+    open.write_all(&connect("c", None)).unwrap();
+    expect(&mut open, &ACCEPTED);
+}

@@ -1,0 +1,56 @@
+//! The operator is a role in the inventory, never a name; what is the operator's is nobody else's by any filter.
+
+use super::*;
+use crate::data_plane::{Pki, publish, subscribe};
+
+/// Subscribes with every filter that could reach `$CONTROL/a`, then tells what came before `end`.
+fn hears(client: &mut TlsClient, operator: &mut TlsClient) -> bool {
+    for filter in ["#", "+/a", "$CONTROL/#", "$CONTROL/a", "$share/g/$CONTROL/#", "$share/h/#"] {
+        client.send(&subscribe(filter));
+        client.expect(&[0x90, 3, 0, 1, 0]);
+    }
+    operator.send(&[publish("$CONTROL/a", "secret"), publish("t/end", "x")].concat());
+    let first = client.read_exactly(publish("t/end", "x").len());
+    first.windows(4).any(|text| text == b"$CON")
+}
+
+#[test]
+fn no_filter_of_a_device_reaches_what_is_the_operators() {
+    let own = Own::start();
+    let mut operator = own.arrive(own.operator(), "op");
+    accepted(&mut operator);
+    let mut device = own.arrive(own.device("pump"), "c");
+    accepted(&mut device);
+    assert!(!hears(&mut device, &mut operator));
+    let mut second = own.arrive(own.operator(), "op-2");
+    accepted(&mut second);
+    assert!(hears(&mut second, &mut operator));
+}
+
+#[test]
+fn a_foreign_certificate_in_the_operators_name_is_no_operator() {
+    let foreign = Pki::new();
+    let own = Own::with(&OWN.replace("cafile ca/ca.crt", "cafile foreign.crt"), |home| {
+        fs::write(home.place().folder().join("foreign.crt"), &foreign.ca_pem).unwrap();
+    });
+    let mut operator = own.arrive(own.operator(), "op");
+    accepted(&mut operator);
+    let mut namesake = own.arrive(foreign.device("operator"), "c");
+    accepted(&mut namesake);
+    assert!(!hears(&mut namesake, &mut operator));
+}
+
+#[test]
+fn a_device_writes_nothing_that_is_the_operators() {
+    let own = Own::start();
+    let mut operator = own.arrive(own.operator(), "op");
+    accepted(&mut operator);
+    operator.send(&subscribe("$CONTROL/#"));
+    operator.expect(&[0x90, 3, 0, 1, 0]);
+    operator.send(&subscribe("t/#"));
+    operator.expect(&[0x90, 3, 0, 1, 0]);
+    let mut device = own.arrive(own.device("pump"), "c");
+    accepted(&mut device);
+    device.send(&[publish("$CONTROL/a", "evil"), publish("t/end", "x")].concat());
+    operator.expect(&publish("t/end", "x"));
+}
