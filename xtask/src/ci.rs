@@ -25,7 +25,7 @@ const CARGO_STEPS: &[(&str, &[&str])] = &[
     ("tests", &["test", "--workspace", "--locked"]),
     ("benchmarks run", &["test", "--workspace", "--benches", "--locked"]),
     ("documentation", &["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"]),
-    ("fuzz targets compile", &["check", "--manifest-path", "fuzz/Cargo.toml"]),
+    ("fuzz targets compile", &["check", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target"]),
 ];
 
 fn step(name: &str, body: impl FnOnce() -> Result<()>) -> Result<()> {
