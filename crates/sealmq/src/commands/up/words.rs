@@ -128,9 +128,16 @@ fn root_line(place: &Place) -> String {
     )
 }
 
-/// How this program was called: what was typed works again. A bare name was found in PATH.
+/// How this program was called, so that it works again from any folder. A bare name was found in PATH.
 fn own_path() -> PathBuf {
-    std::env::args_os().next().map_or_else(|| PathBuf::from("sealmq"), PathBuf::from)
+    std::env::args_os().next().map_or_else(|| PathBuf::from("sealmq"), |typed| from_any_folder(typed.into()))
+}
+
+fn from_any_folder(typed: PathBuf) -> PathBuf {
+    if typed.components().count() == 1 {
+        return typed;
+    }
+    std::path::absolute(&typed).unwrap_or(typed)
 }
 
 /// As a shell wants it.
@@ -147,6 +154,14 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_was_called_by_a_relative_path_is_found_from_any_folder() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(from_any_folder("target/release/sealmq".into()), here.join("target/release/sealmq"));
+        assert_eq!(from_any_folder("/usr/bin/sealmq".into()), Path::new("/usr/bin/sealmq"));
+        assert_eq!(from_any_folder("sealmq".into()), Path::new("sealmq"));
+    }
 
     #[test]
     fn a_path_is_quoted_where_a_shell_would_split_it() {
