@@ -319,9 +319,11 @@ fn mend(reason: ReasonCode) -> Option<&'static str> {
     let hint = match reason {
         ReasonCode::UnsupportedProtocolVersion => "try another version: -V mqttv311 or -V mqttv5",
         ReasonCode::ClientIdentifierNotValid => "choose another client id with -i; with -c one must be given",
-        ReasonCode::BadUserNameOrPassword => "check -u and -P; the broker's log says which of them is wrong",
+        ReasonCode::BadUserNameOrPassword => {
+            "check -u and -P, or give --cert and --key where the broker wants a certificate; its log says which"
+        }
         ReasonCode::NotAuthorized => {
-            "log in with -u and -P, or with --cert and --key; the broker's log names the rule that refused you"
+            "check -u and -P, or --cert and --key: what this broker wants, its log says"
         }
         ReasonCode::ServerUnavailable | ReasonCode::ServerBusy | ReasonCode::ServerShuttingDown => {
             "try again in a moment"

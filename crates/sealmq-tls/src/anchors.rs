@@ -67,10 +67,12 @@ pub enum AnchorError {
     },
     /// Client certificates are wanted and nothing vouches for any.
     #[error(
-        "no trust anchor is left in {origins}, so no client certificate could ever be accepted ({reason})\n\
-         hint: append the self-signed root CA certificate that issued the client certificates"
+        "no trust anchor is left in {origins}, so no {whose} certificate could ever be accepted ({reason})\n\
+         hint: append the self-signed root CA certificate that issued the {whose} certificates"
     )]
     NoAnchor {
+        /// `client` or `server`.
+        whose: &'static str,
         /// The files.
         origins: String,
         /// What became of the certificates in them.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
-use rustls::client::{Resumption, UnbufferedClientConnection};
+use rustls::client::{ResolvesClientCert, Resumption, UnbufferedClientConnection};
 use rustls::pki_types::{IpAddr, Ipv4Addr, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, SignatureScheme};
 use sealmq_pki::{Facts, Timestamp};
 use thiserror::Error;
 
@@ -129,7 +129,7 @@ impl Snapshot {
             Some(certified) => {
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(certified))))
             }
-            None => builder.with_no_client_auth(),
+            None => builder.with_client_cert_resolver(Arc::new(NoCertificate(Arc::clone(&seen)))),
         };
         config.resumption = Resumption::disabled();
         config.enable_early_data = false;
@@ -138,6 +138,22 @@ impl Snapshot {
         config.max_fragment_size = Some(self.record_size_max.for_rustls());
         config.alpn_protocols.clone_from(&self.alpn);
         Ok(TlsSession::client(UnbufferedClientConnection::new(Arc::new(config), name)?, seen))
+    }
+}
+
+/// Has no certificate to send, as rustls' own resolver for that, and notes that one was asked for: an OpenSSL server
+/// of TLS 1.2 refuses the answer with a bare "handshake failure".
+#[derive(Debug)]
+struct NoCertificate(Arc<Seen>);
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.certificate_wanted();
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 
@@ -162,6 +178,7 @@ fn no_anchor(spec: &ClientTlsSpec, findings: &[Finding]) -> AnchorError {
     let origins: Vec<&str> = spec.anchors.iter().map(|source| source.origin.as_str()).collect();
     let reasons: Vec<&str> = findings.iter().map(|finding| finding.text.as_str()).collect();
     AnchorError::NoAnchor {
+        whose: "server",
         origins: if origins.is_empty() { "the configuration".to_owned() } else { origins.join(", ") },
         reason: if reasons.is_empty() { "none is given".to_owned() } else { reasons.join("; ") },
     }

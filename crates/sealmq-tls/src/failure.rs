@@ -127,6 +127,7 @@ impl Refusal {
             | Code::PlainMqtt
             | Code::PlainHttp
             | Code::ClosedInHandshake
+            | Code::ClosedAtOnce
             | Code::NameOrProtocolRefused
             | Code::Protocol
             | Code::Internal
@@ -181,6 +182,20 @@ impl TlsFailure {
     /// The connection ended (EOF or reset) before the handshake did; the caller saw it, since it owns the socket.
     pub fn closed_in_handshake(role: Role) -> TlsFailure {
         TlsFailure::new(role, Direction::TheyRefused, Stage::Handshake, Code::ClosedInHandshake, "")
+    }
+
+    /// As [`TlsFailure::from_rustls`], of a client that was asked for a certificate and had none: an alert that could
+    /// be about that is.
+    pub(crate) fn without_certificate(stage: Stage, error: &RustlsError) -> TlsFailure {
+        let failure = TlsFailure::from_rustls(Role::Client, stage, error);
+        let about_it = matches!(
+            failure.code,
+            Code::NothingInCommon | Code::BadCertificate | Code::CertificateUnknown | Code::NoCertificate
+        );
+        if failure.direction == Direction::TheyRefused && about_it {
+            return TlsFailure { code: Code::NoCertificate, ..failure };
+        }
+        failure
     }
 
     pub(crate) fn from_rustls(role: Role, stage: Stage, error: &RustlsError) -> TlsFailure {

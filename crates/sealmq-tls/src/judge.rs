@@ -211,7 +211,7 @@ impl Judge {
                     path.leaf.subject.rfc2253().escape_debug(),
                     path.leaf.serial
                 ),
-                "reissue it as version 3 with the same key (`sealmq cert reissue`)",
+                "reissue it as version 3 with the same key: `openssl x509 -req` again, with '-extfile' (extendedKeyUsage=clientAuth)",
             ));
         }
         let issuer = path.links.first().expect("a path has its leaf").issuer.clone();

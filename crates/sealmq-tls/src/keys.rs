@@ -142,7 +142,7 @@ impl KeyPair {
                     "{}: an X.509 version 1 certificate: it cannot say its names nor its purpose",
                     self.origin
                 ),
-                "reissue it as version 3 with the same key (`sealmq cert reissue`)",
+                "reissue it as version 3 with the same key: `openssl x509 -req` again, with '-extfile' (subjectAltName for a server, extendedKeyUsage=clientAuth for a client)",
             ));
         }
         if !self.leaf.is_current(now) {

@@ -117,7 +117,7 @@ pub enum PolicyError {
     /// TLS 1.0, 1.1 or SSL.
     #[error(
         "'{value}' is not supported: RFC 8996 retired every version below TLS 1.2\n\
-         hint: use 'tls_version tlsv1.2' (that and newer) and update the clients that cannot"
+         hint: use tlsv1.2 or tlsv1.3, and update what cannot"
     )]
     VersionTooOld {
         /// As written.

@@ -231,7 +231,7 @@ fn no_anchor(spec: &ServerTlsSpec, findings: &[Finding]) -> AnchorError {
     let reasons: Vec<&str> = findings.iter().map(|finding| finding.text.as_str()).collect();
     let reason =
         if reasons.is_empty() { "none of them is self-signed".to_owned() } else { reasons.join("; ") };
-    AnchorError::NoAnchor { origins, reason }
+    AnchorError::NoAnchor { whose: "client", origins, reason }
 }
 
 /// The time of one session.

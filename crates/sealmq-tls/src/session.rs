@@ -14,7 +14,7 @@ use rustls::{Error as RustlsError, HandshakeKind, ProtocolVersion};
 
 use crate::Finding;
 use crate::ciphers;
-use crate::failure::{Direction, Refusal, Stage, TlsFailure};
+use crate::failure::{Direction, Refusal, Role, Stage, TlsFailure};
 use crate::first_bytes;
 use crate::judge::PeerChain;
 use crate::policy::TlsVersion;
@@ -69,6 +69,8 @@ struct Notes {
     refusal: Option<Refusal>,
     sni: Option<Box<str>>,
     findings: Vec<Finding>,
+    /// The server asked for a certificate, and we have none.
+    certificate_wanted: bool,
 }
 
 impl Seen {
@@ -83,6 +85,10 @@ impl Seen {
 
     pub(crate) fn asked_for(&self, sni: Option<&str>) {
         self.notes().sni = sni.map(Box::from);
+    }
+
+    pub(crate) fn certificate_wanted(&self) {
+        self.notes().certificate_wanted = true;
     }
 
     pub(crate) fn found(&self, finding: Finding) {
@@ -289,10 +295,22 @@ impl TlsSession {
         self.flush(out);
         let role = self.connection.role();
         let stage = if self.is_handshaking() { Stage::Handshake } else { Stage::Traffic };
-        let refusal = self.seen.as_ref().and_then(|seen| seen.notes().refusal.take());
-        match refusal {
+        let notes = self.seen.as_ref().map(|seen| std::mem::take(&mut *seen.notes())).unwrap_or_default();
+        match notes.refusal {
             Some(refusal) => TlsFailure::from_refusal(role, stage, refusal),
+            None if notes.certificate_wanted => TlsFailure::without_certificate(stage, error),
             None => TlsFailure::from_rustls(role, stage, error),
+        }
+    }
+
+    /// The connection ended (EOF or reset) before the handshake did; the caller saw it, since it owns the socket.
+    pub fn closed_in_handshake(&self) -> TlsFailure {
+        let role = self.connection.role();
+        match (role, self.first) {
+            (Role::Client, first_bytes::FirstBytes::Unseen) => {
+                TlsFailure::new(role, Direction::TheyRefused, Stage::FirstBytes, Code::ClosedAtOnce, "")
+            }
+            (Role::Client | Role::Server, _) => TlsFailure::closed_in_handshake(role),
         }
     }
 

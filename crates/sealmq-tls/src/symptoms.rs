@@ -75,6 +75,8 @@ pub enum Code {
     WrongRole = 37,
     /// Bytes that are neither TLS nor something we know.
     NotTls = 38,
+    /// The server closed before its first byte of TLS.
+    ClosedAtOnce = 39,
 }
 
 /// A row: one failure in plain words.
@@ -106,12 +108,12 @@ impl Code {
     /// `SMQ-T001` and so on.
     pub fn as_str(self) -> &'static str {
         // A `match` would repeat the table; the numbers are the discriminants.
-        const NAMES: [&str; 39] = [
+        const NAMES: [&str; 40] = [
             "SMQ-T000", "SMQ-T001", "SMQ-T002", "SMQ-T003", "SMQ-T004", "SMQ-T005", "SMQ-T006", "SMQ-T007",
             "SMQ-T008", "SMQ-T009", "SMQ-T010", "SMQ-T011", "SMQ-T012", "SMQ-T013", "SMQ-T014", "SMQ-T015",
             "SMQ-T016", "SMQ-T017", "SMQ-T018", "SMQ-T019", "SMQ-T020", "SMQ-T021", "SMQ-T022", "SMQ-T023",
             "SMQ-T024", "SMQ-T025", "SMQ-T026", "SMQ-T027", "SMQ-T028", "SMQ-T029", "SMQ-T030", "SMQ-T031",
-            "SMQ-T032", "SMQ-T033", "SMQ-T034", "SMQ-T035", "SMQ-T036", "SMQ-T037", "SMQ-T038",
+            "SMQ-T032", "SMQ-T033", "SMQ-T034", "SMQ-T035", "SMQ-T036", "SMQ-T037", "SMQ-T038", "SMQ-T039",
         ];
         NAMES[self as usize]
     }
@@ -172,13 +174,13 @@ rows! {
         we "we refused {peer}: {theirs} cannot be read or used"
         hint "look at it with `openssl x509 -noout -text`: version 3, order leaf first, P-256 or RSA 2048, purpose clientAuth"
         they "{peer} refused us: it cannot read or use {ours}"
-        hint "old devices refuse version 1 certificates, Ed25519 keys and critical name constraints: reissue as version 3 with P-256 or RSA 2048";
+        hint "many clients say so for a name that is not in the certificate: compare what they dial with its SANs; old devices refuse version 1 certificates, Ed25519 keys and critical name constraints: reissue as version 3 with P-256 or RSA 2048";
     CertificateUnknown "certificate-unknown"
         ["alert certificate unknown", "sslv3 alert certificate unknown"]
         we "we refused {peer}: {theirs} is not acceptable"
         hint "look at it with `openssl x509 -noout -text`"
         they "{peer} refused {ours} without saying why"
-        hint "browsers, Java and Android do so for a CA that they do not know: import our root CA there";
+        hint "its log says why; browsers, Java and Android do so for a CA that they do not know: import our root CA there";
     WrongPurpose "wrong-purpose"
         ["unsupported certificate", "unsupported certificate purpose", "InvalidPurpose", "unsuitable certificate purpose"]
         we "we refused {peer}: {theirs} is for another purpose (extended key usage)"
@@ -247,6 +249,12 @@ rows! {
         hint "a port scan, a load balancer's check, or a client that gives up silently"
         they "{peer} closed in the middle of the handshake without an alert"
         hint "many small TLS clients send no alert when they refuse a certificate: look at its own log, its CA and its clock";
+    ClosedAtOnce "closed-at-once"
+        ["EOF occurred in violation of protocol", "unexpected eof while reading:ssl/record"]
+        we "{peer} closed the connection without one byte of TLS"
+        hint "a port scan or a load balancer's check"
+        they "{peer} closed the connection without one byte of TLS"
+        hint "a plaintext port does so (plain MQTT is usually on 1883, TLS on 8883): check the port; so does a broker that is full or blocks this address: look at its log";
     NameOrProtocolRefused "name-or-protocol-refused"
         ["alert unrecognized name", "no application protocol", "NoApplicationProtocol"]
         we "we refused {peer}: no application protocol (ALPN) in common"
@@ -258,7 +266,7 @@ rows! {
         we "we refused {peer}: {theirs} is an X.509 version 1 certificate, which cannot say what it is for"
         hint "reissue it as version 3 (`openssl x509 -req` with '-extfile'; OpenSSL before 3.2 makes version 1 without it), or accept it knowingly with the legacy option ('legacy_client_certs', 'legacy_server_certs')"
         they "{peer} refused us: {ours} is an X.509 version 1 certificate"
-        hint "reissue it as version 3: `sealmq cert reissue`";
+        hint "reissue it as version 3: `openssl x509 -req` with '-extfile'";
     ServedAsClient "server-certificate-as-client"
         ["server certificate used as client"]
         we "we refused {peer}: it logs in with a certificate or key that a listener of this broker serves"

@@ -8,7 +8,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use sealmq_tls::{Role, Timestamp, TlsFailure, TlsSession};
+use sealmq_tls::{Timestamp, TlsFailure, TlsSession};
 use tokio::io::{AsyncWriteExt, Interest, Ready};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -224,7 +224,7 @@ impl Transport {
     fn ended(&self, error: Option<io::Error>) -> ClientError {
         match &self.layer {
             Layer::Tls { session, .. } if session.is_handshaking() => {
-                self.tls_failed(TlsFailure::closed_in_handshake(Role::Client))
+                self.tls_failed(session.closed_in_handshake())
             }
             Layer::Tls { .. } | Layer::Plain => self.lost(error),
         }
