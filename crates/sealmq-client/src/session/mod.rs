@@ -7,104 +7,28 @@
 //! [MQTT-3.3.4-9]; a packet id belongs to one exchange at a time [MQTT-2.2.1-3]; after DISCONNECT nothing is sent
 //! [MQTT-3.14.4-2].
 
+mod events;
 mod inbound;
+mod keep_alive;
 mod outbound;
+mod requests;
+mod server;
 mod trace;
 mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use sealmq_mqtt::{Ack, Decoded, Limits, Packet, PacketId, PacketType, Properties, ReasonCode, Version};
+use sealmq_mqtt::{Ack, Decoded, Limits, Packet, PacketId, PacketType, ReasonCode};
 
-use crate::error::{PublishError, Refusal, SessionError, SubscribeError};
+use crate::error::{PublishError, Refusal, SessionError};
 use crate::options::{SessionOptions, Start};
-use crate::{Filter, Message, Outgoing, Property};
+use crate::{Outgoing, Property};
+pub use events::{Connected, Delivery, Event, Input, Now, Output};
 use inbound::Inbound;
+use keep_alive::{Due, KeepAlive};
 use outbound::Outbound;
-
-/// A monotonic moment, in milliseconds since any fixed point.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Now(pub u64);
-
-/// What happens to the connection below.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Input {
-    /// A transport is open: CONNECT goes out.
-    Opened,
-    /// The transport is gone; the session waits for the next one.
-    Lost,
-    /// The moment of [`Session::poll_timeout`] has come.
-    Timeout,
-}
-
-/// What the shell must do, in this order.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Output {
-    /// Write these bytes: one packet.
-    Send(Vec<u8>),
-    /// Tell the application.
-    Event(Event),
-    /// Close the transport once everything before this is written.
-    Close,
-}
-
-/// What the application is told.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Event {
-    /// The server has accepted the connection.
-    Connected(Connected),
-    /// A message has arrived (at QoS 2: and has been released).
-    Message(Message),
-    /// A message has reached the server as its QoS promises; at QoS 0 it has been handed to the transport.
-    Published {
-        /// What [`Session::publish`] returned.
-        delivery: Delivery,
-        /// What the server says; an error means that it did not take the message.
-        reason: ReasonCode,
-        /// The server's own words.
-        reason_string: Option<String>,
-    },
-    /// A message will not be sent, because the server that we are connected to now does not take such ones.
-    NotPublished {
-        /// What [`Session::publish`] returned.
-        delivery: Delivery,
-        /// Why.
-        error: PublishError,
-    },
-    /// The server's answer to a SUBSCRIBE, filter by filter.
-    Subscribed {
-        /// What [`Session::subscribe`] returned.
-        packet_id: PacketId,
-        /// The granted QoS or the refusal of each filter.
-        reasons: Vec<ReasonCode>,
-    },
-    /// The server's answer to an UNSUBSCRIBE.
-    Unsubscribed {
-        /// What [`Session::unsubscribe`] returned.
-        packet_id: PacketId,
-        /// One code per filter; empty before MQTT 5.0.
-        reasons: Vec<ReasonCode>,
-    },
-    /// The connection must end; a [`Output::Close`] follows.
-    Failed(SessionError),
-    /// A packet was sent or received, in mosquitto's words (with [`crate::Trace::On`]).
-    Trace(String),
-}
-
-/// What CONNACK said.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Connected {
-    /// Whether the server kept a session of this client id.
-    pub session_present: bool,
-    /// The client id that the server chose, where the client gave none.
-    pub assigned_client_id: Option<String>,
-    /// The keep alive in force, in seconds.
-    pub keep_alive_secs: u16,
-}
-
-/// A message given to [`Session::publish`]: counted from 1, never used twice in a session.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Delivery(pub u64);
+use requests::{PacketIds, Request, Subscribed};
+pub(crate) use server::{Availability, Server};
 
 /// The state machine.
 pub struct Session {
@@ -131,48 +55,6 @@ enum State {
     Connected,
     /// The last packet of this connection has been sent or received.
     Ended,
-}
-
-/// A SUBSCRIBE that the server has granted or is to grant: made again where the server lost it.
-#[derive(Clone, Debug)]
-struct Subscribed {
-    filter: Filter,
-    properties: Vec<Property>,
-}
-
-#[derive(Clone, Debug)]
-enum Request {
-    Subscribe { filters: usize },
-    Unsubscribe,
-}
-
-/// What the server of this connection takes; MQTT 5.0 §3.2.2.3 with its defaults.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Server {
-    pub(crate) receive_maximum: u16,
-    pub(crate) qos_max: sealmq_mqtt::QoS,
-    pub(crate) retain: Availability,
-    pub(crate) packet_bytes_max: Option<u32>,
-    pub(crate) topic_alias_max: u16,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Availability {
-    Available,
-    Missing,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct KeepAlive {
-    interval_ms: u64,
-    last_sent: u64,
-    ping_sent: Option<u64>,
-}
-
-/// Hands out packet ids that are free.
-#[derive(Clone, Copy, Debug)]
-struct PacketIds {
-    next: PacketId,
 }
 
 impl Session {
@@ -261,51 +143,6 @@ impl Session {
         self.outbound.undelivered()
     }
 
-    /// Subscribes. The session subscribes again after a reconnect where the server kept nothing.
-    ///
-    /// # Errors
-    /// A filter that is none, no filter at all, or no connection.
-    pub fn subscribe(
-        &mut self,
-        now: Now,
-        filters: &[Filter],
-        properties: &[Property],
-    ) -> Result<PacketId, SubscribeError> {
-        wire::check_filters(filters)?;
-        let packet_id = self.request_id()?;
-        self.send(now, wire::subscribe(packet_id, filters, properties, self.options.version)?);
-        for filter in filters {
-            self.trace(|| trace::subscribe(packet_id, filter));
-        }
-        self.requests.insert(packet_id, Request::Subscribe { filters: filters.len() });
-        for filter in filters {
-            self.subscriptions.retain(|known| known.filter.filter != filter.filter);
-            self.subscriptions.push(Subscribed { filter: filter.clone(), properties: properties.to_vec() });
-        }
-        Ok(packet_id)
-    }
-
-    /// Unsubscribes.
-    ///
-    /// # Errors
-    /// A filter that is none, no filter at all, or no connection.
-    pub fn unsubscribe(
-        &mut self,
-        now: Now,
-        filters: &[String],
-        properties: &[Property],
-    ) -> Result<PacketId, SubscribeError> {
-        wire::check_filter_texts(filters.iter().map(String::as_str))?;
-        let packet_id = self.request_id()?;
-        self.send(now, wire::unsubscribe(packet_id, filters, properties, self.options.version)?);
-        for filter in filters {
-            self.trace(|| trace::unsubscribe(packet_id, filter));
-        }
-        self.requests.insert(packet_id, Request::Unsubscribe);
-        self.subscriptions.retain(|known| !filters.contains(&known.filter.filter));
-        Ok(packet_id)
-    }
-
     /// Says good-bye: DISCONNECT, then the transport is closed. Without a connection only the latter.
     pub fn disconnect(&mut self, now: Now, reason: ReasonCode, properties: &[Property]) {
         match self.state {
@@ -363,12 +200,14 @@ impl Session {
 
     fn packet(&mut self, now: Now, packet: Packet<'_>) -> Result<(), SessionError> {
         if self.state == State::Connecting {
-            return match packet {
-                Packet::ConnAck(connack) => self.connack(now, &connack),
-                Packet::Auth(_) => Err(SessionError::AuthNotSupported),
-                #[allow(clippy::wildcard_enum_match_arm, reason = "nothing else may come before CONNACK")]
-                other => Err(SessionError::Unexpected(other.packet_type())),
-            };
+            if let Packet::ConnAck(connack) = &packet {
+                return self.connack(now, connack);
+            }
+            // AUTH is for a method that CONNECT named, and ours names none [MQTT-4.12.0-6].
+            let packet_type = packet.packet_type();
+            let is_auth = packet_type == PacketType::Auth;
+            let unexpected = SessionError::Unexpected(packet_type);
+            return Err(if is_auth { SessionError::AuthNotSupported } else { unexpected });
         }
         match packet {
             Packet::Publish(publish) => self.inbound_publish(now, &publish),
@@ -434,48 +273,6 @@ impl Session {
         self.trace(|| trace::connack(code));
     }
 
-    fn subscribe_again(&mut self, now: Now) -> Result<(), SessionError> {
-        for known in std::mem::take(&mut self.subscriptions) {
-            self.subscribe(now, &[known.filter], &known.properties).map_err(SessionError::Subscribe)?;
-        }
-        Ok(())
-    }
-
-    fn suback(&mut self, packet_id: PacketId, reasons: Vec<ReasonCode>) -> Result<(), SessionError> {
-        match self.requests.remove(&packet_id) {
-            // [MQTT-3.9.3-1] one code per filter, in order.
-            Some(Request::Subscribe { filters }) if filters == reasons.len() => {
-                self.trace(trace::suback);
-                self.outputs.push_back(Output::Event(Event::Subscribed { packet_id, reasons }));
-                Ok(())
-            }
-            Some(_) | None => Err(SessionError::Unexpected(PacketType::SubAck)),
-        }
-    }
-
-    fn unsuback(&mut self, packet_id: PacketId, reasons: Vec<ReasonCode>) -> Result<(), SessionError> {
-        match self.requests.remove(&packet_id) {
-            Some(Request::Unsubscribe) => {
-                self.trace(trace::unsuback);
-                self.outputs.push_back(Output::Event(Event::Unsubscribed { packet_id, reasons }));
-                Ok(())
-            }
-            Some(_) | None => Err(SessionError::Unexpected(PacketType::UnsubAck)),
-        }
-    }
-
-    fn request_id(&mut self) -> Result<PacketId, SubscribeError> {
-        if self.state != State::Connected {
-            return Err(SubscribeError::NotConnected);
-        }
-        self.free_packet_id().ok_or(SubscribeError::TooManyRequests)
-    }
-
-    fn free_packet_id(&mut self) -> Option<PacketId> {
-        let (requests, outbound) = (&self.requests, &self.outbound);
-        self.packet_ids.take(|id| requests.contains_key(&id) || outbound.uses(id))
-    }
-
     /// Ends the connection because of what the server did: MQTT 5.0 tells it why [MQTT-4.13.1-1].
     fn fail(&mut self, now: Now, error: SessionError) {
         if let Some(reason) = error.tell_server()
@@ -528,96 +325,6 @@ impl Session {
             if let Property::MaximumPacketSize(bytes) = property { Some(*bytes) } else { None }
         });
         own.map_or(limits, |bytes| limits.with_packet_bytes_max(bytes))
-    }
-}
-
-impl Server {
-    fn unknown() -> Self {
-        Self {
-            receive_maximum: u16::MAX,
-            qos_max: sealmq_mqtt::QoS::ExactlyOnce,
-            retain: Availability::Available,
-            packet_bytes_max: None,
-            topic_alias_max: 0,
-        }
-    }
-
-    fn from_properties(properties: &Properties<'_>) -> Self {
-        let default = Self::unknown();
-        Self {
-            receive_maximum: properties
-                .receive_maximum()
-                .map_or(default.receive_maximum, std::num::NonZeroU16::get),
-            qos_max: wire::qos_max(properties),
-            retain: wire::retain_available(properties),
-            packet_bytes_max: properties.maximum_packet_size().map(std::num::NonZeroU32::get),
-            topic_alias_max: properties.topic_alias_maximum().unwrap_or(default.topic_alias_max),
-        }
-    }
-
-    /// [MQTT-3.2.2-11] maximum QoS, [MQTT-3.2.2-14] retain, [MQTT-3.2.2-15] packet size, [MQTT-3.2.2-17] aliases.
-    fn check(&self, message: &Outgoing, version: Version) -> Result<(), PublishError> {
-        if message.qos > self.qos_max {
-            return Err(PublishError::QoSNotSupported { qos: message.qos, max: self.qos_max });
-        }
-        if message.retain == crate::Retain::Stored && self.retain == Availability::Missing {
-            return Err(PublishError::RetainNotSupported);
-        }
-        if version != Version::V5 {
-            return Ok(());
-        }
-        for property in &message.properties {
-            if let Property::TopicAlias(alias) = property
-                && *alias > self.topic_alias_max
-            {
-                return Err(PublishError::TopicAlias { alias: *alias, max: self.topic_alias_max });
-            }
-        }
-        match (self.packet_bytes_max, wire::publish_len(message, version)) {
-            (Some(max), bytes) if bytes > max as usize => Err(PublishError::TooLarge { bytes, max }),
-            (Some(_) | None, _) => Ok(()),
-        }
-    }
-}
-
-enum Due {
-    Nothing,
-    Ping,
-    Dead,
-}
-
-impl KeepAlive {
-    fn new(seconds: u16) -> Self {
-        Self { interval_ms: u64::from(seconds) * 1000, last_sent: 0, ping_sent: None }
-    }
-
-    fn deadline(&self) -> Option<u64> {
-        let from = self.ping_sent.unwrap_or(self.last_sent);
-        (self.interval_ms > 0).then_some(from + self.interval_ms)
-    }
-
-    fn due(&self, now: u64) -> Due {
-        match (self.deadline(), self.ping_sent) {
-            (Some(deadline), Some(_)) if now >= deadline => Due::Dead,
-            (Some(deadline), None) if now >= deadline => Due::Ping,
-            (_, _) => Due::Nothing,
-        }
-    }
-}
-
-impl PacketIds {
-    fn take(&mut self, used: impl Fn(PacketId) -> bool) -> Option<PacketId> {
-        let first = self.next;
-        loop {
-            let id = self.next;
-            self.next = id.next();
-            if !used(id) {
-                return Some(id);
-            }
-            if self.next == first {
-                return None;
-            }
-        }
     }
 }
 
