@@ -100,7 +100,8 @@ impl Reader<'_> {
             Ok(reading) => reading,
             Err(bad) => {
                 let finding = Diagnostic::error(at, bad.text).exit(bad.exit);
-                return self.findings.add(Diagnostic { hint: bad.hint, ..finding });
+                let example = || format!("write it as in `{} {}`", row.name(line.key), row.example);
+                return self.findings.add(finding.hint(bad.hint.unwrap_or_else(example)));
             }
         };
         self.leftovers(row, line, ignored, &at);
@@ -338,13 +339,13 @@ impl Reader<'_> {
     fn include(&mut self, folder: &str, depth: Depth, at: Place) {
         if depth == Depth::Included {
             let text = "The include_dir option is only valid in the main configuration file.";
-            return self.findings.add(Diagnostic::error(at, text));
+            return self.findings.add(Diagnostic::error(at, text).hint("move the line there"));
         }
         let mut files = match self.loader.list(Path::new(folder)) {
             Ok(files) => files,
             Err(why) => {
                 let text = format!("Unable to open include_dir '{folder}'.");
-                return self.findings.add(Diagnostic::error(at, text).hint(why));
+                return self.findings.add(Diagnostic::error(at, text).hint(format!("{why}; {READABLE}")));
             }
         };
         // mosquitto takes NAME.conf, not a file called just `.conf`, and sorts by bytes.
@@ -355,9 +356,11 @@ impl Reader<'_> {
                 Ok(bytes) => self.file(&file, &bytes, Depth::Included),
                 Err(why) => {
                     let text = format!("Unable to open config file '{}'.", file.display());
-                    self.findings.add(Diagnostic::error(at.clone(), text).hint(why));
+                    self.findings.add(Diagnostic::error(at.clone(), text).hint(format!("{why}; {READABLE}")));
                 }
             }
         }
     }
 }
+
+const READABLE: &str = "check the path, and that the user who starts the broker may read it";

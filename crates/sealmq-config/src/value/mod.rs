@@ -158,7 +158,8 @@ fn integer(word: &str, name: &str) -> Result<i64, BadValue> {
         None => (digits, 10),
     };
     if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-        return Err(BadValue::new(format!("'{name}' value not a number.")).hint(format!("it says `{word}`")));
+        return Err(BadValue::new(format!("'{name}' value not a number."))
+            .hint(format!("it says `{word}`; digits only are understood")));
     }
     let magnitude = i64::from_str_radix(digits, radix).map_err(|_| {
         BadValue::new(format!("'{name}' value out of range.")).hint(format!("it says `{word}`"))
@@ -237,14 +238,17 @@ fn listen<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
         return Err(BadValue::empty(name).hint("write `listener 8883` or `listener 8883 192.0.2.1`"));
     }
     let number = integer(word, name)?;
-    let port =
-        u16::try_from(number).map_err(|_| BadValue::new(format!("Invalid 'port' value ({number}).")))?;
+    let port = u16::try_from(number).map_err(|_| {
+        BadValue::new(format!("Invalid 'port' value ({number})."))
+            .hint("1 to 65535 is possible; 8883 is usual for TLS, 1883 without")
+    })?;
     let (place, after) = match split(after) {
         (word, _) if word.is_empty() || word.starts_with('#') => (None, ""),
         (word, after) => (Some(word.to_owned()), after),
     };
     if port == 0 && place.is_none() {
-        return Err(BadValue::new("A listener with port 0 must provide a Unix socket path."));
+        return Err(BadValue::new("A listener with port 0 must provide a Unix socket path.")
+            .hint("write `listener 0 /path/to/socket`, or another port"));
     }
     Ok(Reading { value: Value::Listen { port, place }, ignored: leftover(after) })
 }
