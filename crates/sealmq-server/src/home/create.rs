@@ -69,6 +69,11 @@ pub(super) fn prepare_folder(place: &Place) -> Result<(), HomeError> {
     match files::check_folder(folder) {
         // `mkdir data; sealmq up --data-dir data`: an empty folder of ours is taken and closed.
         Err(HomeError::WrongMode { .. }) if is_empty(folder)? => files::close_folder(folder),
+        // A folder of something else is not to be closed to others on our advice.
+        Err(error @ HomeError::WrongMode { .. }) => match check_no_traces(place) {
+            Err(foreign @ HomeError::Foreign { .. }) => Err(foreign),
+            Ok(()) | Err(_) => Err(error),
+        },
         checked => checked,
     }
 }

@@ -92,6 +92,17 @@ pub fn check_folder(path: &Path) -> Result<(), HomeError> {
     check_private(path, &facts, FOLDER_MODE)
 }
 
+/// A folder that is there belongs to this user.
+pub fn check_owner(path: &Path) -> Result<(), HomeError> {
+    match fs::symlink_metadata(path) {
+        Ok(facts) if facts.is_dir() && facts.uid() != own_uid() => {
+            Err(HomeError::WrongOwner { path: path.to_owned(), owner: facts.uid(), uid: own_uid() })
+        }
+        // Whatever else is wrong with it is found by whoever uses it.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Closes an empty folder of this user's to everybody else.
 pub(super) fn close_folder(path: &Path) -> Result<(), HomeError> {
     fs::set_permissions(path, fs::Permissions::from_mode(FOLDER_MODE))
@@ -105,7 +116,7 @@ pub fn is_there(path: &Path) -> Result<bool, HomeError> {
         Ok(_) => Ok(true),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
-            Err(HomeError::WrongKind { path: parent(path).to_owned(), expected: "folder" })
+            Err(HomeError::WrongKind { path: nearest_file(path).to_owned(), expected: "folder" })
         }
         Err(e) => Err(HomeError::io("read", path, e)),
     }
@@ -190,6 +201,11 @@ fn remove_if_there(path: &Path) -> Result<(), HomeError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(HomeError::io("remove", path, e)),
     }
+}
+
+/// The part of a path that is there and no folder, where a folder should be.
+fn nearest_file(path: &Path) -> &Path {
+    path.ancestors().skip(1).find(|part| part.is_file()).unwrap_or_else(|| parent(path))
 }
 
 fn temporary_name(path: &Path) -> PathBuf {

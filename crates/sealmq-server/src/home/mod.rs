@@ -152,6 +152,7 @@ impl Home {
 
     /// Opens a data directory that is there, for one change while no broker runs.
     pub fn open(place: &Place, around: &Surroundings) -> Result<Self, HomeError> {
+        files::check_owner(place.folder())?;
         if !files::is_there(place.ca().folder())? {
             return Err(HomeError::Absent { path: place.folder().to_owned() });
         }
@@ -206,6 +207,8 @@ impl Home {
         around: &Surroundings,
         done: Progress<'_>,
     ) -> Result<Origin, HomeError> {
+        // First whose folder it is: in another user's nothing can even be looked up.
+        files::check_owner(place.folder())?;
         if files::is_there(place.ca().folder())? {
             files::check_folder(place.folder())?;
             return Ok(Origin::Old);

@@ -70,7 +70,7 @@ impl StoreError {
             Self::Newer { .. } => "install the SealMQ that wrote it, or a newer one".to_owned(),
             Self::Replaced { .. } => "restart the broker; stop it before you restore a backup".to_owned(),
             Self::Locked { path } => format!("find who holds it: fuser {}", path.display()),
-            Self::Sqlite { path, .. } => format!("check the disk and the rights of {}", path.display()),
+            Self::Sqlite { path, .. } => format!("look whether the disk is full (df {0}) and who may write {0}", path.display()),
         }
     }
 }
