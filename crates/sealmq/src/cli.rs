@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{broker, context, device, publish, subscribe, up, user};
 
 /// An MQTT broker that is its own certificate authority.
 #[derive(Debug, Parser)]
-#[command(name = "sealmq", version, about, max_term_width = 100)]
+#[command(name = "sealmq", version, about, max_term_width = 100, after_help = FIRST_STEPS)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -35,17 +36,59 @@ pub(crate) enum Command {
     Sub(subscribe::Args),
 }
 
-/// Parses the arguments, or prints help or an error and ends the process as clap does.
+const FIRST_STEPS: &str = "\
+First steps:
+  sealmq up                                     a broker, mutual TLS on port 8883
+  sealmq sub -t 'test/#' -v                     in another terminal
+  sealmq pub -t test/topic -m 'Hello TLS!'
+  sealmq device add thermometer1 --for arduino  a sketch, ready to flash
+  sealmq -c /etc/mosquitto/mosquitto.conf       the file that you have";
+
+/// Parses the arguments, or prints help or an error and ends the process with clap's exit code, 2; `pub` and `sub`
+/// with 1, as mosquitto_pub and mosquitto_sub do.
 pub(crate) fn parse(arguments: Vec<OsString>) -> Cli {
-    let as_mosquitto = arguments.get(1).is_some_and(|command| command == "pub" || command == "sub");
-    Cli::try_parse_from(arguments).unwrap_or_else(|error| match error.exit_code() {
-        // mosquitto_pub and mosquitto_sub end with 1 where clap ends with 2.
-        2 if as_mosquitto => {
-            let _ = error.print();
-            std::process::exit(1)
+    Cli::try_parse_from(&arguments).unwrap_or_else(|error| {
+        if error.exit_code() == 0 || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            error.exit()
         }
-        _ => error.exit(),
+        eprintln!("{}", in_house_style(&error.render().to_string(), &arguments));
+        let as_mosquitto = arguments.get(1).is_some_and(|command| command == "pub" || command == "sub");
+        std::process::exit(if as_mosquitto { 1 } else { error.exit_code() })
     })
+}
+
+/// clap's error with a `hint:` line, like every other error here.
+fn in_house_style(rendered: &str, arguments: &[OsString]) -> String {
+    let mut lines: Vec<String> = rendered
+        .lines()
+        .filter(|line| !line.starts_with("For more information"))
+        .map(|line| {
+            line.strip_prefix("  tip: ").map_or_else(|| line.to_owned(), |tip| format!("hint: {tip}"))
+        })
+        .collect();
+    if let Some(file) = arguments.iter().filter_map(|word| word.to_str()).find(|word| word.ends_with(".conf"))
+        && (rendered.contains("unrecognized subcommand") || rendered.contains("unexpected argument"))
+    {
+        lines.push(format!("hint: to run a configuration file: sealmq -c {file}"));
+    }
+    if !lines.iter().any(|line| line.starts_with("hint: ")) {
+        lines.push(format!("hint: {} --help shows what there is", command_path(arguments)));
+    }
+    lines.retain(|line| !line.is_empty());
+    lines.join("\n")
+}
+
+/// `sealmq device add` for `sealmq device add --bad-option`.
+fn command_path(arguments: &[OsString]) -> String {
+    let mut command = Cli::command();
+    let mut path = command.get_name().to_owned();
+    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()) {
+        let Some(inner) = command.find_subcommand(word).cloned() else { break };
+        path.push(' ');
+        path.push_str(word);
+        command = inner;
+    }
+    path
 }
 
 /// `sealmq -c FILE` means `sealmq broker -c FILE`: a first argument that is an option of mosquitto's gets

@@ -20,6 +20,7 @@ use super::log_format::LogFormatFlag;
 
 /// Options of this command.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The configuration file (a mosquitto.conf)
     #[arg(short = 'c', long = "config-file", value_name = "FILE")]
@@ -40,6 +41,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<LogFormatFlag>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  sealmq broker -c mosquitto.conf --test-config   what would stop the start
+  sealmq broker -c /etc/mosquitto/mosquitto.conf
+  sealmq -c /etc/mosquitto/mosquitto.conf         the same, for a service file
+
+Without -c it listens on this machine only, on port 1883 without TLS, as mosquitto does. `sealmq up` makes a \
+broker with TLS and certificates from nothing.
+
+Exit codes are mosquitto's: 3 for a configuration that cannot be, 1 for what cannot be used or opened, 13 for \
+password and ACL files.";
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> ExitCode {
@@ -115,10 +128,11 @@ fn read_main(path: &Path) -> Result<SourceFile, StartError> {
     Ok(SourceFile { path: path.to_owned(), bytes })
 }
 
-/// All errors of a configuration, in one.
+/// All errors of a configuration, in one. Warnings are left out: most of them follow from what an error left unread.
 fn refused(diagnostics: &[Diagnostic]) -> StartError {
-    let exit = diagnostics.iter().find(|found| found.is_error()).map_or(3, |found| found.exit.code());
-    let text = diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let errors: Vec<&Diagnostic> = diagnostics.iter().filter(|found| found.is_error()).collect();
+    let exit = errors.first().map_or(3, |found| found.exit.code());
+    let text = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     StartError::new(text, exit)
 }
 

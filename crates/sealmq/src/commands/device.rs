@@ -24,6 +24,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Make a certificate for a device and write a bundle that is ready to use
+    #[command(after_help = ADD_EXAMPLES)]
     Add(AddArgs),
     /// Make a new certificate and bundle for a device that has one; the old one counts until its own end
     Rotate(AddArgs),
@@ -58,6 +59,14 @@ struct ListArgs {
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  sealmq device add thermometer1 --for arduino     a sketch, ready to flash
+  sealmq device add pump --host mqtt.example.com   ca.crt, pump.crt, pump.key
+  sealmq device add laptop --for mqttx,pkcs12 --days 90
+
+The certificate's name is the device's MQTT user name. The private key is in the bundle and nowhere else.";
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> ExitCode {

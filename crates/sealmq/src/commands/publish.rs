@@ -12,7 +12,9 @@ use clap::ArgGroup;
 use sealmq_client::{Client, ClientError, Event, Outgoing, QoS, ReasonCode, Retain};
 use tokio::sync::mpsc;
 
-use crate::connection::{Connection, ConnectionFlags, argument_bytes, failure, parse_qos, parse_topic_name};
+use crate::connection::{
+    Connection, ConnectionFlags, argument_bytes, failure, parse_qos, parse_topic_name, warn_of_server,
+};
 use crate::report::{self, Failure};
 
 /// Options of this command.
@@ -63,10 +65,13 @@ pub(crate) fn run(args: Args) -> ExitCode {
 
 fn command(args: &Args) -> Result<(), Failure> {
     let source = Source::of_args(args)?;
+    // Asked before a broker is looked for: it is the nearer mistake.
+    let no_topic = || Failure::new("both topic and message must be supplied").hint("add -t TOPIC");
+    if args.topic.is_none() && args.connection.url.is_none() {
+        return Err(no_topic());
+    }
     let connection = Connection::from_flags(&args.connection)?;
-    let Some(topic) = args.topic.clone().or(connection.url_topic) else {
-        return Err(Failure::new("both topic and message must be supplied").hint("add -t TOPIC"));
-    };
+    let topic = args.topic.clone().or(connection.url_topic).ok_or_else(no_topic)?;
     let template = Outgoing {
         retain: if args.retain { Retain::Stored } else { Retain::Live },
         properties: connection.properties.publish.clone(),
@@ -140,6 +145,9 @@ impl Publisher {
         disconnect: Vec<sealmq_client::Property>,
     ) -> Result<(), ClientError> {
         self.connect().await?;
+        if !self.quiet {
+            warn_of_server(&self.client);
+        }
         match source {
             Source::Payload { payload, times, delay } => self.repeat(&payload, times, delay).await?,
             Source::Lines => self.lines(read_lines()).await?,

@@ -1,19 +1,21 @@
 //! `sealmq sub`: subscribes and prints messages as mosquitto_sub does, with its flags, output and exit codes.
 
-use std::hash::BuildHasher;
-use std::io::Write;
+mod delivery;
+mod ending;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
 use sealmq_client::{
-    Client, ClientError, Event, Filter, Message, Outgoing, OwnMessages, Property, QoS, ReasonCode,
-    RetainFlag, RetainHandling, Version,
+    Client, ClientError, Event, Filter, OwnMessages, Property, QoS, ReasonCode, RetainFlag, RetainHandling,
+    Version,
 };
-use sealmq_mqtt::{TopicFilter, TopicName, matches};
+use sealmq_mqtt::TopicFilter;
 
-use crate::connection::{CommandProperties, Connection, ConnectionFlags, failure, parse_qos};
-use crate::output::{self, EndOfLine, Format, JsonLayout, Moment, Style};
+use crate::connection::{CommandProperties, Connection, ConnectionFlags, failure, parse_qos, warn_of_server};
+use crate::output::{EndOfLine, Format, JsonLayout, Style};
 use crate::report::{self, Failure};
+use ending::{Signals, timeout};
 
 /// Options of this command.
 #[derive(Debug, clap::Args)]
@@ -204,6 +206,9 @@ impl Subscriber {
     /// Connects, subscribes and prints, over as many connections as it takes.
     async fn work(&mut self) -> Result<End, Failure> {
         self.connect().await.map_err(|error| failure(&error))?;
+        if !self.args.connection.quiet {
+            warn_of_server(&self.client);
+        }
         loop {
             match self.client.next_event().await {
                 Ok(Some(event)) => {
@@ -315,104 +320,6 @@ impl Subscriber {
         }
         self.done |= self.args.exit_after_subscribe;
         Ok(())
-    }
-
-    fn message(&mut self, message: &Message) -> Result<(), Failure> {
-        if self.done {
-            return Ok(());
-        }
-        if self.args.retained_only && !message.retain {
-            self.done = true;
-            return Ok(());
-        }
-        if (message.retain && self.args.no_retained) || self.is_filtered_out(&message.topic) {
-            return Ok(());
-        }
-        if self.args.remove_retained && message.retain {
-            let removal = Outgoing::new(message.topic.clone(), Vec::new(), QoS::AtLeastOnce).retained();
-            self.client.publish(removal).map_err(|error| failure(&error.into()))?;
-            self.removals += 1;
-        }
-        if self.is_chosen() {
-            self.print(message);
-        }
-        self.printed = self.printed.saturating_add(1);
-        self.done |= self.args.count == Some(self.printed);
-        Ok(())
-    }
-
-    fn is_filtered_out(&self, topic: &str) -> bool {
-        let Ok(topic) = TopicName::parse(topic) else { return false };
-        self.args
-            .filter_out
-            .iter()
-            .filter_map(|filter| TopicFilter::parse(filter).ok())
-            .any(|filter| matches(&filter, &topic))
-    }
-
-    /// `--random-filter`: the standard library's hash keys are random for each process, which is random enough here.
-    fn is_chosen(&self) -> bool {
-        match self.args.random_filter {
-            Some(per_mille) => std::hash::RandomState::new().hash_one(self.printed) % 1000 < per_mille,
-            None => true,
-        }
-    }
-
-    /// A closed pipe (`sealmq sub ... | head -1`) ends the command without a word.
-    fn print(&mut self, message: &Message) {
-        let mut line = Vec::new();
-        let printed = output::print(&self.style, self.end, message, &Moment::now(), &mut line);
-        let mut out = std::io::stdout().lock();
-        if out.write_all(&line).and_then(|()| out.flush()).is_err() {
-            self.done = true;
-        }
-        if let (Err(error), false) = (printed, self.args.connection.quiet) {
-            eprintln!("error: {error}");
-            eprintln!("hint: %j prints any payload as a quoted string");
-        }
-    }
-}
-
-async fn timeout(seconds: Option<u32>) {
-    match seconds {
-        Some(seconds) => tokio::time::sleep(Duration::from_secs(u64::from(seconds))).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// SIGINT and SIGTERM; elsewhere Ctrl-C.
-struct Signals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
     }
 }
 

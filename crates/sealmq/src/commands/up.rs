@@ -17,16 +17,18 @@ use sealmq_server::home::{self, Environment, Home, Place, Report, Surroundings, 
 
 use super::device::{home_failure, text_failure};
 use super::log_format::LogFormatFlag;
+use crate::connection::parse_port;
 use crate::report::{self, Failure};
 
 /// Options of this command.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The data directory; $SEALMQ_DATA, else /var/lib/sealmq as root, else ~/.local/share/sealmq
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The port of the TLS listener; remembered
-    #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "PORT", value_parser = parse_port)]
     port: Option<u16>,
     /// A name or address by which devices reach this broker; remembered, may be repeated
     #[arg(long = "name", value_name = "HOST")]
@@ -38,6 +40,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<LogFormatFlag>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  sealmq up                            makes the data directory, or uses it again
+  sealmq up --name mqtt.example.com    devices reach it by that name, too
+  sealmq up --data-dir ./try -p 8884   a second broker, to try things out
+
+Stop it with Ctrl-C. Its configuration is sealmq.conf in the data directory, in mosquitto's syntax.";
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> ExitCode {

@@ -31,6 +31,7 @@ enum Action {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = ADD_EXAMPLES)]
 struct AddArgs {
     /// The user name: 1 to 64 of A-Z a-z 0-9 . _ : @ -
     name: String,
@@ -60,6 +61,15 @@ struct ListArgs {
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  sealmq user add kettle              asks for the password
+  sealmq user add kettle --generate   makes one up and prints it once
+  printf '%s\\n' SECRET | sealmq user add kettle -P -
+
+The device then connects with TLS, ca/ca.crt of the data directory, this name and the password. A device that can do \
+client certificates is better off with `sealmq device add NAME`.";
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> ExitCode {

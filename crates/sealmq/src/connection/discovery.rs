@@ -6,7 +6,7 @@
 use zeroize::Zeroizing;
 
 #[cfg(unix)]
-use sealmq_server::home::contexts::Contexts;
+use sealmq_server::home::{contexts::Contexts, files};
 
 use super::ConnectionFlags;
 #[cfg(unix)]
@@ -36,6 +36,11 @@ pub(super) struct File<T> {
 const NAME_ONE: &str =
     "name a broker with -h HOST -p PORT and --cafile FILE; a plain one on this computer is -h localhost";
 
+#[cfg(unix)]
+const NOT_YOURS: &str = "the operator's certificate belongs to the user who runs the broker: run this as that user \
+    (sudo -u USER), or have that user make a certificate for you, `sealmq device add NAME --for sealmq`, which \
+    `sealmq context add FILE` takes here";
+
 /// Finds the broker.
 ///
 /// # Errors
@@ -51,7 +56,8 @@ pub(super) fn find(flags: &ConnectionFlags) -> Result<Found, Failure> {
     let place = Place::find(flags.data_dir.as_deref(), &environment)
         .map_err(|error| Failure::new(format!("no broker found: {error}")).hint(NAME_ONE))?;
     let anchors = place.ca().anchors();
-    if !anchors.exists() {
+    // A folder that this user cannot look into is no folder that is not there.
+    if !files::is_there(&anchors).map_err(|error| Failure::new(error.to_string()).hint(NOT_YOURS))? {
         if flags.data_dir.is_none()
             && let Some(found) = only_context(&environment)?
         {
@@ -85,10 +91,7 @@ pub(super) fn find(_flags: &ConnectionFlags) -> Result<Found, Failure> {
 fn read(path: &std::path::Path) -> Result<File<Vec<u8>>, Failure> {
     match std::fs::read(path) {
         Ok(content) => Ok(File { path: path.display().to_string(), content }),
-        Err(error) => Err(Failure::new(format!("cannot read {}: {error}", path.display())).hint(
-            "the operator's certificate belongs to the user who runs the broker: run this as that user (sudo -u), \
-             or make one of your own with `sealmq device add NAME` and give --cafile, --cert and --key",
-        )),
+        Err(error) => Err(Failure::new(format!("cannot read {}: {error}", path.display())).hint(NOT_YOURS)),
     }
 }
 

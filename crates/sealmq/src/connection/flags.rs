@@ -15,7 +15,7 @@ pub(crate) struct ConnectionFlags {
     #[arg(short = 'h', long, value_name = "HOST", help_heading = "Broker", allow_hyphen_values = true)]
     pub(crate) host: Option<String>,
     /// Port; 1883 for plain MQTT and 8883 over TLS unless given
-    #[arg(short, long, value_name = "PORT", help_heading = "Broker", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "PORT", help_heading = "Broker", value_parser = parse_port)]
     pub(crate) port: Option<u16>,
     /// User, password, host, port and topic at once: mqtt(s)://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC
     #[arg(short = 'L', long, value_name = "URL", help_heading = "Broker")]
@@ -30,10 +30,12 @@ pub(crate) struct ConnectionFlags {
     #[arg(long, help_heading = "Broker")]
     pub(crate) nodelay: bool,
     /// Use the broker of this data directory
-    #[arg(long, value_name = "DIR", help_heading = "Broker", conflicts_with_all = ["host", "url", "unix", "context"])]
+    #[arg(long, value_name = "DIR", help_heading = "Broker", conflicts_with_all = ["context", "host", "url", "unix",
+        "port", "cafile", "capath", "cert", "tls_use_os_certs"])]
     pub(crate) data_dir: Option<PathBuf>,
     /// Use the broker that `sealmq context add` remembered under this name
-    #[arg(long, value_name = "NAME", help_heading = "Broker", conflicts_with_all = ["host", "url", "unix"])]
+    #[arg(long, value_name = "NAME", help_heading = "Broker", conflicts_with_all = ["host", "url", "unix",
+        "port", "cafile", "capath", "cert", "tls_use_os_certs"])]
     pub(crate) context: Option<String>,
 
     /// Client id; the broker chooses one unless given
@@ -115,7 +117,7 @@ pub(crate) struct ConnectionFlags {
     /// Cipher suites for TLS 1.2, in OpenSSL's names
     #[arg(long, value_name = "LIST", help_heading = "TLS")]
     pub(crate) ciphers: Option<String>,
-    /// Lowest TLS version: tlsv1.2 or tlsv1.3
+    /// This TLS version and no other: tlsv1.2 or tlsv1.3
     #[arg(long, value_name = "VERSION", help_heading = "TLS")]
     pub(crate) tls_version: Option<String>,
     /// ALPN protocol to ask for
@@ -166,6 +168,14 @@ pub(crate) fn parse_version(text: &str) -> Result<Version, String> {
         "mqttv311" | "311" => Ok(Version::V311),
         "mqttv5" | "5" => Ok(Version::V5),
         _ => Err("mqttv31, mqttv311 and mqttv5 are known".to_owned()),
+    }
+}
+
+/// A TCP port.
+pub(crate) fn parse_port(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(port @ 1..) => Ok(port),
+        Ok(0) | Err(_) => Err("a port is a number between 1 and 65535".to_owned()),
     }
 }
 

@@ -11,12 +11,12 @@ use std::ffi::OsStr;
 use std::io::IsTerminal;
 
 use sealmq_client::{
-    BrokerUrl, CONNECT_TIMEOUT, Carrier, ClientError, Endpoint, Nagle, Options, Outgoing, Property, Retain,
-    Scheme, SessionError, SessionOptions, Trace, Version, Will,
+    BrokerUrl, CONNECT_TIMEOUT, Carrier, Client, ClientError, Endpoint, Nagle, Options, Outgoing, Property,
+    Retain, Scheme, SessionError, SessionOptions, Trace, Version, Will,
 };
 use zeroize::Zeroizing;
 
-pub(crate) use flags::{ConnectionFlags, parse_qos, parse_topic_name};
+pub(crate) use flags::{ConnectionFlags, parse_port, parse_qos, parse_topic_name};
 
 use crate::report::Failure;
 
@@ -261,6 +261,14 @@ fn read_password() -> Result<Zeroizing<Vec<u8>>, Failure> {
         Ok(1..) => Ok(Zeroizing::new(line.trim_end_matches(['\n', '\r']).as_bytes().to_vec())),
         Ok(0) => Err(Failure::new("cannot read the password: standard input is empty").hint(hint)),
         Err(error) => Err(Failure::new(format!("cannot read the password: {error}")).hint(hint)),
+    }
+}
+
+/// Says once, on standard error, what should be known about the server's certificate. Standard output stays
+/// mosquitto_sub's, byte for byte.
+pub(crate) fn warn_of_server(client: &Client) {
+    for finding in client.tls().map(sealmq_tls::TlsSession::findings).unwrap_or_default() {
+        eprintln!("warning: {}\nhint: {}", finding.text, finding.hint);
     }
 }
 
