@@ -1,5 +1,11 @@
 //! `sealmq pub` and `sealmq sub` against a real mosquitto, compared with mosquitto_pub and mosquitto_sub byte for
 //! byte. Without mosquitto installed the tests say so and pass; with `CI=true` it is required.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the tests run processes"
+)]
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
