@@ -26,6 +26,7 @@ pub mod log;
 pub mod mailbox;
 mod material;
 pub mod notify;
+mod pid_file;
 pub mod plan;
 pub mod post;
 pub mod privileges;

@@ -93,9 +93,28 @@ pub(crate) struct TlsSurroundings<'a> {
     pub(crate) now: Timestamp,
 }
 
+/// What TLS itself demands of a client. Where a certificate is optional, names come from certificates, and nobody has
+/// a password, nobody could come in without one: then the handshake says so, not a CONNACK to a peer that we already
+/// keep a session for.
+pub(crate) fn client_auth(tls: &ListenerTls, passwords: Option<&PasswordTable>) -> ClientAuth {
+    let nobody_has_a_password = passwords.is_none_or(PasswordTable::is_empty);
+    match tls.client_certificates {
+        ClientCertificates::None => ClientAuth::None,
+        ClientCertificates::Optional if nobody_has_a_password => match tls.identity {
+            sealmq_config::IdentityRule::CommonName | sealmq_config::IdentityRule::Subject => {
+                ClientAuth::Required
+            }
+            sealmq_config::IdentityRule::None => ClientAuth::Optional,
+        },
+        ClientCertificates::Optional => ClientAuth::Optional,
+        ClientCertificates::Required => ClientAuth::Required,
+    }
+}
+
 /// Builds a listener's TLS from its files.
 pub(crate) fn build_tls(
     tls: &ListenerTls,
+    client_auth: ClientAuth,
     files: &TlsFiles,
     around: &TlsSurroundings<'_>,
 ) -> Result<(ServerTls, Vec<Finding>), StartError> {
@@ -116,11 +135,7 @@ pub(crate) fn build_tls(
         policy,
         key_pair: files.key_pair.clone(),
         anchors: files.anchors.clone(),
-        client_auth: match tls.client_certificates {
-            ClientCertificates::None => ClientAuth::None,
-            ClientCertificates::Optional => ClientAuth::Optional,
-            ClientCertificates::Required => ClientAuth::Required,
-        },
+        client_auth,
         identity: match tls.identity {
             sealmq_config::IdentityRule::None => sealmq_tls::IdentityRule::None,
             sealmq_config::IdentityRule::CommonName => sealmq_tls::IdentityRule::CommonName,

@@ -117,14 +117,14 @@ pub fn read_material(
         let id = ListenerId(number);
         let mut material =
             ListenerMaterial { id, tls: None, passwords: None, ends: Vec::new(), findings: Vec::new() };
-        if let (Some(tls), Some((files, findings))) = (&listener.tls, files) {
-            material.findings.extend(findings);
-            material.add_tls(tls, &files, &around)?;
-        }
         if let Some(setting) = &listener.access.password_file {
             let (table, findings) = material::passwords(setting)?;
             material.passwords = Some(Arc::new(table));
             material.findings.extend(findings);
+        }
+        if let (Some(tls), Some((files, findings))) = (&listener.tls, files) {
+            material.findings.extend(findings);
+            material.add_tls(tls, &files, &around)?;
         }
         if let Some(setting) = &listener.access.acl_file {
             let (acl, findings) = material::acl(setting)?;
@@ -164,7 +164,8 @@ impl ListenerMaterial {
         files: &TlsFiles,
         around: &TlsSurroundings<'_>,
     ) -> Result<(), StartError> {
-        let (built, findings) = material::build_tls(tls, files, around)?;
+        let client_auth = material::client_auth(tls, self.passwords.as_deref());
+        let (built, findings) = material::build_tls(tls, client_auth, files, around)?;
         self.tls = Some(Arc::new(built));
         self.ends = files.ends();
         self.findings.extend(findings);

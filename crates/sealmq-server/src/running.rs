@@ -385,6 +385,11 @@ impl Control {
         }
     }
 
+    /// The passwords that count now.
+    pub(crate) fn passwords(&self, listener: ListenerId) -> Option<Arc<PasswordTable>> {
+        self.listeners.iter().find(|state| state.id == listener)?.passwords()
+    }
+
     /// These passwords count from now on; who came in by one that is gone or changed is let go.
     pub fn replace_passwords(&self, listener: ListenerId, passwords: Option<Arc<PasswordTable>>) -> u64 {
         self.publish_passwords(listener, passwords);

@@ -17,7 +17,9 @@ use crate::door::accept;
 use crate::door::authenticate::CertificateNames;
 use crate::door::limits::DoorLimits;
 use crate::log::{Destination, Event, Format, Level, Levels, Line, Log, LogSpec, Timestamp as Stamp};
+use crate::material::client_auth;
 use crate::notify::Notify;
+use crate::pid_file::PidFile;
 use crate::plan::{self, Material, StartError};
 use crate::privileges::{self, Wanted};
 use crate::running::{Control, OpenListener, Running, ServerSpec, Threads, start};
@@ -110,6 +112,7 @@ pub struct Opened {
     config: Config,
     hooks: Hooks,
     trust: Arc<TrustCounter>,
+    pid_file: Option<PidFile>,
 }
 
 impl Prepared {
@@ -125,6 +128,7 @@ impl Prepared {
             listeners.push(OpenListener { state: plan::listener_state(&config, listener, files), sockets });
         }
         startup::log_material(log, &config, &material, now());
+        let pid_file = config.global.pid_file.as_ref().map(PidFile::write).transpose()?;
         leave_root(&config, &listeners, log)?;
         let spec = ServerSpec {
             listeners,
@@ -137,7 +141,7 @@ impl Prepared {
             threads: threads(&config),
             log: log.clone(),
         };
-        Ok(Opened { spec, config, hooks, trust })
+        Ok(Opened { spec, config, hooks, trust, pid_file })
     }
 }
 
@@ -199,6 +203,7 @@ pub struct Served {
     /// The data plane.
     pub running: Running,
     reloader: Reloader,
+    pid_file: Option<PidFile>,
 }
 
 impl Served {
@@ -224,7 +229,7 @@ impl Opened {
     /// # Errors
     /// A thread or a poll cannot be made.
     pub fn start(self) -> Result<Served, StartError> {
-        let Opened { spec, config, hooks, trust } = self;
+        let Opened { spec, config, hooks, trust, pid_file } = self;
         let log = spec.log.clone();
         let failed = |error: io::Error| {
             StartError::new(format!("Error: the broker's threads cannot start: {error}"), 1)
@@ -233,7 +238,7 @@ impl Opened {
         watch_trust(&running);
         let control = running.control();
         let reloader = Reloader { config: Arc::new(config), hooks, trust, control, log };
-        Ok(Served { running, reloader })
+        Ok(Served { running, reloader, pid_file })
     }
 }
 
@@ -270,7 +275,8 @@ pub fn run(
     notify: &Notify,
     ready: impl FnOnce(&Running),
 ) -> Result<(), StartError> {
-    let Served { mut running, reloader } = served;
+    // The file goes when this function ends: clients have been told then.
+    let Served { mut running, reloader, pid_file: _until_the_end } = served;
     let ended = wait(
         &mut running,
         notify,
@@ -333,7 +339,17 @@ impl Reloader {
     /// # Errors
     /// The first that cannot be used; nothing has changed.
     pub fn reload_passwords(&self) -> Result<(), StartError> {
-        for (listener, passwords) in plan::read_passwords(&self.config)? {
+        let fresh = plan::read_passwords(&self.config)?;
+        // The first password makes a certificate optional, and with the last one it is demanded again.
+        let changes_tls = |(id, table): &plan::ListenerPasswords| {
+            let tls = self.config.listeners.get(usize::from(id.0)).and_then(|listener| listener.tls.as_ref());
+            let now = self.control.passwords(*id);
+            tls.is_some_and(|tls| client_auth(tls, table.as_deref()) != client_auth(tls, now.as_deref()))
+        };
+        if fresh.iter().any(changes_tls) {
+            return self.reload();
+        }
+        for (listener, passwords) in fresh {
             self.control.publish_passwords(listener, passwords);
         }
         self.control.raise();

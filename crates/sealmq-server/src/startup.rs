@@ -3,6 +3,7 @@
 use sealmq_config::{ClientCertificates, Config, IdentityRule, Listener, Severity};
 use sealmq_pki::Timestamp;
 
+use crate::door::passwords::PasswordTable;
 use crate::log::{Event, Line, Log};
 use crate::material::Ends;
 use crate::plan::{ListenerMaterial, Material, name};
@@ -11,9 +12,9 @@ use crate::plan::{ListenerMaterial, Material, name};
 const SOON_DAYS: i64 = 45;
 
 /// One line for each listener: where, what over it, and what it demands of a client.
-pub(crate) fn listener_line(listener: &Listener) -> Line {
+pub(crate) fn listener_line(listener: &Listener, passwords: Option<&PasswordTable>) -> Line {
     let what = if listener.tls.is_some() { "TLS" } else { "no TLS" };
-    let text = format!("Listening on {} ({what}): {}.", name(&listener.bind), demands(listener));
+    let text = format!("Listening on {} ({what}): {}.", name(&listener.bind), demands(listener, passwords));
     let line = Line::new(Event::ListenerOpen, text).field("listener", name(&listener.bind));
     if admits_nobody(listener) {
         return line.hint(
@@ -24,7 +25,7 @@ pub(crate) fn listener_line(listener: &Listener) -> Line {
 }
 
 /// What a client must bring.
-fn demands(listener: &Listener) -> String {
+fn demands(listener: &Listener, passwords: Option<&PasswordTable>) -> String {
     let access = &listener.access;
     let certificate = listener.tls.as_ref().map_or(ClientCertificates::None, |tls| tls.client_certificates);
     let identity = listener.tls.as_ref().map_or(IdentityRule::None, |tls| tls.identity);
@@ -47,14 +48,13 @@ fn demands(listener: &Listener) -> String {
         (ClientCertificates::Optional, IdentityRule::None) => {
             format!("a client may show a certificate; {by_name}")
         }
-        (ClientCertificates::Optional, rule) if access.password_file.is_some() => {
-            format!(
-                "a client needs a certificate, whose {} is its user name, or user name and password",
-                source(rule)
-            )
-        }
         (ClientCertificates::Optional, rule) => {
-            format!("a client needs a certificate, whose {} is its user name", source(rule))
+            let or = match passwords.map(PasswordTable::is_empty) {
+                Some(false) => ", or user name and password",
+                Some(true) => " (nobody has a password)",
+                None => "",
+            };
+            format!("a client needs a certificate, whose {} is its user name{or}", source(rule))
         }
     }
 }
@@ -77,7 +77,7 @@ fn admits_nobody(listener: &Listener) -> bool {
 /// Every line about a listener's files.
 pub(crate) fn log_material(log: &Log, config: &Config, material: &Material, now: Timestamp) {
     for (listener, material) in config.listeners.iter().zip(&material.listeners) {
-        log.line(listener_line(listener));
+        log.line(listener_line(listener, material.passwords.as_deref()));
         log_files(log, listener, material, now);
     }
 }
