@@ -1,6 +1,9 @@
 """Twenty paho clients over mutual TLS: every QoS, retained messages, wills, shared subscriptions, persistence.
 
-usage: paho_scenario.py HOST PORT 311|5   (in a folder with ca.crt, client.crt, client.key)
+usage: paho_scenario.py HOST PORT 311|5             (in a folder with ca.crt, client.crt, client.key)
+       paho_scenario.py HOST PORT 311|5 CA NAME...   (in a folder with the bundles NAME-files of these devices)
+
+With names, each client id has a device of its own, as far as they reach, and the broker's name is verified.
 """
 import ssl
 import sys
@@ -11,9 +14,19 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-HOST, PORT, VERSION = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+HOST, PORT, VERSION, *FLEET = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
 V5 = VERSION == "5"
 PATIENCE = 60
+DEVICE_OF = {}
+
+
+def certificates(client_id):
+    """CA, certificate and key of a client; the same ones whenever it comes again, since its session is bound to them."""
+    if not FLEET:
+        return "ca.crt", "client.crt", "client.key"
+    ca, *names = FLEET
+    name = DEVICE_OF.setdefault(client_id, names[len(DEVICE_OF) % len(names)])
+    return ca, f"{name}-files/{name}.crt", f"{name}-files/{name}.key"
 
 
 class Client:
@@ -25,8 +38,9 @@ class Client:
         options = {} if V5 else {"clean_session": clean}
         self.paho = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=client_id,
                                 protocol=mqtt.MQTTv5 if V5 else mqtt.MQTTv311, **options)
-        self.paho.tls_set("ca.crt", "client.crt", "client.key", tls_version=ssl.PROTOCOL_TLS_CLIENT)
-        self.paho.tls_insecure_set(True)
+        self.paho.tls_set(*certificates(client_id), tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        # The guide's server certificate names nobody as Python wants it named.
+        self.paho.tls_insecure_set(not FLEET)
         self.paho.on_connect = self._on_connect
         self.paho.on_message = self._on_message
         self.paho.on_subscribe = self._on_subscribe

@@ -8,9 +8,13 @@
 )]
 #![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
+mod fleet;
 mod guide_walkthrough;
 mod log_format;
+mod mbedtls;
 mod paho;
 mod refusals;
+mod service;
 mod support;
+mod targets;
 mod up;

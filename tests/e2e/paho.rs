@@ -1,19 +1,6 @@
 //! paho-mqtt, MQTT 3.1.1 and 5.0: twenty clients over mutual TLS, every QoS, retained messages, wills, groups.
 
-use std::process::Command;
-
-use crate::support::{Broker, Client, Guide, free_port, tests_file};
-
-fn python() -> Option<String> {
-    let found = ["python3"].into_iter().find(|python| {
-        Command::new(python).args(["-c", "import paho.mqtt"]).output().is_ok_and(|out| out.status.success())
-    });
-    if found.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "paho-mqtt is missing: cargo xtask needs");
-        eprintln!("skipped: paho-mqtt is not installed (cargo xtask needs)");
-    }
-    found.map(str::to_owned)
-}
+use crate::support::{Broker, Client, Guide, free_port, python, tests_file};
 
 fn scenario(version: &str) {
     let Some(python) = python() else { return };

@@ -43,6 +43,7 @@ fn cargo(arguments: &[&str]) -> Result<()> {
         .current_dir(root())
         .env("CI", "true")
         .env("PATH", format!("{}:{path}", needs::venv().join("bin").display()))
+        .env("NODE_PATH", needs::node_modules())
         .env("RUSTDOCFLAGS", "-D warnings")
         .status()
         .context("start cargo")?;

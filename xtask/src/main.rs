@@ -38,4 +38,4 @@ const USAGE: &str = "usage: cargo xtask <task>
 
   ci      everything that must pass before a change lands
   tidy    the house rules: arrows between crates, documented dependencies, file shapes
-  needs   install what the tests use (Debian and PyPI packages), or say what is missing";
+  needs   install what the tests use (Debian, PyPI and npm packages), or say what is missing";

@@ -1,4 +1,4 @@
-//! What the tests use that is not Rust: Debian packages and PyPI packages.
+//! What the tests use that is not Rust: Debian packages, PyPI packages, npm packages.
 //!
 //! Installed where this user may (root on a machine with apt-get); otherwise what is missing is named, and the
 //! tests that need it fail with its name, because a skipped check is no check.
@@ -18,20 +18,35 @@ const DEBIAN: &[(&str, &str)] = &[
     ("gcc", "/usr/bin/gcc"),
     ("g++", "/usr/bin/g++"),
     ("python3-venv", "/usr/lib/python3/dist-packages"),
+    ("nodejs", "/usr/bin/node"),
+    ("npm", "/usr/bin/npm"),
 ];
 
 /// PyPI packages with the versions the tests were written against.
 const PYPI: &[&str] = &["paho-mqtt==2.1.0", "pkilint==0.13.3"];
 
+/// npm packages, likewise.
+const NPM: &[&str] = &["mqtt@5.16.0"];
+
 /// Installs what is missing, or fails with the commands that would.
 pub(crate) fn install() -> Result<()> {
     debian()?;
-    pypi()
+    pypi()?;
+    npm()
 }
 
 /// The folder of the virtual environment that holds the PyPI packages.
 pub(crate) fn venv() -> PathBuf {
     crate::root().join("target").join("ci-venv")
+}
+
+/// The folder in which Node.js finds the npm packages.
+pub(crate) fn node_modules() -> PathBuf {
+    npm_folder().join("node_modules")
+}
+
+fn npm_folder() -> PathBuf {
+    crate::root().join("target").join("ci-npm")
 }
 
 fn debian() -> Result<()> {
@@ -67,6 +82,20 @@ fn pypi() -> Result<()> {
         return Ok(());
     }
     run(Command::new(python).args(["-m", "pip", "install", "-q", "--disable-pip-version-check"]).args(PYPI))?;
+    std::fs::write(&marker, wanted).with_context(|| format!("write {}", marker.display()))
+}
+
+fn npm() -> Result<()> {
+    let marker = node_modules().join("installed.txt");
+    let wanted = NPM.join("\n");
+    if std::fs::read_to_string(&marker).is_ok_and(|have| have == wanted) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(npm_folder()).context("make the folder of the npm packages")?;
+    run(Command::new("npm")
+        .args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--prefix"])
+        .arg(npm_folder())
+        .args(NPM))?;
     std::fs::write(&marker, wanted).with_context(|| format!("write {}", marker.display()))
 }
 

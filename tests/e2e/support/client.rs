@@ -29,9 +29,19 @@ impl Client {
         let mut words = line.split_whitespace();
         let program = words.next().expect("a command line has a program");
         let mut command = if program == "sealmq" { sealmq() } else { Command::new(program) };
+        Self::start_command(command.args(words).current_dir(folder))
+    }
+
+    /// Starts a line as it was printed for a person, with a shell's quotes in it.
+    pub(crate) fn start_shell(folder: &Path, line: &str) -> Self {
+        // `exec`: the process that this test may have to end is the client, not the shell.
+        Self::start_command(Command::new("sh").args(["-c", &format!("exec {line}")]).current_dir(folder))
+    }
+
+    /// Starts any command.
+    pub(crate) fn start_command(command: &mut Command) -> Self {
+        let line = format!("{command:?}");
         let mut child = command
-            .args(words)
-            .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -41,7 +51,7 @@ impl Client {
         output.follow(child.stdout.take().expect("standard output is piped"));
         output.follow(child.stderr.take().expect("standard error is piped"));
         let input = child.stdin.take();
-        Self { child, input, output, line: line.to_owned() }
+        Self { child, input, output, line }
     }
 
     /// Runs a command to its end with nothing on its standard input.

@@ -3,19 +3,27 @@
 mod broker;
 mod certificates;
 mod client;
+mod home;
+mod tools;
 
-pub(crate) use broker::{Broker, free_port, sealmq};
-pub(crate) use certificates::Guide;
-pub(crate) use client::Client;
+pub(crate) use broker::{Broker, PATIENCE, free_port, sealmq, wait};
+pub(crate) use certificates::{Guide, shell};
+pub(crate) use client::{Client, Outcome};
+pub(crate) use home::{Home, text};
+pub(crate) use tools::{mbedtls_client, mbedtls_client_in, mqtt_js, python};
 
 use std::path::{Path, PathBuf};
 
 /// Whether a program can be used here. Missing: printed and false for a developer, a failure in CI.
 pub(crate) fn has(program: &str) -> bool {
-    let found = find(program).is_some();
+    there(program, find(program).is_some())
+}
+
+/// Says what is missing and gives false for a developer; fails in CI, where a skipped check is no check.
+pub(crate) fn there(what: &str, found: bool) -> bool {
     if !found {
-        assert!(std::env::var_os("CI").is_none(), "{program} is missing: cargo xtask needs");
-        eprintln!("skipped: {program} is not installed (cargo xtask needs)");
+        assert!(std::env::var_os("CI").is_none(), "{what} is missing: cargo xtask needs");
+        eprintln!("skipped: {what} is not installed (cargo xtask needs)");
     }
     found
 }
