@@ -122,6 +122,33 @@ fn a_certificate_of_our_ca_that_the_inventory_does_not_know_is_refused() {
     assert!(!home.mosquitto_pub(proof));
 }
 
+/// A later time than the clock's is known to have passed: by it the device's certificate has ended.
+#[test]
+fn what_had_ended_stays_ended_when_the_clock_is_set_back() {
+    if !has("mosquitto_pub") || !has("python3") {
+        return;
+    }
+    let home = Home::new();
+    assert!(home.up().stop().success());
+    home.succeeds(&["device", "add", "pump", "--days", "1"]);
+    home.succeeds(&["device", "add", "kettle"]);
+    let proof = |name: &str| format!("--cert {name}-files/{name}.crt --key {name}-files/{name}.key");
+    let broker = home.up();
+    assert!(home.mosquitto_pub(&proof("pump")));
+    assert!(broker.stop().success());
+    let script = format!(
+        "import sqlite3, time\ndb = sqlite3.connect('{}')\ndb.execute('INSERT OR REPLACE INTO setting VALUES (?, ?)', \
+         ('last_good_time_secs', str(int(time.time()) + 2 * 86400)))\ndb.commit()",
+        home.data().join("ca/inventory.db").display()
+    );
+    let python = Command::new("python3").args(["-c", &script]).status().expect("python3 runs");
+    assert!(python.success());
+    let broker = home.up();
+    assert!(!home.mosquitto_pub(&proof("pump")));
+    assert!(home.mosquitto_pub(&proof("kettle")));
+    broker.wait_for_line(&["CN=pump", "ended at"]);
+}
+
 #[test]
 fn a_laptop_that_took_a_context_publishes_without_flags() {
     let home = Home::new();

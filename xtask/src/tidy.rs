@@ -52,6 +52,7 @@ pub(crate) fn run() -> Result<()> {
     for file in tracked_files()? {
         source_file(&file, &mut faults)?;
     }
+    named_tests(&tracked_files()?, &mut faults)?;
     lines_at_most("ARCHITECTURE.md", ARCHITECTURE_LINES_MAX, &mut faults)?;
     if faults.is_empty() {
         return Ok(());
@@ -136,6 +137,41 @@ fn source_file(path: &Path, faults: &mut Vec<String>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Pages that name tests as proof: a name without its test would prove nothing.
+const PAGES_NAMING_TESTS: &[&str] = &["SECURITY.md", "docs/internals/fail-open.md"];
+
+/// Every `crate::module::test` of those pages exists in that crate.
+fn named_tests(files: &[PathBuf], faults: &mut Vec<String>) -> Result<()> {
+    for page in PAGES_NAMING_TESTS {
+        let text = std::fs::read_to_string(root().join(page)).with_context(|| format!("read {page}"))?;
+        for name in text.split('`').filter(|name| names_a_test(name)) {
+            if !is_there(name, files)? {
+                faults.push(format!("{page}: there is no test {name}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn names_a_test(quoted: &str) -> bool {
+    (quoted.starts_with("sealmq") || quoted.starts_with("e2e::"))
+        && quoted.contains("::")
+        && !quoted.contains(char::is_whitespace)
+}
+
+fn is_there(name: &str, files: &[PathBuf]) -> Result<bool> {
+    let (owner, _) = name.split_once("::").unwrap_or((name, ""));
+    let folder = if owner == "e2e" { "tests/e2e".to_owned() } else { format!("crates/{owner}") };
+    let function = format!("fn {}(", name.rsplit("::").next().unwrap_or_default());
+    for file in files.iter().filter(|file| file.starts_with(&folder)) {
+        let is_rust = file.extension().is_some_and(|extension| extension == "rs");
+        if is_rust && std::fs::read_to_string(root().join(file))?.contains(&function) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Marks of unfinished work and of one machine's paths, in two halves so that this table does not find itself.

@@ -3,6 +3,12 @@
 use super::*;
 use crate::data_plane::{Pki, publish, subscribe};
 
+/// A list that gives everyone everything: what is the operator's stays the operator's.
+fn open_acl(home: &Home) {
+    let lines = ["#", "$SYS/#", "$CONTROL/#"].map(|filter| format!("pattern readwrite {filter}\n"));
+    fs::write(home.place().acl(), lines.concat()).unwrap();
+}
+
 /// Subscribes with every filter that could reach `$CONTROL/a`, then tells what came before `end`.
 fn hears(client: &mut TlsClient, operator: &mut TlsClient) -> bool {
     for filter in ["#", "+/a", "$CONTROL/#", "$CONTROL/a", "$share/g/$CONTROL/#", "$share/h/#"] {
@@ -16,7 +22,7 @@ fn hears(client: &mut TlsClient, operator: &mut TlsClient) -> bool {
 
 #[test]
 fn no_filter_of_a_device_reaches_what_is_the_operators() {
-    let own = Own::start();
+    let own = Own::with(OWN, open_acl);
     let mut operator = own.arrive(own.operator(), "op");
     accepted(&mut operator);
     let mut device = own.arrive(own.device("pump"), "c");
@@ -32,6 +38,7 @@ fn a_foreign_certificate_in_the_operators_name_is_no_operator() {
     let foreign = Pki::new();
     let own = Own::with(&OWN.replace("cafile ca/ca.crt", "cafile foreign.crt"), |home| {
         fs::write(home.place().folder().join("foreign.crt"), &foreign.ca_pem).unwrap();
+        open_acl(home);
     });
     let mut operator = own.arrive(own.operator(), "op");
     accepted(&mut operator);
@@ -42,7 +49,7 @@ fn a_foreign_certificate_in_the_operators_name_is_no_operator() {
 
 #[test]
 fn a_device_writes_nothing_that_is_the_operators() {
-    let own = Own::start();
+    let own = Own::with(OWN, open_acl);
     let mut operator = own.arrive(own.operator(), "op");
     accepted(&mut operator);
     operator.send(&subscribe("$CONTROL/#"));
