@@ -23,3 +23,16 @@ impl fmt::Debug for Secret<'_> {
         f.write_str("Secret(not shown)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_shows_nothing_of_itself() {
+        let secret = Secret::new(b"open sesame");
+        assert_eq!(format!("{secret:?} {:#?}", Some(secret)).matches("not shown").count(), 2);
+        assert!(!format!("{secret:?}").contains("sesame"));
+        assert_eq!(secret.expose(), b"open sesame");
+    }
+}

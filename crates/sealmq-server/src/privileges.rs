@@ -20,6 +20,18 @@ pub enum Wanted {
     Usual,
 }
 
+/// Keys and passwords are in this process's memory: no core dump holds them, and no other process of this user reads them.
+///
+/// # Errors
+/// The system does not allow it, which is not expected of any.
+pub fn keep_memory_private() -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    nix::sys::prctl::set_dumpable(false)?;
+    let (_, most) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_CORE)?;
+    nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, most)?;
+    Ok(())
+}
+
 /// The user to go on as.
 #[derive(Debug, Clone)]
 pub struct Target(User);
@@ -127,5 +139,14 @@ mod tests {
     #[test]
     fn user_root_stays_root() {
         assert!(target(&Wanted::Named("root".into())).unwrap().is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn nobody_reads_the_memory_of_the_process() {
+        keep_memory_private().unwrap();
+        assert!(!nix::sys::prctl::get_dumpable().unwrap());
+        let (cores, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_CORE).unwrap();
+        assert_eq!(cores, 0);
     }
 }

@@ -163,6 +163,24 @@ mod tests {
         }
     }
 
+    /// Who exists cannot be told from how long the answer takes: the same hash is computed, some 20 ms of argon2id.
+    #[test]
+    fn an_unknown_user_costs_what_a_known_one_costs() {
+        use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+        let (salt, hash) = (BASE64.encode([9; 16]), BASE64.encode([1; 32]));
+        let table = table(&[format!("anna:$argon2id$v=19$m=19456,t=2,p=1${salt}${hash}")]);
+        let fastest = |name: &str| {
+            let time = || {
+                let start = std::time::Instant::now();
+                assert_eq!(table.check(name, b"wrong"), Verdict::Wrong);
+                start.elapsed()
+            };
+            (0..3).map(|_| time()).min().unwrap()
+        };
+        let (known, unknown) = (fastest("anna"), fastest("berta"));
+        assert!(unknown * 4 > known && known * 4 > unknown, "{known:?} {unknown:?}");
+    }
+
     #[test]
     fn an_empty_table_lets_nobody_in() {
         assert_eq!(PasswordTable::new(PasswordFile::default()).check("", b""), Verdict::Wrong);

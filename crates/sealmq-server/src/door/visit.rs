@@ -39,7 +39,8 @@ struct Visit<'a> {
     address: PeerAddress,
     waiting: WaitingGuard,
     tls: Option<Box<TlsSession>>,
-    sealed: Vec<u8>,
+    /// Received; TLS opens it in place, so it holds what CONNECT said.
+    sealed: Zeroizing<Vec<u8>>,
     plain: Zeroizing<Vec<u8>>,
     /// To be written: handshake, alerts, CONNACK.
     out: Vec<u8>,
@@ -65,7 +66,7 @@ pub(super) async fn visit(door: Arc<Door>, listener: Arc<ListenerState>, visitor
         address,
         waiting,
         tls,
-        sealed: Vec::new(),
+        sealed: Zeroizing::new(Vec::new()),
         plain: Zeroizing::new(Vec::new()),
         out: Vec::new(),
         heard: false,
@@ -187,12 +188,14 @@ impl Visit<'_> {
 
     /// Reads once, opens what came, charges what is held.
     async fn read_more(&mut self) -> Result<(), Turned> {
-        let mut buffer = [0; READ_BYTES];
-        let n = match self.stream.read(&mut buffer).await {
+        let mut buffer = Zeroizing::new([0; READ_BYTES]);
+        let n = match self.stream.read(buffer.as_mut()).await {
             Ok(n) if n > 0 => n,
             Ok(_) | Err(_) => return Err(self.ended()),
         };
         self.heard = true;
+        // Beforehand: a buffer that grows leaves a copy behind that nobody wipes. An ordinary CONNECT fits.
+        self.plain.reserve(n);
         let before = self.plain.len();
         match self.tls.as_mut() {
             None => self.plain.extend_from_slice(&buffer[..n]),

@@ -66,6 +66,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
 }
 
 fn command(args: &Args) -> Result<(), StartError> {
+    keep_memory_private()?;
     let Parsed { config, diagnostics } = read(args)?;
     let Some(mut config) = config else { return Err(refused(&diagnostics)) };
     LogFormatFlag::apply(args.log_format, &mut config);
@@ -126,6 +127,14 @@ fn read_main(path: &Path) -> Result<SourceFile, StartError> {
             .hint("check the path after -c")
     })?;
     Ok(SourceFile { path: path.to_owned(), bytes })
+}
+
+/// Before any key is read.
+pub(crate) fn keep_memory_private() -> Result<(), StartError> {
+    sealmq_server::privileges::keep_memory_private().map_err(|error| {
+        StartError::new(format!("Error: memory cannot be kept out of core dumps: {error}."), 1)
+            .hint("a sandbox that forbids prctl or setrlimit must allow them")
+    })
 }
 
 /// All errors of a configuration, in one. Warnings are left out: most of them follow from what an error left unread.

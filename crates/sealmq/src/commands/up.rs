@@ -15,6 +15,7 @@ use sealmq_config::{Config, LogTypes};
 use sealmq_pki::HostName;
 use sealmq_server::home::{self, Environment, Home, Place, Report, Surroundings, Wanted};
 
+use super::broker;
 use super::device::{home_failure, text_failure};
 use super::log_format::LogFormatFlag;
 use crate::connection::parse_port;
@@ -55,6 +56,9 @@ pub(crate) fn run(args: Args) -> ExitCode {
 }
 
 fn command(args: &Args) -> Result<(), Failure> {
+    broker::keep_memory_private().map_err(|error| {
+        Failure::new(error.text).hint(error.hint.unwrap_or_default()).exit_code(error.exit)
+    })?;
     let place = Place::find(args.data_dir.as_deref(), &Environment::of_process()).map_err(home_failure)?;
     let around = Surroundings::look().map_err(home_failure)?;
     let names = args.names.iter().map(|text| HostName::parse(text).map_err(|error| text_failure(&error)));

@@ -7,6 +7,7 @@ mod logs;
 mod names;
 mod operator;
 mod reload;
+mod strangers;
 
 use std::fs;
 use std::net::TcpStream;
