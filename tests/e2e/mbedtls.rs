@@ -148,4 +148,9 @@ fn a_name_and_a_password_get_in_on_the_port_of_the_certificates_once_the_user_ex
     with("--cert pump-files/pump.crt --key pump-files/pump.key").succeeded();
     with("--user pump --password secret").refused().says("refused with return code 5");
     broker.wait_for_line(&["not authorised", "u'pump'"]);
+
+    // With the last user the password goes as a way in: TLS itself asks for the certificate again.
+    home.succeeds(&["user", "remove", "kettle"]);
+    with("--user kettle --password secret").refused().says("mbedTLS -0x");
+    with("--cert pump-files/pump.crt --key pump-files/pump.key").succeeded();
 }

@@ -113,7 +113,7 @@ fn debians_unit_with_one_word_replaced_starts_reloads_and_stops() {
 
     let reload = value(&unit, "ExecReload").replace("$MAINPID", &pid);
     let mut words = reload.split_whitespace();
-    let kill = words.next().and_then(|program| find(program)).expect("the unit names a program");
+    let kill = words.next().and_then(find).expect("the unit names a program");
     assert!(Command::new(kill).args(words).status().expect("it runs").success());
     Client::run(machine.folder.path(), &publish).succeeded();
     assert!(
