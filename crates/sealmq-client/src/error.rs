@@ -397,6 +397,6 @@ fn lost_hint(error: Option<&std::io::Error>) -> Option<String> {
              and so does a client whose log in failed; the broker's log says why"
                 .to_owned(),
         ),
-        Some(_) => Some("the broker's log says why, if it was the broker".to_owned()),
+        Some(_) => Some("the network or the broker ended it: its log says; plain MQTT on a TLS port ends so, too (give --cafile FILE)".to_owned()),
     }
 }

@@ -7,6 +7,8 @@
     reason = "the tests run processes"
 )]
 
+mod flags;
+
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -37,19 +39,25 @@ chmod a+r *
 
 impl Mosquitto {
     fn start() -> Option<Self> {
+        Self::start_with("", "")
+    }
+
+    /// `more` is a shell script that runs beside the certificates, `conf` further lines of the configuration.
+    fn start_with(more: &str, conf: &str) -> Option<Self> {
         if Command::new("mosquitto").arg("-h").output().is_err() {
             assert!(std::env::var_os("CI").is_none(), "mosquitto is required in CI");
             eprintln!("skipped: mosquitto is not installed");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let made = Command::new("sh").args(["-c", GUIDE]).current_dir(&folder).output().unwrap();
+        let made =
+            Command::new("sh").args(["-c", &format!("{GUIDE}{more}")]).current_dir(&folder).output().unwrap();
         assert!(made.status.success(), "{made:?}");
         let (plain, tls) = (free_port(), free_port());
         let conf = format!(
             "user root\nallow_anonymous true\nmax_queued_messages 0\nlistener {plain} 127.0.0.1\n\
              listener {tls} 127.0.0.1\ncafile ca.crt\ncertfile server.crt\nkeyfile server.key\n\
-             require_certificate true\nuse_identity_as_username true\n"
+             require_certificate true\nuse_identity_as_username true\n{conf}"
         );
         std::fs::write(folder.path().join("m.conf"), conf).unwrap();
         let child = Command::new("mosquitto")
