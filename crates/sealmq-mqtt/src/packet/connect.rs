@@ -224,10 +224,6 @@ impl<'a> Will<'a> {
 }
 
 fn check_flags(flags: u8, version: Version) -> Result<(), Fault> {
-    // [MQTT-3.1.2-12] [MQTT311-3.1.2-14]; 3.1 has no QoS 3 either.
-    if flags & WILL_QOS == WILL_QOS {
-        return Err(Fault::WillQoS3);
-    }
     if version != Version::V31 {
         // 3.1 calls bit 0 unused and says nothing of will bits without a will (MQTT 3.1 §3.1).
         if flags & RESERVED != 0 {
@@ -236,6 +232,10 @@ fn check_flags(flags: u8, version: Version) -> Result<(), Fault> {
         if flags & WILL == 0 && flags & (WILL_QOS | WILL_RETAIN) != 0 {
             return Err(Fault::WillFlagsWithoutWill);
         }
+    }
+    // [MQTT-3.1.2-12] [MQTT311-3.1.2-14]; 3.1 has no QoS 3 either.
+    if flags & WILL_QOS == WILL_QOS {
+        return Err(Fault::WillQoS3);
     }
     // [MQTT311-3.1.2-22], MQTT 3.1 §3.1; 5.0 lets a password stand alone (MQTT §3.1.2.9).
     if !version.is_v5() && flags & PASSWORD != 0 && flags & USERNAME == 0 {

@@ -41,6 +41,13 @@ fn connect_flags_follow_the_rules() {
                 of(0x0a),
                 Fault::WillFlagsWithoutWill,
             ),
+            rule(
+                "[MQTT-3.1.2-11] [MQTT311-3.1.2-13]",
+                version,
+                plain.clone(),
+                of(0x1a),
+                Fault::WillFlagsWithoutWill,
+            ),
             rule("[MQTT-3.1.2-13] [MQTT311-3.1.2-15]", version, plain, of(0x22), Fault::WillFlagsWithoutWill),
         ]);
     }
