@@ -236,6 +236,15 @@ impl TlsPolicy {
         TlsPolicy { provider: Arc::new(provider), versions, order }
     }
 
+    /// The same with one key exchange group alone, by its IANA name (`X25519MLKEM768`, `X25519`, `secp256r1`,
+    /// `secp384r1`); `None` if that is not one of ours. For measurements, which must compare like with like.
+    #[must_use]
+    pub fn with_group(&self, name: &str) -> Option<TlsPolicy> {
+        let group = groups().into_iter().find(|group| format!("{:?}", group.name()) == name)?;
+        let provider = CryptoProvider { kx_groups: vec![group], ..CryptoProvider::clone(&self.provider) };
+        Some(TlsPolicy { provider: Arc::new(provider), versions: self.versions, order: self.order })
+    }
+
     /// The allowed versions.
     pub fn versions(&self) -> Versions {
         self.versions

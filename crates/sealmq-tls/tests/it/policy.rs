@@ -1,6 +1,8 @@
 //! `tls_version`, `ciphers`, `ciphers_tls1.3`.
 
-use sealmq_tls::{BuildError, Code, Direction, PolicyError, ServerTls, TlsPolicy, TlsVersion, Versions};
+use sealmq_tls::{
+    BuildError, ClientTlsSpec, Code, Direction, PolicyError, ServerTls, TlsPolicy, TlsVersion, Versions,
+};
 
 use crate::fixture::{fixtures, now};
 use crate::pair::{client, client_spec, meet, policy, server, server_spec};
@@ -148,4 +150,15 @@ fn suites_that_do_not_fit_the_key_stop_the_start_or_are_a_finding() {
     spec.policy = TlsPolicy::from_openssl(Versions::OnlyV1_2, Some("aECDSA"), None).unwrap().0;
     let error = ServerTls::build(spec, now()).unwrap_err().to_string();
     assert!(error.contains("an RSA key") && error.contains("ECDHE+aRSA"), "{error}");
+}
+
+#[test]
+fn one_group_alone_is_what_both_ends_use() {
+    let policy = TlsPolicy::default().with_group("X25519").unwrap();
+    let met = meet(
+        &server(server_spec()),
+        &client(ClientTlsSpec { policy, ..client_spec(Some(&fixtures().client)) }),
+    );
+    assert_eq!(met.ends.server.session.group().as_deref(), Some("X25519"));
+    assert!(TlsPolicy::default().with_group("x25519").is_none());
 }
