@@ -18,6 +18,8 @@ mod connect;
 mod deliver;
 mod event;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 mod groups;
 mod ids;
 mod interest;

@@ -11,6 +11,7 @@ mod acl;
 mod aliases;
 mod anything;
 mod connect;
+mod corpus;
 mod exchange;
 mod expiry;
 mod gates;
