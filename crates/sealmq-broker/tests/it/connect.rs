@@ -54,6 +54,22 @@ fn keep_alive_above_the_maximum_is_refused_in_3_1_1_and_told_in_5_0() {
 }
 
 #[test]
+fn a_second_connect_of_another_protocol_ends_the_connection_and_nothing_else() {
+    for second in [
+        &b"\x10\x0e\x00\x04MQT.\x05\x02\x00\x00\x00\x00\x01a"[..],
+        b"\x10\x0e\x00\x04MQTT\x07\x02\x00\x00\x00\x00\x01a",
+    ] {
+        let mut net = Net::new();
+        let (client, other) = (net.v5("c"), net.v5("d"));
+        net.send_garbage(client, second);
+        // 0x84 exists in CONNACK only. [MQTT-3.1.0-2]
+        assert_eq!(net.take(client), What::Disconnect(0x82));
+        assert!(matches!(net.ending(client), Some(Ending::Malformed(_))));
+        assert_eq!(net.ending(other), None);
+    }
+}
+
+#[test]
 fn a_second_connect_ends_the_connection() {
     let mut net = Net::new();
     let client = net.v5("c");
