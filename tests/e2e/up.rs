@@ -233,13 +233,58 @@ fn a_directory_of_another_user_is_left_alone() {
     }
 }
 
+/// As a user who may not even look into the directory: root may, so this needs root to become somebody else.
+#[test]
+fn a_directory_that_cannot_be_looked_into_is_not_one_that_is_not_there() {
+    let home = Home::new();
+    assert!(home.up().stop().success());
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(home.folder.path(), open).expect("chmod");
+    let run = |words: &[&str]| {
+        let mut command = home.command(words);
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+        command.output().map(|output| text(&output))
+    };
+    let (Ok(up), Ok(publish)) = (run(&["up"]), run(&["pub", "-t", "a", "-m", "b"])) else {
+        eprintln!("skipped: only root can become another user");
+        return;
+    };
+    assert!(up.contains("belongs to uid") && up.contains("hint: run it as the owner"), "{up}");
+    assert!(
+        publish.contains("Permission denied") && publish.contains("sealmq context add FILE"),
+        "{publish}"
+    );
+}
+
+#[test]
+fn pub_and_sub_without_a_flag_reach_the_broker_of_this_computer() {
+    let home = Home::new();
+    let broker = home.up();
+    let publish = home.succeeds(&["pub", "-t", "test/kept", "-m", "Hello TLS!", "-r", "-q", "1"]);
+    assert_eq!(publish, "", "{}", broker.log());
+    let got = home.succeeds(&["sub", "-t", "test/#", "-v", "-C", "1", "-W", "10"]);
+    assert_eq!(got, "test/kept Hello TLS!\n");
+    assert!(broker.stop().success());
+    let refused = home.refused(&["pub", "-t", "a", "-m", "b"]);
+    assert!(refused.contains("nothing listens on localhost") && refused.contains("sealmq up"), "{refused}");
+}
+
 #[test]
 fn a_place_that_cannot_be_written_is_said() {
     let home = Home::new();
     let file = home.folder.path().join("file");
     std::fs::write(&file, "").expect("a file");
     let inside = file.join("data");
-    home.refused(&["up", "--data-dir", inside.to_str().expect("text")]);
+    let said = home.refused(&["up", "--data-dir", inside.to_str().expect("text")]);
+    assert!(said.contains(&format!("hint: move {} away", file.display())), "{said}");
+    // A folder of other things is not to be closed to others on our advice.
+    let foreign = home.folder.path().join("foreign");
+    std::fs::create_dir(&foreign).expect("a folder");
+    std::fs::write(foreign.join("thesis.txt"), "").expect("a file");
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&foreign, open).expect("chmod");
+    let said = home.refused(&["up", "--data-dir", foreign.to_str().expect("text")]);
+    assert!(said.contains("found thesis.txt") && !said.contains("chmod"), "{said}");
     home.refused(&["up", "--data-dir", "/proc/sealmq"]);
     home.refused(&["device", "add", "pump", "--data-dir", "/nonexistent"]);
 }

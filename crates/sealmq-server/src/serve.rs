@@ -154,7 +154,7 @@ fn threads(config: &Config) -> Threads {
 fn cannot_open(listener: &sealmq_config::Listener, error: &io::Error) -> StartError {
     let is = |kind| error.kind() == kind;
     let (what, hint) = if is(io::ErrorKind::AddrInUse) {
-        let hint = "another program listens there (`ss -ltnp` shows which); stop it, or use another port";
+        let hint = "another program listens there (`ss -ltnp` shows which); stop it, or use another port (sealmq up --port N)";
         ("Address already in use".to_owned(), hint)
     } else if is(io::ErrorKind::PermissionDenied) {
         let hint = "ports below 1024 need root or CAP_NET_BIND_SERVICE; a unix socket needs a folder that may be written";

@@ -156,7 +156,7 @@ fn issued(draft: &Draft, port: u16) -> Issued {
 
 fn row(record: &Record, now: Timestamp) -> DeviceRow {
     let standing = match record.standing(now) {
-        Standing::Counts => "counts",
+        Standing::Counts => "valid",
         Standing::NotYet => "not yet",
         Standing::Ended => "ended",
         Standing::Revoked => "revoked",

@@ -262,8 +262,9 @@ fn print_issued(issued: &Issued, days: Option<u32>, written: &[Written]) {
     println!("{}: certificate until {end}, {life}; it cannot renew itself", issued.name);
     for Written { folder, bundle } in written {
         println!("{}: {}", bundle.target, folder.display());
+        let width = bundle.files.iter().map(|file| file.name.len()).max().unwrap_or(0);
         for file in &bundle.files {
-            println!("    {:<24} {}", file.name, file.what);
+            println!("    {:<width$}  {}", file.name, file.what);
         }
     }
     println!("dials {}:{}{}", bracketed(&issued.host), issued.port, host_note(issued.host_from));
