@@ -229,7 +229,7 @@ impl Broker {
         });
     }
 
-    /// The packet as this session's client is to see it; `None` where it is larger than that takes.
+    /// The packet as this session's client is to see it; `None` where it is larger than that takes, or not for this listener.
     fn encode(
         &self,
         now: Mono,
@@ -239,7 +239,7 @@ impl Broker {
         encoded: &mut EncodeOnce,
     ) -> Option<SharedPublish> {
         let connection = self.session(index).connection()?;
-        let topic = own_topic(&connection.rules.mount_point, &message.topic);
+        let topic = own_topic(&connection.rules.mount_point, &message.topic)?;
         let form = connection.aliases_out.form(&message.topic);
         let common = form == TopicForm::Plain
             && delivery.subscription_ids.is_empty()
@@ -292,9 +292,10 @@ enum Pumped {
     Done,
 }
 
-/// The topic without the mount point of the receiver's listener.
-fn own_topic<'a>(mount_point: &str, topic: &'a str) -> &'a str {
-    topic.strip_prefix(mount_point).unwrap_or(topic)
+/// The topic without the mount point of the receiver's listener. `None`: it is not below it (the session subscribed on
+/// another listener), and who comes through this one sees nothing else.
+fn own_topic<'a>(mount_point: &str, topic: &'a str) -> Option<&'a str> {
+    topic.strip_prefix(mount_point)
 }
 
 /// Encodes for one receiver, or for all that are like it. `None`: larger than MQTT can express.

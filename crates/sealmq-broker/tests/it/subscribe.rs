@@ -125,3 +125,20 @@ fn a_mount_point_is_put_before_topics_and_taken_away_again() {
     net.say(outside, "site/t", "z");
     assert_eq!(net.payloads(inside).len(), 1);
 }
+
+/// A session that subscribed to everything elsewhere comes through a listener that shows one branch only.
+#[test]
+fn a_session_from_another_listener_sees_nothing_outside_the_mount_point() {
+    let mut net = Net::new();
+    let talker = net.v5("talker");
+    let first = net.connect(dial(Version::V5, "c").lasting());
+    net.sub(first, "#", QoS::AtLeastOnce);
+    let mounted = dial(Version::V5, "c").lasting().resume();
+    let second = net.connect(mounted.rules(|rules| rules.mount_point = Box::from("site/")));
+    for (topic, payload) in [("secret", "x"), ("other/t", "y"), ("site/t", "z")] {
+        net.say(talker, topic, payload);
+    }
+    let message = net.msg(second);
+    assert_eq!((message.topic.as_str(), message.payload.as_slice()), ("t", &b"z"[..]));
+    assert!(net.is_quiet(second));
+}
