@@ -9,6 +9,7 @@ pub(crate) fn cross_check(config: &Config, document: &Document, findings: &mut F
     identity_without_certificates(config, findings);
     plaintext_beside_tls(config, findings);
     nobody_gets_in(config, findings);
+    names_believed(config, findings);
     keys_for_all_listeners(config, document, findings);
     default_listener_keys(config, document, findings);
     if config.mode == Mode::LocalOnly {
@@ -62,6 +63,25 @@ fn nobody_gets_in(config: &Config, findings: &mut Findings) {
             name(listener)
         );
         let hint = "add `password_file PATH`, or `listener_allow_anonymous true` below the listener to let everybody in";
+        findings.add(Diagnostic::warning(listener.at.clone(), text).hint(hint));
+    }
+}
+
+/// mosquitto's rule: without a password_file whoever gives a name has it, and its lines of the access list.
+fn names_believed(config: &Config, findings: &mut Findings) {
+    for listener in &config.listeners {
+        let access = &listener.access;
+        let checked = access.password_file.is_some()
+            || listener.tls.as_ref().is_some_and(|tls| tls.identity != IdentityRule::None);
+        if checked || !access.allow_anonymous || access.acl_file.is_none() {
+            continue;
+        }
+        let text = format!(
+            "{} believes the user name that a client gives, and the acl_file goes by it: whoever says a name gets its topics.",
+            name(listener)
+        );
+        let hint =
+            "add `password_file PATH`, or let certificates name clients (`use_identity_as_username true`)";
         findings.add(Diagnostic::warning(listener.at.clone(), text).hint(hint));
     }
 }

@@ -169,6 +169,18 @@ fn a_plaintext_listener_is_pointed_out_only_beside_tls_and_only_if_others_can_re
 }
 
 #[test]
+fn a_listener_that_believes_names_which_the_acl_goes_by_is_pointed_out() {
+    let believed = |text: &str| warnings(text).iter().filter(|text| text.contains("believes")).count();
+    let open = "listener 1883\nallow_anonymous true\n";
+    assert_eq!(believed(&format!("{open}acl_file a\n")), 1);
+    assert_eq!(believed(open), 0);
+    assert_eq!(believed(&format!("{open}acl_file a\npassword_file p\n")), 0);
+    assert_eq!(believed("listener 1883\nacl_file a\n"), 0);
+    let named = "certfile c\nkeyfile k\ncafile a\nrequire_certificate true\nuse_identity_as_username true\n";
+    assert_eq!(believed(&format!("{open}acl_file a\n{named}")), 0);
+}
+
+#[test]
 fn keys_before_the_first_listener_open_port_1883_as_in_mosquitto_and_that_is_said() {
     let parsed = read("max_connections 5\nlistener 8883\n");
     assert_eq!(addresses(&parsed.config.unwrap()), ["*:1883", "*:8883"]);
