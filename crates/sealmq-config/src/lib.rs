@@ -1,6 +1,6 @@
 //! mosquitto.conf and SealMQ's own keys: text to typed options, all diagnostics with lines.
 //!
-//! [`parse`] reads a main file, what it includes and the command line, and gives a [`Config`] or the errors, never both.
+//! [`parse()`] reads a main file, what it includes and the command line, and gives a [`Config`] or the errors, never both.
 //! [`passwords`] and [`acl_file`] read the two files that decide who may come in and what they may do.
 //!
 //! What it is: one option table ([`OPTIONS`]) that knows every key of mosquitto 2.1 and what SealMQ does with it, and
