@@ -91,3 +91,29 @@ fn openssl_verifies_the_broker_by_name_and_only_a_device_stays_connected() {
     }
     broker.wait_for_line(&["rejected", "it sent no certificate, and one is required here"]);
 }
+
+#[test]
+fn subscribers_come_back_by_themselves_when_the_broker_does() {
+    if !has("mosquitto_sub") {
+        return;
+    }
+    let home = Home::new();
+    let broker = home.up();
+    home.add_device("stays", "");
+    let flags = format!("-h localhost -p {} --cafile {}/ca/ca.crt", home.port, home.data().display());
+    // Of 3.1.1: mosquitto_sub ends where a server of MQTT 5 tells it that it shuts down.
+    let subscribers = ["mosquitto_sub -i three", "sealmq sub -i ours"].map(|program| {
+        let line = format!("{program} {flags} {} -t test/back -C 1", proof("stays"));
+        let id = program.split_whitespace().last().expect("a client id");
+        let subscriber = Client::start(home.folder(), &line);
+        broker.wait_for_line(&["New client connected", &format!(" as {id} "), "u'stays'"]);
+        subscriber
+    });
+    assert!(broker.stop().success());
+    let broker = home.up();
+    home.succeeds(&["pub", "-t", "test/back", "-m", "welcome", "-r", "-q", "1"]);
+    for subscriber in subscribers {
+        subscriber.end().succeeded().says("welcome");
+    }
+    broker.wait_for_line(&["New client connected", " as three ", "u'stays'"]);
+}
