@@ -138,7 +138,8 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, Box<d
         match word.as_str() {
             "--sealmq" => arguments.sealmq = value()?.into(),
             "--mosquitto" => {
-                arguments.mosquitto = Some(value()?.into()).filter(|path| *path != PathBuf::from("none"))
+                arguments.mosquitto =
+                    Some(value()?.into()).filter(|path: &PathBuf| path.as_os_str() != "none")
             }
             "--rounds" => arguments.rounds = value()?.parse()?,
             "--connections" => arguments.load.connections = value()?.parse()?,
