@@ -12,6 +12,7 @@ pub(super) fn duplicate(row: &OptionRow, written: &str, at: Place) -> Diagnostic
             .hint("several addresses stand on one line");
     }
     Diagnostic::error(at, format!("Duplicate '{}' value in configuration.", row.name(written)))
+        .hint("leave one of the lines: which of them counts must be clear")
 }
 
 pub(super) fn unknown(key: &str, at: Place) -> Diagnostic {

@@ -172,8 +172,9 @@ impl Reader<'_> {
             Scope::AfterPlugin if row.kind == Kind::Boolean => Err(Diagnostic::error(
                 at.clone(),
                 format!("An {} option exists in the config file without a plugin.", row.key),
-            )),
-            Scope::AfterPlugin => Err(needs("plugin/global_plugin/plugin_load")),
+            )
+            .hint(WITHOUT_PLUGIN)),
+            Scope::AfterPlugin => Err(needs("plugin/global_plugin/plugin_load").hint(WITHOUT_PLUGIN)),
         }
     }
 
@@ -222,7 +223,10 @@ impl Reader<'_> {
     fn start_bridge(&mut self, value: &Value, at: Place, here: &mut Here) {
         let name = lexer::words(plugins::text_of(value)).next().unwrap_or_default().to_owned();
         if self.document.bridges.iter().any(|bridge| bridge.name == name) {
-            self.findings.add(Diagnostic::error(at.clone(), format!("Duplicate bridge name '{name}'.")));
+            self.findings.add(
+                Diagnostic::error(at.clone(), format!("Duplicate bridge name '{name}'."))
+                    .hint("give each bridge a name of its own"),
+            );
         }
         let Support::NotYet(issue) = options::find("connection").map_or(Support::Honoured, |row| row.support)
         else {
@@ -364,3 +368,4 @@ impl Reader<'_> {
 }
 
 const READABLE: &str = "check the path, and that the user who starts the broker may read it";
+const WITHOUT_PLUGIN: &str = "remove the line: it belongs to a plugin, and none is named above it";

@@ -151,6 +151,17 @@ fn the_texts_are_mosquittos() {
 }
 
 #[test]
+fn every_error_has_a_hint() {
+    let without: Vec<String> = CASES
+        .iter()
+        .flat_map(|(text, _)| read(text).diagnostics)
+        .filter(|found| found.is_error() && !found.to_string().contains("\nhint: "))
+        .map(|found| found.to_string())
+        .collect();
+    assert!(without.is_empty(), "{}", without.join("\n"));
+}
+
+#[test]
 fn an_error_is_printed_with_its_place_as_mosquitto_does_and_with_a_hint() {
     let parsed = read("\nallow_anonymous falst\n");
     assert_eq!(
