@@ -81,7 +81,7 @@ pub(super) const ROWS: &[OptionRow] = &[
     row("accept_protocol_versions", NamedListener, Kind::ProtocolVersions, "3, 4, 5", "4,5",
         "MQTT versions taken: 3 (3.1), 4 (3.1.1), 5.").restricts(),
     row("max_connections", ListenerOrDefault, clamped(-1, INT_MAX), "-1 (no limit)", "100",
-        "Connections on this listener.").restricts(),
+        "Connections on this listener. 0: no limit.").restricts(),
     row("max_qos", ListenerOrDefault, integer(0, 2, "'max_qos' must be between 0 and 2 inclusive."), "2", "1",
         "Highest QoS.").aliases(&["maximum_qos"]).restricts(),
     row("max_topic_alias", Listener, integer(0, 65_535, "Invalid 'max_topic_alias' value in configuration."), "10", "0",

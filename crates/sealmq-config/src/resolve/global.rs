@@ -32,8 +32,8 @@ pub(super) fn resolve(
         per_listener_settings: document.per_listener_settings,
         check_retain_source: global.flag("check_retain_source").unwrap_or(true),
         clientid_prefixes: global.text("clientid_prefixes"),
-        global_max_connections: unless_negative(global, "global_max_connections"),
-        global_max_clients: unless_negative(global, "global_max_clients"),
+        global_max_connections: if_positive(global, "global_max_connections"),
+        global_max_clients: if_positive(global, "global_max_clients"),
         max_inflight_messages: inflight(global),
         max_inflight_bytes: global.limit("max_inflight_bytes", None),
         max_queued_messages: global.limit("max_queued_messages", Some(QUEUED_DEFAULT)),
@@ -61,9 +61,9 @@ pub(super) fn resolve(
     }
 }
 
-/// A limit where mosquitto writes any negative number for "none".
-pub(super) fn unless_negative(section: &Section, key: &str) -> Option<u32> {
-    section.bounded(key)
+/// A limit where any negative number and 0 are "none", as in mosquitto.
+pub(super) fn if_positive(section: &Section, key: &str) -> Option<u32> {
+    section.bounded(key).filter(|limit| *limit > 0)
 }
 
 /// As mosquitto: negative, 0 and 65,535 are no limit.

@@ -1,6 +1,6 @@
 //! A listener's section, typed: with the global access keys where they count for it.
 
-use super::global::unless_negative;
+use super::global::if_positive;
 use crate::config::{
     Access, Bind, ClientCertificates, FileSetting, IdentityRule, LegacyClientCerts, Listener, ListenerTls,
     MaxQos, Mode, Protocol, ProtocolVersions, SocketFamily,
@@ -35,7 +35,7 @@ pub(super) fn resolve(
         protocol: Protocol::Mqtt,
         tls,
         access: access(section, shared),
-        max_connections: unless_negative(section, "max_connections"),
+        max_connections: if_positive(section, "max_connections"),
         max_qos: match section.number("max_qos") {
             Some(0) => MaxQos::AtMostOnce,
             Some(1) => MaxQos::AtLeastOnce,

@@ -222,5 +222,8 @@ fn limits_of_zero_and_less_are_no_limits() {
         (global.sys_interval_secs, global.set_tcp_nodelay, global.check_retain_source),
         (Some(10), true, true)
     );
-    assert_eq!(config("global_max_clients 0\n").global.global_max_clients, Some(0));
+    // As in mosquitto, where each of the three counts only above 0.
+    let both = config("global_max_clients 0\nglobal_max_connections 0\nlistener 1883\nmax_connections 0\n");
+    assert_eq!((both.global.global_max_clients, both.global.global_max_connections), (None, None));
+    assert_eq!(both.listeners[0].max_connections, None);
 }
