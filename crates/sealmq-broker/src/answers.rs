@@ -41,7 +41,10 @@ pub(crate) fn connack_accepted(accepted: &Accepted<'_>) -> Bytes {
         retain_off.then_some(Property::RetainAvailable(false)),
         accepted.assigned.map(Property::AssignedClientIdentifier),
         NonZeroU32::new(rules.packet_bytes_max).map(Property::MaximumPacketSize),
-        NonZeroU16::new(accepted.inflight_max).map(Property::ReceiveMaximum),
+        // 65,535 is what holds without it. MQTT §3.2.2.3.3
+        NonZeroU16::new(accepted.inflight_max)
+            .filter(|max| max.get() < u16::MAX)
+            .map(Property::ReceiveMaximum),
         maximum_qos(rules.max_qos),
     ]);
     let (session_present, code) = (accepted.session_present, ConnAckCode::V5(ReasonCode::Success));

@@ -120,3 +120,20 @@ pub struct Counters {
     /// Subscriptions now, shared ones included.
     pub subscriptions: u64,
 }
+
+/// Those of two shards together.
+impl std::ops::AddAssign for Counters {
+    fn add_assign(&mut self, other: Counters) {
+        self.publish_received += other.publish_received;
+        self.publish_sent += other.publish_sent;
+        self.publish_dropped += other.publish_dropped;
+        self.publish_denied += other.publish_denied;
+        self.packets_received += other.packets_received;
+        self.packets_sent += other.packets_sent;
+        self.forwards_taken += other.forwards_taken;
+        self.forwards_repeated += other.forwards_repeated;
+        self.clients_connected += other.clients_connected;
+        self.sessions += other.sessions;
+        self.subscriptions += other.subscriptions;
+    }
+}

@@ -70,6 +70,8 @@ impl Broker {
             Stage::Released => {
                 self.send_flow(index, answers::pubrel(version, packet_id, ReasonCode::Success))
             }
+            // Whoever refuses a message that we do not know is owed nothing.
+            Stage::Unknown if ack.reason.is_error() => {}
             Stage::Unknown => self
                 .send_flow(index, answers::pubrel(version, packet_id, ReasonCode::PacketIdentifierNotFound)),
         }
