@@ -35,6 +35,7 @@ pub mod serve;
 mod shard;
 pub mod signals;
 pub mod startup;
+mod sys_tree;
 pub mod tables;
 pub mod threads;
 pub mod trust;

@@ -7,12 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use sealmq_broker::{
-    Acl, DollarTopics, ListenerId, ListenerRules, Millis, OfflineQoS0, OutgoingQoS, Policy, RetainSource,
-    RetainedMessages,
-};
-use sealmq_config::{Bind, Config, Global, IdentityRule, Listener, ListenerTls, MaxQos, Place, SessionOwner};
-use sealmq_mqtt::QoS;
+use sealmq_broker::{Acl, ListenerId, Policy};
+use sealmq_config::{Bind, Config, Global, IdentityRule, Listener, ListenerTls, Place, for_broker};
 use sealmq_pki::Timestamp;
 use sealmq_tls::{Finding, OwnIssuer, Served, ServerTls};
 
@@ -111,7 +107,7 @@ pub fn read_material(
         files.push(read);
     }
     let around = TlsSurroundings { own: own.cloned(), served: &served, generation: trust.counter(), now };
-    let mut policy = policy(config);
+    let mut policy = for_broker::policy(config, Arc::new(Acl::Unrestricted), BTreeMap::new());
     let mut listeners = Vec::new();
     for ((listener, files), number) in config.listeners.iter().zip(files).zip(0_u16..) {
         let id = ListenerId(number);
@@ -185,63 +181,14 @@ fn share_one_acl(policy: &mut Policy, listeners: usize) {
     }
 }
 
-fn policy(config: &Config) -> Policy {
-    let global = &config.global;
-    Policy {
-        acl: Arc::new(Acl::Unrestricted),
-        listener_acls: BTreeMap::new(),
-        dollar: if global.data_dir.is_some() { DollarTopics::Operator } else { DollarTopics::Mosquitto },
-        session_owner: match global.session_owner {
-            SessionOwner::Mosquitto => sealmq_broker::SessionOwner::Mosquitto,
-            SessionOwner::Bound => sealmq_broker::SessionOwner::Bound,
-        },
-        retain_source: if global.check_retain_source {
-            RetainSource::Checked
-        } else {
-            RetainSource::NotChecked
-        },
-        retained: if global.retain_available {
-            RetainedMessages::Available
-        } else {
-            RetainedMessages::Unavailable
-        },
-        offline_qos0: if global.queue_qos0_messages { OfflineQoS0::Queued } else { OfflineQoS0::Dropped },
-        outgoing_qos: if global.upgrade_outgoing_qos { OutgoingQoS::Granted } else { OutgoingQoS::Lower },
-        keep_alive_max_secs: global.max_keepalive,
-        retain_expiry: global.retain_expiry_interval_secs.map(Millis::from_secs),
-        persistent_client_expiration: global.persistent_client_expiration_secs.map(Millis::from_secs),
-        ..Policy::default()
-    }
-}
-
-/// The core's bounds.
-#[must_use]
-pub fn limits(global: &Global) -> sealmq_broker::Limits {
-    let bytes = |limit: Option<u64>| limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let count = |limit: Option<u32>| limit.map_or(usize::MAX, |limit| limit as usize);
-    sealmq_broker::Limits {
-        inflight_max: global.max_inflight_messages.unwrap_or(u16::MAX),
-        inflight_bytes_max: bytes(global.max_inflight_bytes),
-        queued_max: count(global.max_queued_messages),
-        queued_bytes_max: bytes(global.max_queued_bytes),
-        sessions_max: count(global.global_max_clients),
-        payload_bytes_max: global.message_size_limit.map(|limit| limit as usize),
-        ..sealmq_broker::Limits::default()
-    }
-}
-
 /// The door's bounds.
 #[must_use]
 pub fn door_limits(global: &Global) -> DoorLimits {
     DoorLimits {
         connections_max: global.global_max_connections.map(|max| max as usize),
-        connect_bytes_max: packet_bytes_max(global).min(DoorLimits::default().connect_bytes_max),
+        connect_bytes_max: global.max_packet_size.min(DoorLimits::default().connect_bytes_max),
         ..DoorLimits::default()
     }
-}
-
-fn packet_bytes_max(global: &Global) -> u32 {
-    global.max_packet_size
 }
 
 /// A listener as the door sees it.
@@ -255,18 +202,7 @@ pub(crate) fn listener_state(
         id: material.id,
         name: name(&listener.bind),
         identity: tls.map_or(IdentityRule::None, |tls| tls.identity),
-        rules: Arc::new(ListenerRules {
-            listener: material.id,
-            mount_point: listener.mount_point.as_deref().unwrap_or_default().into(),
-            max_qos: match listener.max_qos {
-                MaxQos::AtMostOnce => QoS::AtMostOnce,
-                MaxQos::AtLeastOnce => QoS::AtLeastOnce,
-                MaxQos::ExactlyOnce => QoS::ExactlyOnce,
-            },
-            topic_alias_max: listener.max_topic_alias,
-            topic_alias_broker_max: listener.max_topic_alias_broker,
-            packet_bytes_max: packet_bytes_max(&config.global),
-        }),
+        rules: Arc::new(for_broker::listener_rules(listener, &config.global, material.id)),
         connections: Counter::new(listener.max_connections.map_or(usize::MAX, |max| max as usize)),
         record_bytes_max: tls.map_or(usize::MAX, |tls| usize::from(tls.tls_record_size_max)),
         access: ArcSwap::from_pointee(access(config, listener)),

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sealmq_broker::{Letter, LocalPublish, Mailbox as Letters, Marks, Policy, Retain, ShardId};
+use sealmq_broker::{Counters, Letter, LocalPublish, Mailbox as Letters, Marks, Policy, Retain, ShardId};
 use sealmq_mqtt::QoS;
 
 use crate::established::Established;
@@ -21,6 +21,8 @@ pub enum Mail {
     Policy(Arc<Policy>),
     /// The broker itself publishes.
     Publish(OwnMessage),
+    /// Say what has been counted; a shard that is too late is not heard.
+    Count(tokio::sync::mpsc::Sender<Counters>),
     /// The process stops.
     Shutdown,
 }

@@ -122,6 +122,15 @@ impl Target {
     }
 }
 
+/// Goes into the background (`-d`): the caller's process ends, this one goes on without a terminal, in the same folder.
+/// Called before any thread exists: a thread would stay behind.
+///
+/// # Errors
+/// As `fork(2)`, `setsid(2)`.
+pub fn daemonise() -> std::io::Result<()> {
+    nix::unistd::daemon(true, false).map_err(std::io::Error::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use sealmq_broker::{ListenerId, Marks, Policy, ShardId};
+use sealmq_broker::{Counters, ListenerId, Marks, Policy, ShardId};
 use sealmq_tls::ServerTls;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -421,6 +421,22 @@ impl Control {
             std::thread::park_timeout(Duration::from_millis(1));
         }
         true
+    }
+
+    /// What all shards have counted, together; a shard that does not answer within `deadline` is missing in it.
+    pub async fn counters(&self, deadline: Duration) -> Counters {
+        let (to, mut from) = mpsc::channel(self.post.shards());
+        self.post.post_all(|| Mail::Count(to.clone()));
+        drop(to);
+        let mut sum = Counters::default();
+        let all = async {
+            while let Some(counters) = from.recv().await {
+                sum += counters;
+            }
+        };
+        // What came in time counts.
+        let _ = tokio::time::timeout(deadline, all).await;
+        sum
     }
 
     /// Publishes as the broker itself.

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealmq_config::{Config, LogDest, LogFormat};
+use sealmq_config::{Config, LogDest, LogFormat, for_broker};
 use sealmq_pki::Timestamp;
 use sealmq_tls::{OwnIssuer, TrustGeneration};
 
@@ -16,7 +16,9 @@ use crate::door::Nodelay;
 use crate::door::accept;
 use crate::door::authenticate::CertificateNames;
 use crate::door::limits::DoorLimits;
-use crate::log::{Destination, Event, Format, Level, Levels, Line, Log, LogSpec, Timestamp as Stamp};
+use crate::log::{
+    ConnectionMessages, Destination, Event, Format, Level, Levels, Line, Log, LogSpec, Timestamp as Stamp,
+};
 use crate::material::client_auth;
 use crate::notify::Notify;
 use crate::pid_file::PidFile;
@@ -25,6 +27,7 @@ use crate::privileges::{self, Wanted};
 use crate::running::{Control, OpenListener, Running, ServerSpec, Threads, start};
 use crate::signals::{Asked, Ended, wait};
 use crate::startup;
+use crate::sys_tree;
 use crate::trust::TrustCounter;
 
 /// How often trust that changes by itself (a CA's first or last day) is looked at.
@@ -80,6 +83,10 @@ pub fn log_spec(config: &Config) -> Result<LogSpec, StartError> {
         },
         levels,
         timestamp,
+        connection_messages: match log.connection_messages {
+            true => ConnectionMessages::Written,
+            false => ConnectionMessages::LeftOut,
+        },
     })
 }
 
@@ -132,7 +139,7 @@ impl Prepared {
         leave_root(&config, &listeners, log)?;
         let spec = ServerSpec {
             listeners,
-            limits: plan::limits(&config.global),
+            limits: for_broker::limits(&config.global),
             door_limits: plan::door_limits(&config.global),
             policy: material.policy,
             trust: Arc::clone(&trust),
@@ -237,6 +244,10 @@ impl Opened {
         let running = start(spec).map_err(failed)?;
         watch_trust(&running);
         let control = running.control();
+        if let Some(seconds) = config.global.sys_interval_secs {
+            let every = Duration::from_secs(u64::from(seconds));
+            running.handle().spawn(sys_tree::publish_for_ever(control.clone(), every));
+        }
         let reloader = Reloader { config: Arc::new(config), hooks, trust, control, log };
         Ok(Served { running, reloader, pid_file })
     }

@@ -45,15 +45,19 @@ First steps:
   sealmq -c /etc/mosquitto/mosquitto.conf       the file that you have";
 
 /// Parses the arguments, or prints help or an error and ends the process with clap's exit code, 2; `pub` and `sub`
-/// with 1, as mosquitto_pub and mosquitto_sub do.
+/// with 1 and `broker` with 3, as mosquitto_pub, mosquitto_sub and mosquitto do.
 pub(crate) fn parse(arguments: Vec<OsString>) -> Cli {
     Cli::try_parse_from(&arguments).unwrap_or_else(|error| {
         if error.exit_code() == 0 || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
             error.exit()
         }
         eprintln!("{}", in_house_style(&error.render().to_string(), &arguments));
-        let as_mosquitto = arguments.get(1).is_some_and(|command| command == "pub" || command == "sub");
-        std::process::exit(if as_mosquitto { 1 } else { error.exit_code() })
+        let is = |word: &str| arguments.get(1).is_some_and(|command| command == word);
+        std::process::exit(match (is("pub") || is("sub"), is("broker")) {
+            (true, _) => 1,
+            (false, true) => 3,
+            (false, false) => error.exit_code(),
+        })
     })
 }
 

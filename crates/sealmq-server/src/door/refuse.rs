@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use sealmq_mqtt::{ConnAck, ConnAckCode, Packet, PropertiesBuf, Version, encode};
+use bytes::Bytes;
+use sealmq_broker::connack_refusal;
+use sealmq_mqtt::{ConnAck, ConnAckCode, Packet, PropertiesBuf, QoS, Version, encode};
 use sealmq_tls::TlsFailure;
 
 use super::Door;
@@ -126,13 +128,9 @@ fn denied_line(address: PeerAddress, client: &DeniedClient) -> Line {
     }
 }
 
-/// The CONNACK that says no. Error CONNACKs carry no properties (contract section 5).
-pub(super) fn connack(denied: &Denied, version: Version) -> Vec<u8> {
-    let code = match version {
-        Version::V31 | Version::V311 => ConnAckCode::V3(denied.return_code),
-        Version::V5 => ConnAckCode::V5(denied.reason),
-    };
-    encode_connack(code, version)
+/// The CONNACK that says no, as the core would say it: without properties but a lowered Maximum QoS.
+pub(super) fn connack(denied: &Denied, version: Version, max_qos: QoS) -> Bytes {
+    connack_refusal(version, denied.reason, denied.return_code, max_qos)
 }
 
 pub(super) fn encode_connack(code: ConnAckCode, version: Version) -> Vec<u8> {

@@ -112,7 +112,7 @@ impl Visit<'_> {
         match authenticate(&rules, &connect, shown).await {
             Ok(peer) => Ok(Admission { peer, connect_bytes }),
             Err(denied) => {
-                self.say(&connack(&denied, connect.version));
+                self.say(&connack(&denied, connect.version, self.listener.rules.max_qos));
                 Err(denied_of(&connect, denied))
             }
         }

@@ -133,6 +133,12 @@ impl Event {
         &EVENTS[self as usize]
     }
 
+    /// Whether `connection_messages false` leaves it out: ordinary comings and goings, no refusal.
+    #[must_use]
+    pub fn is_connection_message(self) -> bool {
+        matches!(self, Event::ConnectionNew | Event::ClientConnected | Event::ClientDisconnected)
+    }
+
     /// Its level.
     #[must_use]
     pub fn level(self) -> Level {

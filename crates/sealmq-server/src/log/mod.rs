@@ -14,7 +14,7 @@ mod writer;
 
 pub use escape::Escaped;
 pub use events::{Event, Level};
-pub use sink::{Destination, Format, LogSpec, Timestamp};
+pub use sink::{ConnectionMessages, Destination, Format, LogSpec, Timestamp};
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -26,6 +26,7 @@ use writer::{Queue, Writer};
 pub struct Log {
     queue: Arc<Queue>,
     levels: Levels,
+    connection_messages: ConnectionMessages,
 }
 
 /// One line: what happened, in words, and the same as fields for `log_format json`.
@@ -104,9 +105,9 @@ impl LogKeeper {
     /// A log file that cannot be opened for appending.
     pub fn start(spec: LogSpec) -> std::io::Result<LogKeeper> {
         let queue = Arc::new(Queue::new());
-        let levels = spec.levels;
+        let (levels, connection_messages) = (spec.levels, spec.connection_messages);
         let writer = Writer::start(Arc::clone(&queue), spec)?;
-        Ok(LogKeeper { log: Log { queue, levels }, writer: Some(writer) })
+        Ok(LogKeeper { log: Log { queue, levels, connection_messages }, writer: Some(writer) })
     }
 
     /// A handle to log with.
@@ -138,7 +139,9 @@ impl Log {
     /// Whether lines of this event are written at all: ask before building an expensive one.
     #[must_use]
     pub fn wants(&self, event: Event) -> bool {
-        self.levels.has(event.level())
+        let left_out =
+            self.connection_messages == ConnectionMessages::LeftOut && event.is_connection_message();
+        !left_out && self.levels.has(event.level())
     }
 
     /// Queues a line; never waits.

@@ -73,6 +73,17 @@ pub struct LogSpec {
     pub levels: Levels,
     /// With which time.
     pub timestamp: Timestamp,
+    /// Whether ordinary connects and disconnects are lines.
+    pub connection_messages: ConnectionMessages,
+}
+
+/// `connection_messages`: whether who comes and goes is written. Refusals always are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionMessages {
+    /// `true`, the default.
+    Written,
+    /// `false`.
+    LeftOut,
 }
 
 impl Default for LogSpec {
@@ -82,6 +93,7 @@ impl Default for LogSpec {
             format: Format::Human,
             levels: Levels::usual(),
             timestamp: Timestamp::Epoch,
+            connection_messages: ConnectionMessages::Written,
         }
     }
 }

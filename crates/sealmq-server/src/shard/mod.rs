@@ -169,6 +169,8 @@ impl Shard {
                 Mail::Established(established) => self.adopt(now, *established, registry, lent),
                 Mail::Policy(policy) => self.handle(now, Input::Policy(policy)),
                 Mail::Publish(publish) => self.handle(now, Input::Local(publish.as_input())),
+                // Full or gone only if the asker has given up.
+                Mail::Count(to) => drop(to.try_send(self.broker.counters())),
                 Mail::Shutdown => self.handle(now, Input::Shutdown),
             }
         }

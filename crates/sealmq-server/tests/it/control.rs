@@ -40,6 +40,7 @@ fn log() -> Log {
         format: Format::Human,
         levels: Levels::NONE,
         timestamp: Timestamp::None,
+        ..LogSpec::default()
     };
     let keeper = LogKeeper::start(spec).unwrap();
     let log = keeper.log();

@@ -13,6 +13,7 @@ use sealmq_server::home::{Home, Place, Surroundings};
 use sealmq_server::log::{Event, Line, Log, LogKeeper};
 use sealmq_server::notify::{Notify, NotifyEnvironment};
 use sealmq_server::plan::StartError;
+use sealmq_server::privileges;
 use sealmq_server::serve;
 use sealmq_server::startup;
 
@@ -26,8 +27,11 @@ pub(crate) struct Args {
     #[arg(short = 'c', long = "config-file", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Listen on this port, if the file names no listener; may be repeated
-    #[arg(short = 'p', long = "port", value_name = "PORT")]
+    #[arg(short = 'p', long = "port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     ports: Vec<u16>,
+    /// Go into the background
+    #[arg(short = 'd', long = "daemon")]
+    daemon: bool,
     /// Log everything, whatever the file says
     #[arg(short = 'v', long = "verbose")]
     verbose: bool,
@@ -77,7 +81,12 @@ fn command(args: &Args) -> Result<(), StartError> {
         println!("Configuration file is OK.");
         return Ok(());
     }
-    let keeper = LogKeeper::start(serve::log_spec(&config)?)
+    let log_spec = serve::log_spec(&config)?;
+    if args.daemon {
+        privileges::daemonise()
+            .map_err(|error| StartError::new(format!("Error: cannot go into the background: {error}"), 1))?;
+    }
+    let keeper = LogKeeper::start(log_spec)
         .map_err(|error| StartError::new(format!("Error: the log cannot be opened: {error}"), 1))?;
     let log = keeper.log();
     log.line(Line::new(Event::Starting, format!("sealmq version {} starting", env!("CARGO_PKG_VERSION"))));

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Debian's unit of mosquitto (2.0.18), with the one word replaced.
 const UNIT: &str = "\
@@ -146,6 +146,73 @@ fn a_data_directory_that_cannot_be_opened_stops_the_start() {
     let output = ends_with(&format!("data_dir nowhere\nlistener {}\n", free_port()));
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(stderr(&output).contains("nowhere"));
+}
+
+#[test]
+fn help_ends_with_0_on_stdout_and_a_bad_command_line_with_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |words: &[&str]| sealmq(folder.path()).args(words).output().unwrap();
+    let help = run(&["broker", "-h"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&help.stdout).contains("Usage: sealmq broker"));
+    for words in [&["broker", "-x"][..], &["-p", "0"], &["-p"], &["-p", "65536"], &["-c", "nothing.conf"]] {
+        let output = run(words);
+        assert_eq!(output.status.code(), Some(3), "{words:?}: {}", stderr(&output));
+        assert!(!output.stderr.is_empty() && output.stdout.is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn global_max_clients_counts_for_all_shards_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let conf = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\nglobal_max_clients 2\n");
+    fs::write(folder.path().join("m.conf"), conf).unwrap();
+    let mut child = sealmq(folder.path()).args(["-c", "m.conf"]).stderr(Stdio::null()).spawn().unwrap();
+    let dial = |id: u8| {
+        let by = Instant::now() + Duration::from_secs(10);
+        let mut client = loop {
+            match TcpStream::connect(("127.0.0.1", port)) {
+                Ok(client) => break client,
+                Err(error) => assert!(Instant::now() < by, "it does not listen: {error}"),
+            }
+        };
+        client.write_all(&[0x10, 14, 0, 4, b'M', b'Q', b'T', b'T', 5, 2, 0, 0, 0, 0, 1, id]).unwrap();
+        let mut answer = [0; 5];
+        client.read_exact(&mut answer).unwrap();
+        (answer[3], client)
+    };
+    let (first, _keep) = dial(b'a');
+    let (second, _keep_too) = dial(b'b');
+    // Who is known may come again.
+    let (again, _keep_again) = dial(b'a');
+    let (third, _) = dial(b'c');
+    assert_eq!([first, second, again, third], [0, 0, 0, 0x97]);
+    assert_eq!(terminate(&mut child), Some(0));
+}
+
+#[test]
+fn in_the_background_the_first_process_ends_and_the_pid_file_names_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let conf = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\npid_file pid\n");
+    fs::write(folder.path().join("m.conf"), conf).unwrap();
+    let path = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let told = || {
+        let mut buffer = [0; 64];
+        let n = manager.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..n].to_vec()).unwrap()
+    };
+    let started =
+        sealmq(folder.path()).args(["-c", "m.conf", "-d"]).env("NOTIFY_SOCKET", &path).output().unwrap();
+    assert_eq!(started.status.code(), Some(0), "{}", stderr(&started));
+    assert_eq!(told(), "READY=1");
+    let pid = fs::read_to_string(folder.path().join("pid")).unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+    Command::new("kill").args(["-TERM", pid.trim()]).status().unwrap();
+    assert_eq!(told(), "STOPPING=1");
 }
 
 #[test]

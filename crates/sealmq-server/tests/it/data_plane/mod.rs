@@ -2,6 +2,7 @@
 
 mod flights;
 mod limits;
+mod options;
 mod refusals;
 mod stopping;
 
@@ -67,7 +68,7 @@ impl Broker {
         door: DoorLimits,
         threads: Threads,
     ) -> Broker {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let text = format!("user root\n{conf}")
             .replace("PORT", &port.to_string())
             .replace("DIR", folder.path().to_str().unwrap());
@@ -136,6 +137,10 @@ impl Drop for Broker {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+pub(super) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn text(value: &str) -> Vec<u8> {
