@@ -116,6 +116,7 @@ impl Story {
     }
 }
 
+#[allow(clippy::wildcard_enum_match_arm, reason = "what the stories do not look into")]
 fn name(packet: &Packet<'_>) -> String {
     match packet {
         Packet::Publish(publish) => format!(
@@ -132,7 +133,6 @@ fn name(packet: &Packet<'_>) -> String {
         Packet::Subscribe(subscribe) => format!("SUBSCRIBE {}", subscribe.packet_id),
         Packet::PingReq => "PINGREQ".into(),
         Packet::Disconnect(disconnect) => format!("DISCONNECT {:?}", disconnect.reason),
-        #[allow(clippy::wildcard_enum_match_arm, reason = "what the stories do not look into")]
         other => format!("{:?}", other.packet_type()),
     }
 }
