@@ -17,8 +17,13 @@ pub(crate) struct ConnectionFlags {
     /// Port; 1883 for plain MQTT and 8883 over TLS unless given
     #[arg(short, long, value_name = "PORT", help_heading = "Broker", value_parser = parse_port)]
     pub(crate) port: Option<u16>,
-    /// User, password, host, port and topic at once: mqtt(s)://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC
-    #[arg(short = 'L', long, value_name = "URL", help_heading = "Broker")]
+    #[arg(
+        help = "User, password, host, port and topic at once: mqtt(s)://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC",
+        short = 'L',
+        long,
+        value_name = "URL",
+        help_heading = "Broker"
+    )]
     pub(crate) url: Option<String>,
     /// Connect through this unix domain socket
     #[arg(long, value_name = "SOCKET", help_heading = "Broker", conflicts_with_all = ["host", "url"])]
