@@ -5,7 +5,7 @@
 //! hold after every input, and nobody is connected after Shutdown.
 //!
 //! The input is a script of steps. Its first byte says what and to whom (bits 0–1 one of four lines, bits 2–4 the
-//! [`Step`]), its second byte is the argument; with [`Step::Bytes`] so many bytes follow that arrive on the line.
+//! `Step`), its second byte is the argument; with `Step::Bytes` so many bytes follow that arrive on the line.
 
 mod tables;
 

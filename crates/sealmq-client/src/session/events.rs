@@ -16,7 +16,7 @@ pub enum Input {
     Opened,
     /// The transport is gone; the session waits for the next one.
     Lost,
-    /// The moment of [`Session::poll_timeout`] has come.
+    /// The moment of [`super::Session::poll_timeout`] has come.
     Timeout,
 }
 
@@ -40,7 +40,7 @@ pub enum Event {
     Message(Message),
     /// A message has reached the server as its QoS promises; at QoS 0 it has been handed to the transport.
     Published {
-        /// What [`Session::publish`] returned.
+        /// What [`super::Session::publish`] returned.
         delivery: Delivery,
         /// What the server says; an error means that it did not take the message.
         reason: ReasonCode,
@@ -49,21 +49,21 @@ pub enum Event {
     },
     /// A message will not be sent, because the server that we are connected to now does not take such ones.
     NotPublished {
-        /// What [`Session::publish`] returned.
+        /// What [`super::Session::publish`] returned.
         delivery: Delivery,
         /// Why.
         error: PublishError,
     },
     /// The server's answer to a SUBSCRIBE, filter by filter.
     Subscribed {
-        /// What [`Session::subscribe`] returned.
+        /// What [`super::Session::subscribe`] returned.
         packet_id: PacketId,
         /// The granted QoS or the refusal of each filter.
         reasons: Vec<ReasonCode>,
     },
     /// The server's answer to an UNSUBSCRIBE.
     Unsubscribed {
-        /// What [`Session::unsubscribe`] returned.
+        /// What [`super::Session::unsubscribe`] returned.
         packet_id: PacketId,
         /// One code per filter; empty before MQTT 5.0.
         reasons: Vec<ReasonCode>,
@@ -85,6 +85,6 @@ pub struct Connected {
     pub keep_alive_secs: u16,
 }
 
-/// A message given to [`Session::publish`]: counted from 1, never used twice in a session.
+/// A message given to [`super::Session::publish`]: counted from 1, never used twice in a session.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Delivery(pub u64);
