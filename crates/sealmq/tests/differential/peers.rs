@@ -1,0 +1,76 @@
+//! A mosquitto and a `sealmq broker` on loopback with the same configuration.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Both; they end with the value.
+pub(super) struct Peers {
+    pub(super) mosquitto: Server,
+    pub(super) sealmq: Server,
+}
+
+/// One of them.
+pub(super) struct Server {
+    pub(super) port: u16,
+    child: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Peers {
+    /// `None`: mosquitto is missing.
+    pub(super) fn start(conf: &str) -> Option<Peers> {
+        let mosquitto = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto"]
+            .into_iter()
+            .find(|path| Path::new(path).exists());
+        let Some(mosquitto) = mosquitto else {
+            assert!(std::env::var_os("CI").is_none(), "mosquitto is required in CI");
+            eprintln!("skipped: mosquitto is not installed");
+            return None;
+        };
+        let sealmq = env!("CARGO_BIN_EXE_sealmq");
+        Some(Peers { mosquitto: Server::start(mosquitto, conf), sealmq: Server::start(sealmq, conf) })
+    }
+}
+
+impl Server {
+    fn start(binary: &str, conf: &str) -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        fs::write(folder.path().join("acl"), super::publishing::ACL).unwrap();
+        fs::write(folder.path().join("passwords"), super::connecting::PASSWORDS).unwrap();
+        let text = format!("user root\nlistener {port} 127.0.0.1\n{conf}")
+            .replace("DIR", folder.path().to_str().unwrap());
+        fs::write(folder.path().join("m.conf"), text).unwrap();
+        let child = Command::new(binary)
+            .current_dir(folder.path())
+            .args(["-c", "m.conf"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(fs::File::create(folder.path().join("log")).unwrap()))
+            .env_remove("NOTIFY_SOCKET")
+            .spawn()
+            .unwrap();
+        let mut server = Server { port, child, _folder: folder };
+        server.wait_until_it_listens();
+        server
+    }
+
+    fn wait_until_it_listens(&mut self) {
+        let by = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let ended = self.child.try_wait().unwrap();
+            let log = || fs::read_to_string(self._folder.path().join("log")).unwrap();
+            assert!(ended.is_none() && Instant::now() < by, "it does not listen: {ended:?}\n{}", log());
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
