@@ -1,7 +1,7 @@
 //! MQTT 3.1, 3.1.1 and 5.0: bytes to packets and back; topics and filters. Sans-I/O.
 //!
-//! What it is: a strict codec. [`decode`] reads one packet in place from a buffer, without copying or allocating;
-//! [`encode`] writes one; [`SharedPublish`] encodes a PUBLISH once for many receivers.
+//! What it is: a strict codec. [`decode()`] reads one packet in place from a buffer, without copying or allocating;
+//! [`encode()`] writes one; [`SharedPublish`] encodes a PUBLISH once for many receivers.
 //! What it is not: a client or a broker. It keeps no state between packets: topic aliases, packet ids in flight and
 //! quotas belong to the session.
 //!
@@ -9,7 +9,7 @@
 //! * The remaining length is held against [`Limits`] before any byte of the body is waited for: [`Decoded::Incomplete`]
 //!   never asks for more than `Limits::packet_bytes_max`.
 //! * Decoding allocates nothing, for any packet; its cost is linear in the packet's size.
-//! * What [`encode`] writes, [`decode`] reads back as the same value, for every packet that it does not refuse.
+//! * What [`encode()`] writes, [`decode()`] reads back as the same value, for every packet that it does not refuse.
 //! * Nothing here panics on what a peer sends.
 //!
 //! Citations: `[MQTT-x]` is the OASIS text of 5.0, `[MQTT311-x]` that of 3.1.1, `MQTT 3.1 §x` IBM's text of 2010.
