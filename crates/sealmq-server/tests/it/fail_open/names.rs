@@ -31,10 +31,12 @@ fn the_certificate_names_the_client_whatever_connect_says() {
 fn without_a_certificate_nobody_gets_what_the_list_grants_to_one() {
     let pki = Pki::new();
     let conf = MUTUAL.replace("require_certificate true", "require_certificate optional")
-        + "allow_anonymous true\nacl_file DIR/acl\n";
+        + "allow_anonymous true\nacl_file DIR/acl\npassword_file DIR/passwd\n";
     let prepare = |folder: &std::path::Path| {
         pki.write_server(folder);
         fs::write(folder.join("acl"), "user d1\ntopic readwrite #\n").unwrap();
+        // While nobody has a password, TLS itself demands a certificate and CONNECT is never read.
+        fs::write(folder.join("passwd"), password_line("other", "secret")).unwrap();
     };
     let broker = Broker::start(prepare, &conf);
     for login in [None, Some(("d1", "")), Some(("d1", "guess"))] {
