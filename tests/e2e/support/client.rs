@@ -64,7 +64,8 @@ impl Client {
     /// Writes a line to its standard input.
     pub(crate) fn say(&mut self, line: &str) {
         let input = self.input.as_mut().expect("the input is open");
-        writeln!(input, "{line}").and_then(|()| input.flush()).expect("the client reads its input");
+        // In one piece: `openssl s_client` ends at the Q and reads no line feed after it.
+        input.write_all(format!("{line}\n").as_bytes()).expect("the client reads its input");
     }
 
     /// Waits until it has printed `part`.
