@@ -114,6 +114,7 @@ fn value(row: &OptionRow) -> String {
         Kind::Duration => "number with s, h, d, w, m, y".to_owned(),
         Kind::RestartTimeout => "seconds, or base and cap".to_owned(),
         Kind::TcpKeepalive => "three numbers".to_owned(),
+        Kind::Counts(names) => format!("{}, or 0", names.join(" ")),
         Kind::IncludeDir => "folder".to_owned(),
         Kind::Unread => "anything".to_owned(),
     };

@@ -5,16 +5,22 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use sealmq_broker::{Acl, ListenerId, Policy};
-use sealmq_config::{Bind, Config, Global, IdentityRule, Listener, ListenerTls, Place, for_broker};
+use sealmq_config::{
+    Bind, Config, ConnectionRate, Global, IdentityRule, Listener, ListenerTls, Place, for_broker,
+};
 use sealmq_pki::Timestamp;
 use sealmq_tls::{Finding, OwnIssuer, Served, ServerTls};
 
+use crate::door::ban::BanRule;
+use crate::door::fence::FenceRules;
 use crate::door::limits::{Counter, DoorLimits};
 use crate::door::listener::{AccessRules, ListenerState};
 use crate::door::passwords::PasswordTable;
+use crate::door::rate::{self, Loopback};
 use crate::material::{self, Ends, TlsFiles, TlsSurroundings};
 use crate::trust::TrustCounter;
 
@@ -187,7 +193,27 @@ pub fn door_limits(global: &Global) -> DoorLimits {
     DoorLimits {
         connections_max: global.global_max_connections.map(|max| max as usize),
         connect_bytes_max: global.max_packet_size.min(DoorLimits::default().connect_bytes_max),
+        fence: fence_rules(global),
         ..DoorLimits::default()
+    }
+}
+
+/// How often an address may come.
+#[must_use]
+pub fn fence_rules(global: &Global) -> FenceRules {
+    FenceRules {
+        rate: match global.connection_rate {
+            ConnectionRate::Usual => FenceRules::default().rate,
+            ConnectionRate::Off => None,
+            ConnectionRate::Written { per_second, burst } => {
+                Some(rate::ConnectionRate { per_second, burst, loopback: Loopback::Counted })
+            }
+        },
+        ban: global.ban_after.map(|rule| BanRule {
+            failures: rule.failures,
+            within: Duration::from_secs(rule.within_secs.into()),
+            lasts: Duration::from_secs(rule.lasts_secs.into()),
+        }),
     }
 }
 

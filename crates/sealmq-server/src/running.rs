@@ -18,6 +18,7 @@ use tokio::task::JoinHandle as Task;
 use crate::clock::Clock;
 use crate::door::accept::{OpenSocket, accept};
 use crate::door::authenticate::CertificateNames;
+use crate::door::fence::{Fence, FenceRules};
 use crate::door::hashing::HashingPool;
 use crate::door::limits::DoorLimits;
 use crate::door::listener::ListenerState;
@@ -394,6 +395,17 @@ impl Control {
     pub fn replace_passwords(&self, listener: ListenerId, passwords: Option<Arc<PasswordTable>>) -> u64 {
         self.publish_passwords(listener, passwords);
         self.raise()
+    }
+
+    /// Newcomers are judged by these from now on; buckets and bans stay.
+    pub fn replace_fence(&self, rules: FenceRules) {
+        self.door.fence.replace(rules);
+    }
+
+    /// How often addresses may come, and who is banned.
+    #[must_use]
+    pub fn fence(&self) -> &Fence {
+        &self.door.fence
     }
 
     /// Every shard goes by this policy from its next turn on.

@@ -222,11 +222,12 @@ impl Served {
 }
 
 impl Opened {
-    /// With other bounds and threads than the configuration gives: tests reach them with a handful of connections.
+    /// With other bounds and threads than the configuration gives: tests reach them with a handful of connections. How
+    /// often an address may come stays the configuration's.
     #[must_use]
     pub fn with_bounds(mut self, door: DoorLimits, threads: Threads) -> Opened {
         // What has been counted since the sockets opened is nothing: nobody has been accepted yet.
-        self.spec.door_limits = door;
+        self.spec.door_limits = DoorLimits { fence: self.spec.door_limits.fence, ..door };
         self.spec.threads = threads;
         self
     }

@@ -52,8 +52,39 @@ pub struct Global {
     pub log: Log,
     /// `session_owner`.
     pub session_owner: SessionOwner,
+    /// `connection_rate` of each IPv4 address and IPv6 /64.
+    pub connection_rate: ConnectionRate,
+    /// `ban_after`. `None`: nobody is banned, the default.
+    pub ban_after: Option<BanAfter>,
     /// `data_dir`: this broker is that data directory's (own CA, inventory, control socket).
     pub data_dir: Option<FileSetting>,
+}
+
+/// `connection_rate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectionRate {
+    /// Not written: the server's default, which leaves out loopback.
+    Usual,
+    /// `0`.
+    Off,
+    /// `RATE BURST`, both from 1 on.
+    Written {
+        /// Connections per second in the long run.
+        per_second: u32,
+        /// Connections at once.
+        burst: u32,
+    },
+}
+
+/// `ban_after FAILURES SECONDS DURATION`, all from 1 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BanAfter {
+    /// So many failed authentications …
+    pub failures: u32,
+    /// … within so many seconds …
+    pub within_secs: u32,
+    /// … ban for so many seconds.
+    pub lasts_secs: u32,
 }
 
 /// Logging keys.

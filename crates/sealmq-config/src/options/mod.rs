@@ -101,6 +101,8 @@ pub enum Kind {
     RestartTimeout,
     /// `IDLE INTERVAL COUNT`.
     TcpKeepalive,
+    /// `0`, or as many whole numbers from 1 on as there are names.
+    Counts(&'static [&'static str]),
     /// The path of a shared object (after a name for `plugin_load`).
     Plugin,
     /// A value for a plugin.

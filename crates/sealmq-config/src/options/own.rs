@@ -47,6 +47,12 @@ pub(super) const ROWS: &[OptionRow] = &[
         .reload(Reload::No).not_yet(CompleteBroker),
     row("insecure_proxy_from_anyone", Listener, Boolean, "false", "true", "Believe PROXY headers of strangers.")
         .restricts().reload(Reload::No).not_yet(CompleteBroker).harmless(&["false", "0"]),
+    row("connection_rate", Global, Kind::Counts(&["RATE", "BURST"]), "200 2000, loopback exempt", "50 500",
+        "Connections that one IPv4 address or IPv6 /64 may open: RATE a second in the long run, BURST at once; more are \
+         closed before the first byte. Written out, it counts for loopback too. 0: off.").restricts(),
+    row("ban_after", Global, Kind::Counts(&["FAILURES", "SECONDS", "DURATION"]), "0 (off)", "10 60 600",
+        "So many failed authentications of one IPv4 address or IPv6 /64 within SECONDS: it is closed unheard for DURATION \
+         seconds, unless a session is established from it.").restricts(),
     row("legacy_server_certs", Bridge,
         Kind::Word(&[word("warn"), word("deny")], "Invalid 'legacy_server_certs' value ({})."), "warn", "deny",
         "X.509 version 1 certificates of the remote broker.").restricts().part_of("connection"),

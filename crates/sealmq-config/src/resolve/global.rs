@@ -1,7 +1,7 @@
 //! The global section, typed.
 
 use super::data_dir_base;
-use crate::config::{Global, Log, LogDest, LogFormat, LogTypes, SessionOwner};
+use crate::config::{BanAfter, ConnectionRate, Global, Log, LogDest, LogFormat, LogTypes, SessionOwner};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Base, Document, Findings, Section};
 use crate::value::{Destination, Value};
@@ -56,9 +56,25 @@ pub(super) fn resolve(
         user: global.text("user"),
         pid_file: global.file("pid_file", base),
         log: log(global, findings),
+        connection_rate: match counts(global, "connection_rate") {
+            None => ConnectionRate::Usual,
+            Some(&[per_second, burst]) => ConnectionRate::Written { per_second, burst },
+            Some(_) => ConnectionRate::Off,
+        },
+        ban_after: match counts(global, "ban_after") {
+            Some(&[failures, within_secs, lasts_secs]) => {
+                Some(BanAfter { failures, within_secs, lasts_secs })
+            }
+            Some(_) | None => None,
+        },
         session_owner,
         data_dir,
     }
+}
+
+fn counts<'a>(section: &'a Section, key: &str) -> Option<&'a [u32]> {
+    let Value::Counts(numbers) = &section.last(key)?.value else { return None };
+    Some(numbers)
 }
 
 /// A limit where any negative number and 0 are "none", as in mosquitto.

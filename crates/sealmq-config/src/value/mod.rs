@@ -4,6 +4,7 @@
 //! it is reported unless it is a comment.
 
 mod bridge;
+mod counts;
 
 use crate::config::{BridgeAddress, BridgeTopic, ProtocolVersions};
 use crate::diagnostic::Exit;
@@ -28,6 +29,7 @@ pub(crate) enum Value {
     Versions(ProtocolVersions),
     LogDest(Destination),
     Seconds(u64),
+    Counts(Vec<u32>),
     Unread,
 }
 
@@ -102,6 +104,7 @@ pub(crate) fn read<'a>(
         Kind::LogDest => log_dest(rest, name),
         Kind::RestartTimeout => bridge::restart_timeout(rest, name),
         Kind::TcpKeepalive => bridge::tcp_keepalive(rest),
+        Kind::Counts(names) => counts::counts(rest, name, names),
         Kind::Unread => Ok(whole(Value::Unread)),
     }
 }
@@ -324,6 +327,7 @@ pub(crate) fn support(row: &'static OptionRow, value: &Value) -> Support {
         | Value::Versions(_)
         | Value::LogDest(_)
         | Value::Seconds(_)
+        | Value::Counts(_)
         | Value::Unread => row.support,
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::reading::{NAME, config, errors, read, source, warnings};
 use sealmq_config::{
-    Arguments, Bind, Config, Listener, MaxQos, Mode, NoLoader, ProtocolVersions, SocketFamily, Verbosity,
-    parse,
+    Arguments, BanAfter, Bind, Config, ConnectionRate, Listener, MaxQos, Mode, NoLoader, ProtocolVersions,
+    SocketFamily, Verbosity, parse,
 };
 use std::path::Path;
 
@@ -226,4 +226,15 @@ fn limits_of_zero_and_less_are_no_limits() {
     let both = config("global_max_clients 0\nglobal_max_connections 0\nlistener 1883\nmax_connections 0\n");
     assert_eq!((both.global.global_max_clients, both.global.global_max_connections), (None, None));
     assert_eq!(both.listeners[0].max_connections, None);
+}
+
+#[test]
+fn connection_rate_and_ban_after_say_off_by_nought_and_are_numbers_otherwise() {
+    let global = config("").global;
+    assert_eq!((global.connection_rate, global.ban_after), (ConnectionRate::Usual, None));
+    let global = config("connection_rate 0\nban_after 0\n").global;
+    assert_eq!((global.connection_rate, global.ban_after), (ConnectionRate::Off, None));
+    let global = config("connection_rate 5 50 # a small fleet\nban_after 3 60 600\n").global;
+    assert_eq!(global.connection_rate, ConnectionRate::Written { per_second: 5, burst: 50 });
+    assert_eq!(global.ban_after, Some(BanAfter { failures: 3, within_secs: 60, lasts_secs: 600 }));
 }

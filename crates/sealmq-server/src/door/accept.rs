@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sealmq_config::{Bind, SocketFamily};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -203,6 +203,10 @@ pub(crate) async fn accept(
 
 /// Counts, and starts the visit. Who does not fit is closed without a word.
 fn enter(door: &Arc<Door>, listener: &Arc<ListenerState>, stream: DoorStream, address: PeerAddress) {
+    door.fence.count_socket();
+    if let Err(full) = door.fence.knock(address.ip(), Instant::now()) {
+        return door.log_turned(listener, address, &Turned::Full(full));
+    }
     door.log.with(Event::ConnectionNew, || format!("New connection from {address} on {}.", listener.name));
     match door.gatekeeper.admit(&listener.connections, address.ip()) {
         Ok((guard, waiting)) => {

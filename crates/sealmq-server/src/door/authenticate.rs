@@ -47,6 +47,16 @@ pub struct Denied {
     pub hint: Option<String>,
 }
 
+impl Denied {
+    /// Whether it was refused for who it is or is not; else a check could not be made, or CONNECT asks for what is not
+    /// served.
+    pub(crate) fn is_failed_authentication(&self) -> bool {
+        let of_identity =
+            matches!(self.reason, ReasonCode::NotAuthorized | ReasonCode::BadUserNameOrPassword);
+        of_identity && !matches!(self.code, "SMQ-A014" | "SMQ-A016" | "SMQ-A018" | "SMQ-A020")
+    }
+}
+
 /// What the handshake proved.
 pub(crate) struct Shown {
     pub(crate) chain: PeerChain,

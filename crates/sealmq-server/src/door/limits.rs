@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::fence::{FenceRules, Settled};
+use super::network::Network;
+
 /// The bounds of the stage before authentication.
 #[derive(Debug, Clone)]
 pub struct DoorLimits {
@@ -16,10 +19,15 @@ pub struct DoorLimits {
     pub connections_max: Option<usize>,
     /// Connections that have not been admitted yet, over all listeners.
     pub handshakes_max: usize,
-    /// The same for one IP address (unix sockets count as one).
+    /// The same for one IPv4 address or IPv6 /64 (unix sockets count as one).
     pub handshakes_per_address_max: usize,
     /// Bytes that all connections that are not admitted yet may hold in buffers of ours.
     pub unauthenticated_bytes_max: usize,
+    /// Of those, how many the connections of one IPv4 address or IPv6 /64 may hold beyond what an ordinary handshake
+    /// and CONNECT take ([`ORDINARY_BYTES`] each): without it a few CONNECTs of 2 MB would shut everybody out.
+    pub large_bytes_per_address_max: usize,
+    /// How often an address may come, and when not at all.
+    pub fence: FenceRules,
     /// From accept to the end of CONNECT, handshake included.
     pub connect_deadline: Duration,
     /// Largest CONNECT packet.
@@ -34,9 +42,12 @@ impl Default for DoorLimits {
     fn default() -> DoorLimits {
         DoorLimits {
             connections_max: None,
-            handshakes_max: 2_048,
-            handshakes_per_address_max: 1_024,
-            unauthenticated_bytes_max: 64 << 20,
+            handshakes_max: 4_096,
+            // 2,000 devices behind one address may come back at once.
+            handshakes_per_address_max: 2_048,
+            unauthenticated_bytes_max: 96 << 20,
+            large_bytes_per_address_max: 8 << 20,
+            fence: FenceRules::default(),
             connect_deadline: Duration::from_secs(15),
             connect_bytes_max: 2_000_000,
             hashing_queue_max: 256,
@@ -58,6 +69,12 @@ pub enum Full {
     Address,
     /// Bytes of connections that are not admitted yet.
     Bytes,
+    /// The same, of this address.
+    AddressBytes,
+    /// `connection_rate` of this address.
+    Rate,
+    /// This address is banned (`ban_after`).
+    Banned,
 }
 
 impl Full {
@@ -70,6 +87,9 @@ impl Full {
             Full::Handshakes => "SMQ-D003",
             Full::Address => "SMQ-D004",
             Full::Bytes => "SMQ-D005",
+            Full::AddressBytes => "SMQ-D006",
+            Full::Rate => "SMQ-D007",
+            Full::Banned => "SMQ-D008",
         }
     }
 
@@ -82,6 +102,9 @@ impl Full {
             Full::Handshakes => "too many connections wait to be let in",
             Full::Address => "too many connections of this address wait to be let in",
             Full::Bytes => "connections that wait to be let in hold too much memory",
+            Full::AddressBytes => "connections of this address that wait to be let in hold too much memory",
+            Full::Rate => "this address connects too often (connection_rate)",
+            Full::Banned => "this address is banned after failed authentications (ban_after)",
         }
     }
 }
@@ -149,46 +172,78 @@ impl Drop for Taken {
     }
 }
 
-/// Handshakes that wait, per address.
+/// What waits, per network.
 #[derive(Debug)]
 pub struct PerAddress {
-    waiting: Mutex<HashMap<Option<IpAddr>, usize>>,
+    waiting: Mutex<HashMap<Network, Waiting>>,
     max: usize,
+    large_bytes_max: usize,
 }
 
-/// One waiting handshake of an address.
+/// What one network has waiting.
+#[derive(Debug, Default)]
+struct Waiting {
+    handshakes: usize,
+    large_bytes: usize,
+}
+
+/// One waiting handshake of a network.
 #[derive(Debug)]
 pub struct AddressSlot {
     of: Arc<PerAddress>,
-    address: Option<IpAddr>,
+    network: Network,
+    large_bytes: usize,
 }
 
 impl PerAddress {
-    /// At most `max` each. Entries of addresses without a waiting handshake are not kept, so the map is bounded by
-    /// the number of waiting handshakes.
+    /// At most `max` handshakes and so many bytes each. Entries of networks without a waiting handshake are not kept,
+    /// so the map is bounded by the number of waiting handshakes.
     #[must_use]
-    pub fn new(max: usize) -> Arc<PerAddress> {
-        Arc::new(PerAddress { waiting: Mutex::new(HashMap::new()), max })
+    pub fn new(max: usize, large_bytes_max: usize) -> Arc<PerAddress> {
+        Arc::new(PerAddress { waiting: Mutex::new(HashMap::new()), max, large_bytes_max })
     }
 
-    fn take(self: &Arc<Self>, address: Option<IpAddr>) -> Option<AddressSlot> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = waiting.entry(address).or_insert(0);
-        if *count >= self.max {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Network, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(self: &Arc<Self>, network: Network) -> Option<AddressSlot> {
+        let mut waiting = self.lock();
+        let count = waiting.entry(network).or_default();
+        if count.handshakes >= self.max {
             return None;
         }
-        *count += 1;
-        Some(AddressSlot { of: Arc::clone(self), address })
+        count.handshakes += 1;
+        Some(AddressSlot { of: Arc::clone(self), network, large_bytes: 0 })
+    }
+}
+
+impl AddressSlot {
+    /// Sets how many bytes beyond the ordinary this connection holds. Growing can fail, and then nothing changes.
+    fn resize(&mut self, large_bytes: usize) -> bool {
+        if large_bytes == self.large_bytes {
+            return true;
+        }
+        let mut waiting = self.of.lock();
+        let count = waiting.entry(self.network).or_default();
+        let total = count.large_bytes - self.large_bytes + large_bytes;
+        if large_bytes > self.large_bytes && total > self.of.large_bytes_max {
+            return false;
+        }
+        count.large_bytes = total;
+        self.large_bytes = large_bytes;
+        true
     }
 }
 
 impl Drop for AddressSlot {
     fn drop(&mut self) {
-        let mut waiting = self.of.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = waiting.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                waiting.remove(&self.address);
+        let mut waiting = self.of.lock();
+        if let Some(count) = waiting.get_mut(&self.network) {
+            count.handshakes -= 1;
+            count.large_bytes -= self.large_bytes;
+            if count.handshakes == 0 {
+                waiting.remove(&self.network);
             }
         }
     }
@@ -208,19 +263,28 @@ pub struct Gatekeeper {
 pub struct ConnectionGuard {
     _listener: Taken,
     _global: Taken,
+    settled: Option<Settled>,
+}
+
+impl ConnectionGuard {
+    /// The connection has become a session: its address is not banned while it lasts.
+    pub(crate) fn settle(&mut self, settled: Settled) {
+        self.settled = Some(settled);
+    }
 }
 
 /// What a connection holds until it is admitted.
 #[derive(Debug)]
 pub struct WaitingGuard {
     _handshake: Taken,
-    _address: AddressSlot,
-    /// What its buffers may hold.
-    pub bytes: Taken,
+    address: AddressSlot,
+    bytes: Taken,
 }
 
 /// What rustls and our task keep for one connection that waits, beside its buffers.
 const WAITING_BYTES: usize = 8 * 1024;
+/// What the buffers of an ordinary handshake and CONNECT hold: a device with a chain of three, or a token as password.
+pub const ORDINARY_BYTES: usize = 32 * 1024;
 
 impl Gatekeeper {
     /// Counters at zero.
@@ -229,7 +293,7 @@ impl Gatekeeper {
         Gatekeeper {
             connections: Counter::new(limits.connections_max.unwrap_or(usize::MAX)),
             handshakes: Counter::new(limits.handshakes_max),
-            addresses: PerAddress::new(limits.handshakes_per_address_max),
+            addresses: PerAddress::new(limits.handshakes_per_address_max, limits.large_bytes_per_address_max),
             bytes: Counter::new(limits.unauthenticated_bytes_max),
         }
     }
@@ -246,11 +310,11 @@ impl Gatekeeper {
         let listener = listener.take(1).ok_or(Full::Listener)?;
         let global = self.connections.take(1).ok_or(Full::Global)?;
         let handshake = self.handshakes.take(1).ok_or(Full::Handshakes)?;
-        let slot = self.addresses.take(address).ok_or(Full::Address)?;
+        let slot = self.addresses.take(Network::of(address)).ok_or(Full::Address)?;
         let bytes = self.bytes.take(WAITING_BYTES).ok_or(Full::Bytes)?;
         Ok((
-            ConnectionGuard { _listener: listener, _global: global },
-            WaitingGuard { _handshake: handshake, _address: slot, bytes },
+            ConnectionGuard { _listener: listener, _global: global, settled: None },
+            WaitingGuard { _handshake: handshake, address: slot, bytes },
         ))
     }
 
@@ -271,9 +335,26 @@ impl WaitingGuard {
     /// Charges what the buffers of this connection hold now.
     ///
     /// # Errors
-    /// [`Full::Bytes`]: all waiting connections together hold too much; this one goes.
+    /// [`Full::Bytes`], [`Full::AddressBytes`]: all waiting connections together, or those of this address, hold too
+    /// much; this one goes.
     pub fn charge(&mut self, buffered: usize) -> Result<(), Full> {
+        if !self.address.resize(buffered.saturating_sub(ORDINARY_BYTES)) {
+            return Err(Full::AddressBytes);
+        }
         if self.bytes.resize(WAITING_BYTES + buffered) { Ok(()) } else { Err(Full::Bytes) }
+    }
+
+    /// Counts for another address from now on: the one that a PROXY header names.
+    ///
+    /// # Errors
+    /// [`Full::Address`], [`Full::AddressBytes`]: that address has as much waiting as it may.
+    pub fn move_to(&mut self, address: Option<IpAddr>) -> Result<(), Full> {
+        let mut slot = self.address.of.take(Network::of(address)).ok_or(Full::Address)?;
+        if !slot.resize(self.address.large_bytes) {
+            return Err(Full::AddressBytes);
+        }
+        self.address = slot;
+        Ok(())
     }
 }
 
@@ -336,6 +417,40 @@ mod tests {
         assert_eq!(second.charge(1), Err(Full::Bytes));
         assert!(first.charge(0).is_ok());
         assert!(second.charge(1).is_ok());
+    }
+
+    #[test]
+    fn one_address_cannot_fill_the_byte_budget_with_large_packets() {
+        let limits = DoorLimits {
+            handshakes_max: 100,
+            handshakes_per_address_max: 50,
+            connections_max: None,
+            large_bytes_per_address_max: 4 << 20,
+            ..DoorLimits::default()
+        };
+        let (door, listener) = (Gatekeeper::new(&limits), Counter::new(100));
+        let mut held: Vec<_> = (0..3).map(|_| door.admit(&listener, address(1)).unwrap().1).collect();
+        let large = ORDINARY_BYTES + (2 << 20);
+        assert!(held[0].charge(large).is_ok() && held[1].charge(large).is_ok());
+        assert_eq!(held[2].charge(large), Err(Full::AddressBytes));
+        // What is ordinary passes still, and others have their own share.
+        assert!(held[2].charge(ORDINARY_BYTES).is_ok());
+        let mut other = door.admit(&listener, address(2)).unwrap().1;
+        assert!(other.charge(large).is_ok());
+        held.remove(0);
+        assert!(held[1].charge(large).is_ok());
+    }
+
+    #[test]
+    fn a_subnet_counts_as_one_address_and_a_proxied_client_as_itself() {
+        let (door, listener) = (Gatekeeper::new(&limits()), Counter::new(10));
+        let v6 = |text: &str| Some(text.parse().unwrap());
+        let (_c, mut first) = door.admit(&listener, v6("2001:db8::1")).unwrap();
+        assert_eq!(door.admit(&listener, v6("2001:db8::2")).unwrap_err(), Full::Address);
+        first.move_to(address(1)).unwrap();
+        assert!(door.admit(&listener, v6("2001:db8::2")).is_ok());
+        let (_c, mut second) = door.admit(&listener, v6("2001:db8::2")).unwrap();
+        assert_eq!(second.move_to(address(1)), Err(Full::Address));
     }
 
     #[test]

@@ -6,10 +6,14 @@
 
 pub mod accept;
 pub mod authenticate;
+pub mod ban;
+pub mod fence;
 pub mod hashing;
 pub mod limits;
 pub mod listener;
+pub mod network;
 pub mod passwords;
+pub mod rate;
 mod refuse;
 pub mod stream;
 mod visit;
@@ -24,6 +28,7 @@ use crate::log::mute::{Mute, Symptom, Verdict};
 use crate::log::{Event, Line, Log};
 use crate::post::{Mail, PostOffice};
 use authenticate::CertificateNames;
+use fence::Fence;
 use hashing::HashingPool;
 use limits::{DoorLimits, Gatekeeper};
 
@@ -31,6 +36,7 @@ use limits::{DoorLimits, Gatekeeper};
 pub struct Door {
     pub(crate) limits: DoorLimits,
     pub(crate) gatekeeper: Gatekeeper,
+    pub(crate) fence: Fence,
     pub(crate) hashing: HashingPool,
     pub(crate) trust: Arc<dyn TrustGeneration>,
     pub(crate) names: Option<Arc<dyn CertificateNames>>,
@@ -66,6 +72,7 @@ impl Door {
     pub(crate) fn new(spec: DoorSpec) -> Door {
         Door {
             gatekeeper: Gatekeeper::new(&spec.limits),
+            fence: Fence::new(spec.limits.fence),
             limits: spec.limits,
             hashing: spec.hashing,
             trust: spec.trust,
@@ -79,7 +86,8 @@ impl Door {
     }
 
     /// Gives an admitted client to its shard.
-    fn hand_over(&self, established: Established) {
+    fn hand_over(&self, mut established: Established) {
+        established.guard.settle(self.fence.settle(established.address.ip()));
         let shard = ShardId::of_client(established.peer.client_id.as_str(), self.post.shards());
         self.post.post(shard, Mail::Established(Box::new(established)));
     }

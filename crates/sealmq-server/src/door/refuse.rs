@@ -3,12 +3,12 @@
 //! Closing a socket with unread bytes makes the kernel send a reset, which can overtake the CONNACK or the alert. So:
 //! write, shut the writing direction, read and throw away what still comes, for a short while, then close.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sealmq_broker::connack_refusal;
 use sealmq_mqtt::{ConnAck, ConnAckCode, Packet, PropertiesBuf, QoS, Version, encode};
-use sealmq_tls::TlsFailure;
+use sealmq_tls::{Code, Direction, TlsFailure};
 
 use super::Door;
 use super::authenticate::Denied;
@@ -57,7 +57,44 @@ impl Turned {
     }
 }
 
+impl Turned {
+    /// Whether somebody tried to be let in and failed: what `ban_after` counts. Not what is a fault of ours (a check
+    /// that could not be made), and not what has nothing to do with who it is.
+    pub(super) fn is_failed_authentication(&self) -> bool {
+        match self {
+            Turned::Denied(client) => client.denied.is_failed_authentication(),
+            Turned::Tls(failure) => {
+                let about_the_peer = failure.certificate.is_some() || failure.code == Code::NoCertificate;
+                let cannot_tell = matches!(
+                    failure.code,
+                    Code::AnchorEnded | Code::InventorySilent | Code::RevocationUnknown
+                );
+                failure.direction == Direction::WeRefused && about_the_peer && !cannot_tell
+            }
+            Turned::NotMqtt { .. } | Turned::Full(_) | Turned::TooLate | Turned::Gone | Turned::Fault(_) => {
+                false
+            }
+        }
+    }
+}
+
 impl Door {
+    /// Counts a failed authentication, and says so where it bans the address.
+    pub(super) fn count_failure(&self, address: PeerAddress, turned: &Turned) {
+        if !turned.is_failed_authentication() {
+            return;
+        }
+        if let Some(ban) = self.fence.failed(address.ip(), Instant::now()) {
+            let text = format!(
+                "{} is banned for {} seconds: too many failed authentications.",
+                ban.network,
+                ban.left.as_secs()
+            );
+            let line = Line::new(Event::Banned, text).field("network", ban.network.to_string());
+            self.log.line(line.hint("`sealmq ban lift ADDRESS` ends it; ban_after says when it happens"));
+        }
+    }
+
     /// The log line of a refusal.
     pub(super) fn log_turned(&self, listener: &ListenerState, address: PeerAddress, turned: &Turned) {
         let (code, line) = match turned {

@@ -79,6 +79,7 @@ pub(super) async fn visit(door: Arc<Door>, listener: Arc<ListenerState>, visitor
         },
         Err(turned) => {
             door.log_turned(&listener, address, &turned);
+            door.count_failure(address, &turned);
             visit.turn_away(&turned).await;
             drop(guard);
         }
@@ -97,6 +98,7 @@ impl Visit<'_> {
             ..Limits::of_broker()
         };
         let connect_bytes = self.read_connect(&limits).await?;
+        self.door.fence.count_connect();
         let bytes = Zeroizing::new(self.plain[..connect_bytes].to_vec());
         let Ok(DecodedConnect::Connect { connect, .. }) = decode_connect(&bytes, &limits) else {
             return Err(Turned::Fault("CONNECT was lost".to_owned()));

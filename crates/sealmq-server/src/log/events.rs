@@ -118,6 +118,7 @@ events! {
     RepeatsMuted "SMQ-C008" "repeats_muted" Notice "how often a refusal was repeated by one address since it was last written"
     TlsNegotiated "SMQ-C009" "tls_negotiated" Debug "version and cipher suite of a connection"
     DoorFault "SMQ-C010" "door_fault" Error "a fault of ours while a connection was let in: that connection was closed"
+    Banned "SMQ-C012" "banned" Warning "an address is closed unheard for a while after failed authentications"
     SessionEnded "SMQ-C011" "session_ended" Notice "a live session was ended because its admission no longer holds"
     Subscribed "SMQ-M001" "subscribed" Subscribe "a client subscribed"
     Unsubscribed "SMQ-M002" "unsubscribed" Unsubscribe "a client unsubscribed"

@@ -1,5 +1,6 @@
 //! A real broker in this process, reached through real sockets on loopback.
 
+mod fence;
 mod flights;
 mod limits;
 mod options;
