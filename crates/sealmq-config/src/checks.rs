@@ -1,6 +1,8 @@
 //! What is legal but worth saying once the whole configuration is known.
 
-use crate::config::{Bind, ClientCertificates, Config, IdentityRule, Listener, Mode};
+use crate::config::{
+    Bind, ClientCertificates, ClientTls, Config, IdentityRule, Listener, Mode, ProxySources,
+};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Document, Findings};
 
@@ -9,6 +11,7 @@ pub(crate) fn cross_check(config: &Config, document: &Document, findings: &mut F
     identity_without_certificates(config, findings);
     plaintext_beside_tls(config, findings);
     nobody_gets_in(config, findings);
+    proxies_believed(config, findings);
     names_believed(config, findings);
     keys_for_all_listeners(config, document, findings);
     default_listener_keys(config, document, findings);
@@ -37,7 +40,9 @@ fn plaintext_beside_tls(config: &Config, findings: &mut Findings) {
     if !config.listeners.iter().any(|listener| listener.tls.is_some()) {
         return;
     }
-    for listener in config.listeners.iter().filter(|listener| listener.tls.is_none() && is_remote(listener)) {
+    let plaintext =
+        |listener: &&Listener| listener.tls.is_none() && listener.proxy.is_none() && is_remote(listener);
+    for listener in config.listeners.iter().filter(plaintext) {
         let text = format!(
             "{} is plaintext beside a TLS listener: whatever its clients send, passwords too, can be read and changed on the way.",
             name(listener)
@@ -51,8 +56,7 @@ fn plaintext_beside_tls(config: &Config, findings: &mut Findings) {
 /// mosquitto's rule since 2.0, and its most frequent surprise.
 fn nobody_gets_in(config: &Config, findings: &mut Findings) {
     for listener in &config.listeners {
-        let named_by_certificate =
-            listener.tls.as_ref().is_some_and(|tls| tls.identity != IdentityRule::None);
+        let named_by_certificate = takes_names_from_certificates(listener);
         let access = &listener.access;
         let own_users = config.global.data_dir.is_some();
         if access.allow_anonymous || access.password_file.is_some() || named_by_certificate || own_users {
@@ -71,8 +75,7 @@ fn nobody_gets_in(config: &Config, findings: &mut Findings) {
 fn names_believed(config: &Config, findings: &mut Findings) {
     for listener in &config.listeners {
         let access = &listener.access;
-        let checked = access.password_file.is_some()
-            || listener.tls.as_ref().is_some_and(|tls| tls.identity != IdentityRule::None);
+        let checked = access.password_file.is_some() || takes_names_from_certificates(listener);
         if checked || !access.allow_anonymous || access.acl_file.is_none() {
             continue;
         }
@@ -84,6 +87,55 @@ fn names_believed(config: &Config, findings: &mut Findings) {
             "add `password_file PATH`, or let certificates name clients (`use_identity_as_username true`)";
         findings.add(Diagnostic::warning(listener.at.clone(), text).hint(hint));
     }
+}
+
+/// Whose word is believed about where clients come from, and who they are.
+fn proxies_believed(config: &Config, findings: &mut Findings) {
+    for listener in config.listeners.iter().filter(|listener| is_remote(listener)) {
+        let Some(proxy) = &listener.proxy else { continue };
+        let hint = "add `proxy_protocol_from ADDRESS…` with the addresses of your proxies";
+        let admits = proxy.client_certificates != ClientCertificates::None
+            || proxy.identity != IdentityRule::None
+            || proxy.client_tls == ClientTls::Required;
+        let text = match (&proxy.from, admits) {
+            (ProxySources::Networks(_), _) => continue,
+            (ProxySources::ThisMachine, _) => format!(
+                "{} takes clients' certificates from PROXY headers, and no proxy_protocol_from says whose: only headers from this machine are believed.",
+                name(listener)
+            ),
+            (ProxySources::Anyone, false) => format!(
+                "{} believes the PROXY header of whoever connects: any client can say any address, in logs and limits too.",
+                name(listener)
+            ),
+            (ProxySources::Anyone, true) => format!(
+                "{} believes the PROXY header of whoever connects: any client can say that it came over TLS and showed any certificate.",
+                name(listener)
+            ),
+        };
+        findings.add(Diagnostic::warning(listener.at.clone(), text).hint(hint));
+    }
+    certificates_not_looked_up(config, findings);
+}
+
+/// Our CA's word is the inventory, and a header has no serial number to look up there.
+fn certificates_not_looked_up(config: &Config, findings: &mut Findings) {
+    let admits = |listener: &&Listener| {
+        listener.proxy.as_ref().is_some_and(|proxy| proxy.client_certificates != ClientCertificates::None)
+    };
+    for listener in config.listeners.iter().filter(admits).filter(|_| config.global.data_dir.is_some()) {
+        let text = format!(
+            "{} takes the proxy's word for certificates: one that was revoked here counts for as long as the proxy takes it.",
+            name(listener)
+        );
+        let hint = "let the proxy pass TLS through (`enable_proxy_protocol 1` with certfile and keyfile)";
+        findings.add(Diagnostic::warning(listener.at.clone(), text).hint(hint));
+    }
+}
+
+fn takes_names_from_certificates(listener: &Listener) -> bool {
+    let by_proxy = listener.proxy.as_ref().map(|proxy| proxy.identity);
+    let own = listener.tls.as_ref().map(|tls| tls.identity);
+    own.or(by_proxy).is_some_and(|identity| identity != IdentityRule::None)
 }
 
 fn keys_for_all_listeners(config: &Config, document: &Document, findings: &mut Findings) {

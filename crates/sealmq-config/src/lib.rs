@@ -34,9 +34,10 @@ pub mod tls_version;
 mod value;
 
 pub use config::{
-    Access, BanAfter, Bind, Bridge, ClientCertificates, Config, ConnectionRate, FileSetting, Global,
-    IdentityRule, LegacyClientCerts, Listener, ListenerTls, Log, LogDest, LogFormat, LogTypes, MaxQos, Mode,
-    Protocol, ProtocolVersions, SessionOwner, SocketFamily, TextSetting,
+    Access, BanAfter, Bind, Bridge, ClientCertificates, ClientTls, Config, ConnectionRate, FileSetting,
+    Global, IdentityRule, LegacyClientCerts, Listener, ListenerTls, Log, LogDest, LogFormat, LogTypes,
+    MaxQos, Mode, Network, NetworkError, Protocol, ProtocolVersions, Proxy, ProxySources, ProxyVersion,
+    SessionOwner, SocketFamily, TextSetting,
 };
 pub use diagnostic::{Diagnostic, Exit, Place, Severity};
 pub use options::{OPTIONS, OptionRow};

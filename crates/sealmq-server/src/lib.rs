@@ -20,6 +20,7 @@ pub mod control;
 pub mod directory;
 pub mod door;
 pub mod established;
+pub mod fuzzing;
 pub mod home;
 pub mod inventory;
 pub mod log;

@@ -227,7 +227,8 @@ pub(crate) fn listener_state(
     Arc::new(ListenerState {
         id: material.id,
         name: name(&listener.bind),
-        identity: tls.map_or(IdentityRule::None, |tls| tls.identity),
+        identity: identity(listener),
+        proxy: listener.proxy.clone(),
         rules: Arc::new(for_broker::listener_rules(listener, &config.global, material.id)),
         connections: Counter::new(listener.max_connections.map_or(usize::MAX, |max| max as usize)),
         record_bytes_max: tls.map_or(usize::MAX, |tls| usize::from(tls.tls_record_size_max)),
@@ -235,6 +236,14 @@ pub(crate) fn listener_state(
         tls: ArcSwapOption::from(material.tls.clone()),
         passwords: ArcSwapOption::from(material.passwords.clone()),
     })
+}
+
+fn identity(listener: &Listener) -> IdentityRule {
+    match (&listener.tls, &listener.proxy) {
+        (Some(tls), _) => tls.identity,
+        (None, Some(proxy)) => proxy.identity,
+        (None, None) => IdentityRule::None,
+    }
 }
 
 fn access(config: &Config, listener: &Listener) -> AccessRules {

@@ -69,6 +69,8 @@ impl Judged {
 pub(crate) struct Proofs {
     pub(crate) certificate: Option<CertificateProof>,
     pub(crate) password: Option<PasswordProof>,
+    /// A proxy that this listener believes vouched for a certificate. It is not asked again.
+    pub(crate) proxied: Option<Arc<str>>,
 }
 
 /// A certificate, and what the listener made of it.
@@ -111,7 +113,9 @@ impl Admission for Admitted {
         if let Some(proof) = &self.proofs.password {
             self.judge_password(proof)?;
         }
-        if self.proofs.certificate.is_none() && self.proofs.password.is_none() && !access.allow_anonymous {
+        let Proofs { certificate, password, proxied } = &self.proofs;
+        let proved = certificate.is_some() || password.is_some() || proxied.is_some();
+        if !proved && !access.allow_anonymous {
             return Err(ended("SMQ-A003", "this listener does not allow anonymous clients any more"));
         }
         Ok(generation)

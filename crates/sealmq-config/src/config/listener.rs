@@ -1,6 +1,6 @@
 //! One place where the broker listens, and what it demands of whoever comes.
 
-use super::{FileSetting, TextSetting};
+use super::{FileSetting, Proxy, TextSetting};
 use crate::diagnostic::Place;
 use crate::tls_version::TlsVersions;
 use std::path::PathBuf;
@@ -16,6 +16,8 @@ pub struct Listener {
     pub protocol: Protocol,
     /// TLS, or none: plaintext.
     pub tls: Option<ListenerTls>,
+    /// The PROXY header that comes first, or none: clients come directly.
+    pub proxy: Option<Proxy>,
     /// Who may come in. With `per_listener_settings false` this is the same for all listeners.
     pub access: Access,
     /// `max_connections` at one time on this listener.

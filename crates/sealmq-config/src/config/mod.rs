@@ -9,10 +9,12 @@
 mod bridge;
 mod global;
 mod listener;
+mod proxy;
 
 pub use bridge::*;
 pub use global::*;
 pub use listener::*;
+pub use proxy::*;
 
 use crate::diagnostic::Place;
 use std::path::{Path, PathBuf};

@@ -92,10 +92,10 @@ pub(super) const ROWS: &[OptionRow] = &[
     row("mount_point", Listener, Kind::MountPoint, "", "site1/",
         "Put before all topics of this listener.").restricts(),
     row("enable_proxy_protocol", Listener, integer(1, 2, "enable_proxy_protocol must be 1 or 2."), "", "2",
-        "A PROXY header comes first on each connection.").restricts().reload(Reload::No).not_yet(CompleteBroker),
+        "A PROXY header of version 1 or 2 comes first on each connection; its address is the client's.")
+        .restricts().reload(Reload::No),
     row("proxy_protocol_v2_require_tls", Listener, Boolean, "false", "true",
-        "Refuse PROXY v2 connections that did not come over TLS.").restricts().reload(Reload::No)
-        .not_yet(CompleteBroker).harmless(&["false", "0"]),
+        "Refuse PROXY v2 connections that did not come over TLS.").restricts().reload(Reload::No),
     row("http_dir", Listener, Path, "", "/usr/share/www", "Static files of a websockets or http_api listener.").once()
         .reload(Reload::No).not_yet(CompleteBroker),
     row("websockets_origin", Listener, Text, "", "https://example.com", "Origins that may connect.").restricts().adds()

@@ -93,6 +93,8 @@ pub enum Kind {
     TlsVersions,
     /// A list of `3`, `4`, `5`.
     ProtocolVersions,
+    /// `ADDRESS[/BITS] …`.
+    Networks,
     /// `stdout`, `stderr`, `none`, and mosquitto's others.
     LogDest,
     /// `Ns`, `Nh`, `Nd`, `Nw`, `Nm` or `Ny`.

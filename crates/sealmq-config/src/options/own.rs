@@ -1,7 +1,7 @@
 //! Keys that mosquitto does not have.
 
 use super::{Issue, Kind, OptionRow, Reload, Scope, integer, row, word};
-use Issue::{CertificatesForLife, CompleteBroker};
+use Issue::CertificatesForLife;
 use Kind::{Boolean, Path, Text};
 use Scope::{Bridge, Global, Listener, ListenerOrDefault};
 
@@ -43,16 +43,17 @@ pub(super) const ROWS: &[OptionRow] = &[
     row("expiry_kick", Global, Boolean, "true", "false",
         "End the session of a client whose certificate expires.").restricts()
         .not_yet(CertificatesForLife).harmless(&["true", "1"]),
-    row("proxy_protocol_from", Listener, Text, "", "10.0.0.0/8", "Who may send PROXY headers.").restricts().adds()
-        .reload(Reload::No).not_yet(CompleteBroker),
-    row("insecure_proxy_from_anyone", Listener, Boolean, "false", "true", "Believe PROXY headers of strangers.")
-        .restricts().reload(Reload::No).not_yet(CompleteBroker).harmless(&["false", "0"]),
     row("connection_rate", Global, Kind::Counts(&["RATE", "BURST"]), "200 2000, loopback exempt", "50 500",
         "Connections that one IPv4 address or IPv6 /64 may open: RATE a second in the long run, BURST at once; more are \
          closed before the first byte. Written out, it counts for loopback too. 0: off.").restricts(),
     row("ban_after", Global, Kind::Counts(&["FAILURES", "SECONDS", "DURATION"]), "0 (off)", "10 60 600",
         "So many failed authentications of one IPv4 address or IPv6 /64 within SECONDS: it is closed unheard for DURATION \
          seconds, unless a session is established from it.").restricts(),
+    row("proxy_protocol_from", Listener, Kind::Networks, "anyone; this machine only where the header admits clients",
+        "10.0.0.0/8", "Addresses and networks whose PROXY headers are believed; others are refused.").restricts().adds()
+        .reload(Reload::No),
+    row("insecure_proxy_from_anyone", Listener, Boolean, "false", "true",
+        "Believe everybody's PROXY header, also where it says who the client is.").restricts().reload(Reload::No),
     row("legacy_server_certs", Bridge,
         Kind::Word(&[word("warn"), word("deny")], "Invalid 'legacy_server_certs' value ({})."), "warn", "deny",
         "X.509 version 1 certificates of the remote broker.").restricts().part_of("connection"),

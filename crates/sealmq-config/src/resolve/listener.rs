@@ -3,7 +3,7 @@
 use super::global::if_positive;
 use crate::config::{
     Access, Bind, ClientCertificates, FileSetting, IdentityRule, LegacyClientCerts, Listener, ListenerTls,
-    MaxQos, Mode, Protocol, ProtocolVersions, SocketFamily,
+    MaxQos, Mode, Protocol, ProtocolVersions, Proxy, ProxyVersion, SocketFamily,
 };
 use crate::diagnostic::Diagnostic;
 use crate::document::{Base, Document, Findings, ListenerSection, Origin, Section};
@@ -28,12 +28,14 @@ pub(super) fn resolve(
     findings: &mut Findings,
 ) -> Option<Listener> {
     let section = &listener.section;
-    let tls = tls(listener, shared, findings)?;
+    let proxy = super::proxy::resolve(section, findings)?;
+    let tls = tls(listener, shared, proxy.as_ref(), findings)?;
     Some(Listener {
         at: listener.at.clone(),
         bind: bind(listener, shared.base),
         protocol: Protocol::Mqtt,
         tls,
+        proxy,
         access: access(section, shared),
         max_connections: if_positive(section, "max_connections"),
         max_qos: match section.number("max_qos") {
@@ -104,6 +106,7 @@ fn access(section: &Section, shared: &Shared<'_>) -> Access {
 fn tls(
     listener: &ListenerSection,
     shared: &Shared<'_>,
+    proxy: Option<&Proxy>,
     findings: &mut Findings,
 ) -> Option<Option<ListenerTls>> {
     let section = &listener.section;
@@ -118,7 +121,7 @@ fn tls(
             findings.add(Diagnostic::error(lonely.at, text).hint("add the other one below it"));
             None
         }
-        (None, None) => plaintext(section, findings).then_some(None),
+        (None, None) => plaintext(section, proxy, findings).then_some(None),
     }
 }
 
@@ -145,7 +148,7 @@ fn tls_with(section: &Section, base: &Base, certfile: FileSetting, keyfile: File
     }
 }
 
-fn client_certificates(section: &Section) -> ClientCertificates {
+pub(super) fn client_certificates(section: &Section) -> ClientCertificates {
     match section.word("require_certificate") {
         Some("true" | "1") => ClientCertificates::Required,
         Some("optional") => ClientCertificates::Optional,
@@ -154,7 +157,7 @@ fn client_certificates(section: &Section) -> ClientCertificates {
 }
 
 /// As mosquitto: where both are true, the common name counts.
-fn identity(section: &Section) -> IdentityRule {
+pub(super) fn identity(section: &Section) -> IdentityRule {
     let is = |key: &str| section.flag(key) == Some(true);
     match (is("use_identity_as_username"), is("use_subject_as_username")) {
         (true, _) => IdentityRule::CommonName,
@@ -175,8 +178,10 @@ fn anchors(tls: &ListenerTls, section: &Section, document: &Document, findings: 
     false
 }
 
-/// Keys that promise something only TLS can keep stop the start on a listener without it.
-fn plaintext(section: &Section, findings: &mut Findings) -> bool {
+/// Keys that promise something only TLS can keep stop the start on a listener without it, unless a proxy in front does
+/// TLS and says what it saw.
+fn plaintext(section: &Section, proxy: Option<&Proxy>, findings: &mut Findings) -> bool {
+    let proxy_does_tls = proxy.is_some_and(|proxy| proxy.version == ProxyVersion::V2);
     let mut sound = true;
     let mut refuse = |key: &str, text: String| {
         let hint = "add `certfile` and `keyfile` to this listener, or remove the line";
@@ -188,12 +193,12 @@ fn plaintext(section: &Section, findings: &mut Findings) -> bool {
             refuse(key, format!("{key} specified without certfile and keyfile."));
         }
     }
-    if client_certificates(section) != ClientCertificates::None {
+    if client_certificates(section) != ClientCertificates::None && !proxy_does_tls {
         let text = "require_certificate specified without certfile and keyfile: the listener would be plaintext and let everybody in.";
         refuse("require_certificate", text.to_owned());
     }
     for key in ["use_identity_as_username", "use_subject_as_username"] {
-        if section.flag(key) == Some(true) {
+        if section.flag(key) == Some(true) && !proxy_does_tls {
             refuse(
                 key,
                 format!(

@@ -2,6 +2,7 @@
 
 mod global;
 mod listener;
+mod proxy;
 
 use crate::checks;
 use crate::config::{Bridge, Config, Mode};

@@ -6,7 +6,7 @@
 mod bridge;
 mod counts;
 
-use crate::config::{BridgeAddress, BridgeTopic, ProtocolVersions};
+use crate::config::{BridgeAddress, BridgeTopic, Network, NetworkError, ProtocolVersions};
 use crate::diagnostic::Exit;
 use crate::lexer::{blank, words};
 use crate::options::{Choice, Kind, OptionRow, Outside, Support};
@@ -27,6 +27,7 @@ pub(crate) enum Value {
     Topic(BridgeTopic),
     Tls(TlsVersions),
     Versions(ProtocolVersions),
+    Networks(Vec<Network>),
     LogDest(Destination),
     Seconds(u64),
     Counts(Vec<u32>),
@@ -101,6 +102,7 @@ pub(crate) fn read<'a>(
         Kind::BridgeTopic => bridge::bridge_topic(rest).map(whole),
         Kind::TlsVersions => tls_versions(rest).map(whole),
         Kind::ProtocolVersions => protocol_versions(rest, name).map(whole),
+        Kind::Networks => networks(rest, name).map(whole),
         Kind::LogDest => log_dest(rest, name),
         Kind::RestartTimeout => bridge::restart_timeout(rest, name),
         Kind::TcpKeepalive => bridge::tcp_keepalive(rest),
@@ -290,6 +292,27 @@ fn protocol_versions(rest: &str, name: &str) -> Result<Value, BadValue> {
     if found { Ok(Value::Versions(versions)) } else { Err(BadValue::empty(name)) }
 }
 
+fn networks(rest: &str, name: &str) -> Result<Value, BadValue> {
+    let rest = rest.split_once(" #").map_or(rest, |(values, _comment)| values);
+    let mut found = Vec::new();
+    for word in words(rest).flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
+        let network = Network::parse(word).map_err(|error| {
+            let hint = match &error {
+                NetworkError::Address(_) => {
+                    "write an address or a network: 192.0.2.7, 10.0.0.0/8, fd00::/8".to_owned()
+                }
+                NetworkError::Prefix(_, bits) => format!("the number behind the slash is 0 to {bits}"),
+                NetworkError::HostBits(_, network) => {
+                    format!("write {network}, or the address without a slash")
+                }
+            };
+            BadValue::new(format!("Invalid '{name}' value: {error}.")).hint(hint)
+        })?;
+        found.push(network);
+    }
+    if found.is_empty() { Err(BadValue::empty(name)) } else { Ok(Value::Networks(found)) }
+}
+
 fn log_dest<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
     let (word, after) = split(rest);
     let destination = match word {
@@ -325,6 +348,7 @@ pub(crate) fn support(row: &'static OptionRow, value: &Value) -> Support {
         | Value::Topic(_)
         | Value::Tls(_)
         | Value::Versions(_)
+        | Value::Networks(_)
         | Value::LogDest(_)
         | Value::Seconds(_)
         | Value::Counts(_)

@@ -26,7 +26,10 @@ fn minimal(row: &OptionRow) -> (String, String) {
             "certfile" => "listener 8883\nkeyfile c.key\n",
             "cafile" => "listener 8883\ncertfile c.crt\nkeyfile c.key\n",
             "keyfile" => "listener 8883\ncertfile c.crt\n",
-            "max_connections" | "mount_point" | "socket_domain" => PLAIN,
+            "proxy_protocol_from" | "proxy_protocol_v2_require_tls" | "insecure_proxy_from_anyone" => {
+                "listener 8883\nenable_proxy_protocol 2\nrequire_certificate true\n"
+            }
+            "max_connections" | "enable_proxy_protocol" | "mount_point" | "socket_domain" => PLAIN,
             _ => TLS,
         },
         Scope::UsesPlugin => "plugin_load dynsec /usr/lib/x.so\nlistener 8883\n",

@@ -11,6 +11,7 @@ mod for_the_broker;
 mod listeners;
 mod password_files;
 mod plugins;
+mod proxies;
 mod reading;
 mod reference_page;
 mod restrictions;

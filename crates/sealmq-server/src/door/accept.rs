@@ -204,16 +204,26 @@ pub(crate) async fn accept(
 /// Counts, and starts the visit. Who does not fit is closed without a word.
 fn enter(door: &Arc<Door>, listener: &Arc<ListenerState>, stream: DoorStream, address: PeerAddress) {
     door.fence.count_socket();
-    if let Err(full) = door.fence.knock(address.ip(), Instant::now()) {
-        return door.log_turned(listener, address, &Turned::Full(full));
+    match &listener.proxy {
+        // The client's address is asked about once its header was read; the proxies' own come as often as they need.
+        Some(proxy) if proxy.from.believes(address.ip()) => {}
+        Some(_) | None => {
+            if let Err(full) = door.fence.knock(address.ip(), Instant::now()) {
+                return door.log_turned(listener, &address, &Turned::Full(full));
+            }
+        }
     }
-    door.log.with(Event::ConnectionNew, || format!("New connection from {address} on {}.", listener.name));
+    // Behind a proxy the address says nothing yet; mosquitto has no such line there either.
+    if listener.proxy.is_none() {
+        door.log
+            .with(Event::ConnectionNew, || format!("New connection from {address} on {}.", listener.name));
+    }
     match door.gatekeeper.admit(&listener.connections, address.ip()) {
         Ok((guard, waiting)) => {
             let visitor = Visitor { stream, address, guard, waiting };
             tokio::spawn(visit(Arc::clone(door), Arc::clone(listener), visitor));
         }
-        Err(full) => door.log_turned(listener, address, &Turned::Full(full)),
+        Err(full) => door.log_turned(listener, &address, &Turned::Full(full)),
     }
 }
 

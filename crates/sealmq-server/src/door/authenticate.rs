@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::hashing::{HashingError, HashingPool, Verdict};
 use super::listener::{AccessRules, ListenerState};
+use super::proxy::stage::Vouched;
 use super::stream::Origin;
 use crate::trust::{Admitted, CertificateProof, PasswordProof, Proofs};
 
@@ -69,6 +70,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) hashing: &'a HashingPool,
     pub(crate) names: Option<&'a dyn CertificateNames>,
     pub(crate) trust: &'a Arc<dyn TrustGeneration>,
+    /// What a proxy said of its certificate.
+    pub(crate) vouched: &'a Vouched,
     /// Where the client comes from.
     pub(crate) origin: Origin,
     /// The generation that was read before anything was judged.
@@ -88,7 +91,7 @@ pub(crate) async fn authenticate(
     let role = shown.as_ref().map_or(Role::Ordinary, |shown| role_of(&shown.identity));
     check_operator(role, rules.origin)?;
     let ends_at = shown.as_ref().map(|shown| end_of(&shown.identity));
-    let owner = owner(rules.listener.identity, username.as_deref(), shown.as_ref());
+    let owner = owner(rules, username.as_deref(), shown.as_ref());
     let certificate = shown.map(|Shown { chain, identity }| CertificateProof {
         chain,
         name: identity.name().cloned(),
@@ -97,7 +100,7 @@ pub(crate) async fn authenticate(
     let admitted = Admitted {
         listener: Arc::clone(rules.listener),
         trust: Arc::clone(rules.trust),
-        proofs: Proofs { certificate, password },
+        proofs: Proofs { certificate, password, proxied: vouched_name(rules) },
     };
     Ok(Peer {
         client_id,
@@ -173,6 +176,11 @@ async fn username(
 ) -> Result<(Option<Arc<str>>, Option<PasswordProof>), Denied> {
     match rules.listener.identity {
         IdentityRule::CommonName | IdentityRule::Subject => {
+            match rules.vouched {
+                Vouched::Name(name) => return Ok((Some(Arc::clone(name)), None)),
+                Vouched::Unusable(why) => return Err(unusable_name(why)),
+                Vouched::Nothing => {}
+            }
             // The certificate names the client; user name, password and password file do not count.
             if let Some(name) = shown.and_then(|shown| shown.identity.name()) {
                 return Ok((Some(Arc::clone(name)), None));
@@ -298,9 +306,22 @@ fn random_uuid() -> Option<String> {
     Some(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
 }
 
-/// Whom the session belongs to: bytes that only the same identity gets again.
-fn owner(rule: IdentityRule, username: Option<&str>, shown: Option<&Shown>) -> Owner {
-    let named_by_certificate = matches!(rule, IdentityRule::CommonName | IdentityRule::Subject);
+/// The name that a proxy vouched for, where the listener goes by it.
+fn vouched_name(rules: &Rules<'_>) -> Option<Arc<str>> {
+    match (rules.vouched, rules.listener.identity) {
+        (Vouched::Name(name), IdentityRule::CommonName | IdentityRule::Subject) => Some(Arc::clone(name)),
+        (Vouched::Name(_), IdentityRule::None) | (Vouched::Nothing | Vouched::Unusable(_), _) => None,
+    }
+}
+
+/// Whom the session belongs to: bytes that only the same identity gets again. A name that a proxy vouched for is another
+/// identity than the same name in a certificate that was shown to us.
+fn owner(rules: &Rules<'_>, username: Option<&str>, shown: Option<&Shown>) -> Owner {
+    if let Some(name) = vouched_name(rules) {
+        return Owner::new(&[b"proxy\0", name.as_bytes()].concat());
+    }
+    let named_by_certificate =
+        matches!(rules.listener.identity, IdentityRule::CommonName | IdentityRule::Subject);
     match (shown, username) {
         (Some(shown), Some(name)) if named_by_certificate => {
             let mut bytes = b"certificate\0".to_vec();
@@ -365,9 +386,18 @@ fn identity_missing() -> Denied {
         code: "SMQ-A017",
         return_code: ConnectReturnCode::BadUserNameOrPassword,
         reason: ReasonCode::BadUserNameOrPassword,
-        word: "bad user name or password",
+        // mosquitto's word, whatever the code says.
+        word: "not authorised",
         text: "the user name comes from the client certificate here, and there is none".to_owned(),
         hint: Some("give the client a certificate (--cert, --key)".to_owned()),
+    }
+}
+
+fn unusable_name(why: &str) -> Denied {
+    Denied {
+        text: format!("the common name that the proxy gave is no user name: {why}"),
+        hint: Some("issue the device a certificate with another name".to_owned()),
+        ..not_authorised("SMQ-A022")
     }
 }
 

@@ -318,6 +318,18 @@ impl Gatekeeper {
         ))
     }
 
+    /// Counts a waiting connection for another address: the one that its PROXY header gave.
+    ///
+    /// # Errors
+    /// [`Full::Address`]: that address has as many as it may; this connection goes.
+    pub fn readdress(&self, waiting: &mut WaitingGuard, address: Option<IpAddr>) -> Result<(), Full> {
+        let network = Network::of(address);
+        if waiting.address.network != network {
+            waiting.address = self.addresses.take(network).ok_or(Full::Address)?;
+        }
+        Ok(())
+    }
+
     /// Connections from accept to close, over all listeners.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -384,6 +396,17 @@ mod tests {
         assert!(door.admit(&listener, address(2)).is_ok());
         drop(first);
         assert!(door.admit(&listener, address(1)).is_ok());
+    }
+
+    #[test]
+    fn a_proxied_connection_counts_for_its_client_and_no_more_for_its_proxy() {
+        let (door, listener) = (Gatekeeper::new(&limits()), Counter::new(10));
+        let (_c1, mut first) = door.admit(&listener, address(1)).unwrap();
+        assert_eq!(door.readdress(&mut first, address(9)), Ok(()));
+        let (_c2, mut second) = door.admit(&listener, address(1)).unwrap();
+        assert_eq!(door.readdress(&mut second, address(9)), Err(Full::Address));
+        drop(first);
+        assert_eq!(door.readdress(&mut second, address(9)), Ok(()));
     }
 
     #[test]

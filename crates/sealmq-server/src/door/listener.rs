@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use sealmq_broker::{ListenerId, ListenerRules};
-use sealmq_config::{IdentityRule, ProtocolVersions};
+use sealmq_config::{IdentityRule, ProtocolVersions, Proxy};
 use sealmq_tls::ServerTls;
 
 use super::limits::Counter;
@@ -37,7 +37,9 @@ pub struct ListenerState {
     pub id: ListenerId,
     /// Its port or path, for log lines: `port 8883`.
     pub name: String,
-    /// How the user name comes from a certificate.
+    /// The PROXY header that comes first, and whose is believed; `None`: clients come directly.
+    pub proxy: Option<Proxy>,
+    /// How the user name comes from a certificate: one that was shown to us, or to a proxy that we believe.
     pub identity: IdentityRule,
     /// What the core rules for its clients.
     pub rules: Arc<ListenerRules>,

@@ -1,6 +1,7 @@
 //! The door: everything between `accept` and an admitted client.
 //!
 //! It runs on tokio threads of lower priority. Each connection is one task: bounds before the first TLS byte,
+//! PROXY header,
 //! handshake, CONNECT, authentication, one deadline over all of it; then it leaves as one `Established` to its shard.
 //! Nothing here handles a message of an admitted client.
 
@@ -13,6 +14,7 @@ pub mod limits;
 pub mod listener;
 pub mod network;
 pub mod passwords;
+pub mod proxy;
 pub mod rate;
 mod refuse;
 pub mod stream;

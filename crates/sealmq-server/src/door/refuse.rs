@@ -14,6 +14,7 @@ use super::Door;
 use super::authenticate::Denied;
 use super::limits::Full;
 use super::listener::ListenerState;
+use super::proxy::refusal::ProxyRefusal;
 use super::stream::{DoorStream, PeerAddress};
 use crate::log::mute::Symptom;
 use crate::log::{Escaped, Event, Line};
@@ -26,6 +27,8 @@ const LINGER_BYTES: usize = 256 * 1024;
 /// Why a connection does not become a client.
 #[derive(Debug)]
 pub(super) enum Turned {
+    /// The PROXY header, or whose it is.
+    Proxy(ProxyRefusal),
     /// TLS failed; the alert, if we owe one, is in the bytes to send.
     Tls(Box<TlsFailure>),
     /// CONNECT was refused, and who it was.
@@ -71,6 +74,7 @@ impl Turned {
                 );
                 failure.direction == Direction::WeRefused && about_the_peer && !cannot_tell
             }
+            Turned::Proxy(refusal) => matches!(refusal, ProxyRefusal::NoCertificate(_)),
             Turned::NotMqtt { .. } | Turned::Full(_) | Turned::TooLate | Turned::Gone | Turned::Fault(_) => {
                 false
             }
@@ -80,7 +84,7 @@ impl Turned {
 
 impl Door {
     /// Counts a failed authentication, and says so where it bans the address.
-    pub(super) fn count_failure(&self, address: PeerAddress, turned: &Turned) {
+    pub(super) fn count_failure(&self, address: &PeerAddress, turned: &Turned) {
         if !turned.is_failed_authentication() {
             return;
         }
@@ -96,9 +100,10 @@ impl Door {
     }
 
     /// The log line of a refusal.
-    pub(super) fn log_turned(&self, listener: &ListenerState, address: PeerAddress, turned: &Turned) {
+    pub(super) fn log_turned(&self, listener: &ListenerState, address: &PeerAddress, turned: &Turned) {
         let (code, line) = match turned {
             Turned::Gone => return,
+            Turned::Proxy(refusal) => (refusal.code(), refusal.line(address, listener)),
             Turned::Tls(failure) => (failure.code.as_str(), tls_line(address, listener, failure)),
             Turned::Denied(client) => (client.denied.code, denied_line(address, client)),
             Turned::NotMqtt { code, text, hint } => {
@@ -119,7 +124,7 @@ impl Door {
 
 fn closed(
     event: Event,
-    address: PeerAddress,
+    address: &PeerAddress,
     listener: &ListenerState,
     text: &str,
     hint: Option<&str>,
@@ -133,7 +138,7 @@ fn closed(
     }
 }
 
-fn tls_line(address: PeerAddress, listener: &ListenerState, failure: &TlsFailure) -> Line {
+fn tls_line(address: &PeerAddress, listener: &ListenerState, failure: &TlsFailure) -> Line {
     let whole = failure.to_string();
     let (what, hint) = whole.split_once("\nhint: ").unwrap_or((whole.as_str(), ""));
     let text = format!("Connection from {address} on {} rejected, {what}.", listener.name);
@@ -143,7 +148,7 @@ fn tls_line(address: PeerAddress, listener: &ListenerState, failure: &TlsFailure
     if hint.is_empty() { line } else { line.hint(hint) }
 }
 
-fn denied_line(address: PeerAddress, client: &DeniedClient) -> Line {
+fn denied_line(address: &PeerAddress, client: &DeniedClient) -> Line {
     let DeniedClient { denied, client_id, username } = client;
     let username = username.as_deref();
     let name = username.map(|name| format!(", u'{}'", Escaped(name))).unwrap_or_default();

@@ -3,8 +3,11 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 use tokio::io::Interest;
+
+use crate::log::Escaped;
 
 /// A stream in the door's hands.
 #[derive(Debug)]
@@ -34,12 +37,14 @@ pub enum ShardStream {
 }
 
 /// Where a connection comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeerAddress {
     /// An address and a port.
     Ip(SocketAddr),
     /// A unix socket: no address.
     Local,
+    /// A unix socket of a proxy's machine, by the path in its header.
+    Proxied(Arc<str>),
 }
 
 /// Whether a connection comes from this machine.
@@ -52,7 +57,10 @@ pub enum Origin {
 }
 
 impl PeerAddress {
-    fn origin(self, dialled: Option<IpAddr>) -> Origin {
+    fn origin(&self, dialled: Option<IpAddr>) -> Origin {
+        if matches!(self, PeerAddress::Proxied(_)) {
+            return Origin::Elsewhere;
+        }
         match self.ip() {
             None => Origin::ThisMachine,
             Some(ip) if ip.is_loopback() || Some(ip) == dialled => Origin::ThisMachine,
@@ -65,7 +73,7 @@ impl PeerAddress {
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
             PeerAddress::Ip(address) => Some(address.ip().to_canonical()),
-            PeerAddress::Local => None,
+            PeerAddress::Local | PeerAddress::Proxied(_) => None,
         }
     }
 }
@@ -76,6 +84,7 @@ impl std::fmt::Display for PeerAddress {
         match self {
             PeerAddress::Ip(address) => write!(f, "{}:{}", address.ip().to_canonical(), address.port()),
             PeerAddress::Local => f.write_str("unix:0"),
+            PeerAddress::Proxied(path) => write!(f, "{}:0", Escaped(path)),
         }
     }
 }
@@ -123,7 +132,7 @@ impl DoorStream {
     /// Whether a peer at `address` is on this machine. The kernel takes no packet from the network whose source is an
     /// address of this machine.
     #[must_use]
-    pub fn origin(&self, address: PeerAddress) -> Origin {
+    pub fn origin(&self, address: &PeerAddress) -> Origin {
         match self {
             DoorStream::Tcp(tcp) => address.origin(tcp.local_addr().ok().map(|own| own.ip().to_canonical())),
             DoorStream::Unix(_) => Origin::ThisMachine,

@@ -1,4 +1,8 @@
 //! One connection on its way from `accept` to its shard.
+//!
+//! Its stages are those of [`Visit::admit`], in this order: limits (`accept.rs`, before there is a visit), the PROXY header
+//! (`proxy/stage.rs`), TLS, CONNECT, authentication. One deadline is over all of them. Whatever is read is charged to the
+//! budget of connections that are not admitted yet.
 
 use std::sync::Arc;
 
@@ -13,15 +17,16 @@ use super::Door;
 use super::authenticate::{Rules, Shown, authenticate};
 use super::limits::{ConnectionGuard, WaitingGuard};
 use super::listener::ListenerState;
+use super::proxy::stage::Vouched;
 use super::refuse::{DeniedClient, Turned, close_gently, connack, encode_connack};
-use super::stream::{DoorStream, PeerAddress};
+use super::stream::{DoorStream, Origin, PeerAddress};
 use crate::believed;
 use crate::established::{Established, EstablishedLayer, Framing};
 use crate::log::mute::Symptom;
 use crate::log::{Event, Line};
 
 /// Bytes read at once. Small: a stranger is worth no more memory than that.
-const READ_BYTES: usize = 4 * 1024;
+pub(super) const READ_BYTES: usize = 4 * 1024;
 
 /// A connection that was counted and has said nothing yet.
 pub(super) struct Visitor {
@@ -32,12 +37,15 @@ pub(super) struct Visitor {
 }
 
 /// What has been read, and TLS if there is any.
-struct Visit<'a> {
-    door: &'a Door,
+pub(super) struct Visit<'a> {
+    pub(super) door: &'a Door,
     listener: &'a Arc<ListenerState>,
     stream: DoorStream,
-    address: PeerAddress,
-    waiting: WaitingGuard,
+    /// The client's: behind a proxy the one that its header gave, from then on.
+    pub(super) address: PeerAddress,
+    /// What a proxy said of its certificate.
+    pub(super) vouched: Vouched,
+    pub(super) waiting: WaitingGuard,
     tls: Option<Box<TlsSession>>,
     /// Received; TLS opens it in place, so it holds what CONNECT said.
     sealed: Zeroizing<Vec<u8>>,
@@ -57,13 +65,14 @@ struct Admission {
 /// Takes one connection from accept to its shard, or turns it away.
 pub(super) async fn visit(door: Arc<Door>, listener: Arc<ListenerState>, visitor: Visitor) {
     let Visitor { stream, address, guard, waiting } = visitor;
-    let fault = FaultLine { door: &door, listener: &listener, address };
+    let fault = FaultLine { door: &door, listener: &listener, address: address.clone() };
     let tls = listener.tls().map(|tls| Box::new(tls.session(believed::now())));
     let mut visit = Visit {
         door: &door,
         listener: &listener,
         stream,
         address,
+        vouched: Vouched::Nothing,
         waiting,
         tls,
         sealed: Zeroizing::new(Vec::new()),
@@ -73,13 +82,16 @@ pub(super) async fn visit(door: Arc<Door>, listener: Arc<ListenerState>, visitor
     };
     let outcome = tokio::time::timeout(door.limits.connect_deadline, visit.admit()).await;
     match outcome.unwrap_or(Err(Turned::TooLate)) {
-        Ok(admission) => match visit.into_established(admission, guard) {
-            Ok(established) => door.hand_over(established),
-            Err(turned) => door.log_turned(&listener, address, &turned),
-        },
+        Ok(admission) => {
+            let address = visit.address.clone();
+            match visit.into_established(admission, guard) {
+                Ok(established) => door.hand_over(established),
+                Err(turned) => door.log_turned(&listener, &address, &turned),
+            }
+        }
         Err(turned) => {
-            door.log_turned(&listener, address, &turned);
-            door.count_failure(address, &turned);
+            door.log_turned(&listener, &visit.address, &turned);
+            door.count_failure(&visit.address, &turned);
             visit.turn_away(&turned).await;
             drop(guard);
         }
@@ -91,6 +103,10 @@ impl Visit<'_> {
     async fn admit(&mut self) -> Result<Admission, Turned> {
         // Read before anything is judged: what changes meanwhile is judged again by the shard.
         let generation = self.door.trust.current();
+        let listener = Arc::clone(self.listener);
+        if let Some(proxy) = &listener.proxy {
+            self.read_proxy_header(proxy).await?;
+        }
         let shown = self.shake_hands().await?;
         let limits = Limits {
             packet_bytes_max: self.door.limits.connect_bytes_max,
@@ -108,7 +124,8 @@ impl Visit<'_> {
             hashing: &self.door.hashing,
             names: self.door.names.as_deref(),
             trust: &self.door.trust,
-            origin: self.stream.origin(self.address),
+            vouched: &self.vouched,
+            origin: self.origin(),
             generation,
         };
         match authenticate(&rules, &connect, shown).await {
@@ -122,6 +139,8 @@ impl Visit<'_> {
 
     /// Runs the handshake to its end and the whole decision after it. Plain listeners have nothing to do here.
     async fn shake_hands(&mut self) -> Result<Option<Shown>, Turned> {
+        // The client's first flight may have come behind the PROXY header, and has its answer then.
+        self.flush().await?;
         while self.tls.as_ref().is_some_and(|tls| tls.is_handshaking()) {
             self.read_more().await?;
             self.flush().await?;
@@ -134,12 +153,12 @@ impl Visit<'_> {
         let judged = tls.judge(&chain, believed::now());
         match judged {
             Ok(Judged::Identified(identity)) => {
-                log_negotiated(self.door, self.address, session);
-                log_findings(self.door, self.address, &identity);
+                log_negotiated(self.door, &self.address, session);
+                log_findings(self.door, &self.address, &identity);
                 Ok(Some(Shown { chain, identity }))
             }
             Ok(Judged::Anonymous { .. }) => {
-                log_negotiated(self.door, self.address, session);
+                log_negotiated(self.door, &self.address, session);
                 Ok(None)
             }
             // The handshake verifier has said its alert already where the certificate is at fault; what only the
@@ -188,21 +207,39 @@ impl Visit<'_> {
         }
     }
 
-    /// Reads once, opens what came, charges what is held.
+    /// What is behind a proxy comes from elsewhere, whatever the header says: who may send one could say anything.
+    fn origin(&self) -> Origin {
+        match &self.listener.proxy {
+            Some(_) => Origin::Elsewhere,
+            None => self.stream.origin(&self.address),
+        }
+    }
+
+    /// Reads once and takes in what came.
     async fn read_more(&mut self) -> Result<(), Turned> {
         let mut buffer = Zeroizing::new([0; READ_BYTES]);
-        let n = match self.stream.read(buffer.as_mut()).await {
-            Ok(n) if n > 0 => n,
-            Ok(_) | Err(_) => return Err(self.ended()),
-        };
+        let n = self.receive(buffer.as_mut()).await?;
+        self.take_in(&buffer[..n])
+    }
+
+    /// Reads once. Always some bytes.
+    pub(super) async fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Turned> {
+        match self.stream.read(buffer).await {
+            Ok(n) if n > 0 => Ok(n),
+            Ok(_) | Err(_) => Err(self.ended()),
+        }
+    }
+
+    /// Opens what the client sent, charges what is held.
+    pub(super) fn take_in(&mut self, received: &[u8]) -> Result<(), Turned> {
         self.heard = true;
         // Beforehand: a buffer that grows leaves a copy behind that nobody wipes. An ordinary CONNECT fits.
-        self.plain.reserve(n);
+        self.plain.reserve(received.len());
         let before = self.plain.len();
         match self.tls.as_mut() {
-            None => self.plain.extend_from_slice(&buffer[..n]),
+            None => self.plain.extend_from_slice(received),
             Some(session) => {
-                self.sealed.extend_from_slice(&buffer[..n]);
+                self.sealed.extend_from_slice(received);
                 match session.open(&mut self.sealed, &mut self.plain, &mut self.out) {
                     Ok(Progress::Established | Progress::Handshaking) => {}
                     // Data may stand before close_notify: CONNECT, PUBLISH and DISCONNECT in one flight.
@@ -247,6 +284,7 @@ impl Visit<'_> {
         match turned {
             // Nothing is owed to who has gone, and nothing is spent on who took too long or too much.
             Turned::Gone | Turned::TooLate | Turned::Full(_) | Turned::Fault(_) => return,
+            Turned::Proxy(_) => {}
             Turned::Tls(_) | Turned::Denied(_) | Turned::NotMqtt { .. } => {
                 if let Some(session) = self.tls.as_mut() {
                     session.close_notify(&mut self.out);
@@ -296,7 +334,7 @@ fn denied_of(connect: &Connect<'_>, denied: super::authenticate::Denied) -> Turn
     }))
 }
 
-fn log_negotiated(door: &Door, address: PeerAddress, session: &TlsSession) {
+fn log_negotiated(door: &Door, address: &PeerAddress, session: &TlsSession) {
     door.log.with(Event::TlsNegotiated, || {
         format!(
             "Connection from {address} negotiated {} cipher {}",
@@ -307,7 +345,7 @@ fn log_negotiated(door: &Door, address: PeerAddress, session: &TlsSession) {
 }
 
 /// What is accepted and should be mended, at each use.
-fn log_findings(door: &Door, address: PeerAddress, identity: &VerifiedIdentity) {
+fn log_findings(door: &Door, address: &PeerAddress, identity: &VerifiedIdentity) {
     for finding in identity.findings() {
         let line = Line::new(Event::TrustFinding, format!("Connection from {address}: {}.", finding.text))
             .hint(finding.hint.clone())

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
 mod control;
+mod corpus;
 mod data_plane;
 mod fail_open;
 mod home;

@@ -107,6 +107,11 @@ impl Broker {
         self.served.as_ref().unwrap().running.control()
     }
 
+    /// Its log so far.
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
     /// Waits until the log says this.
     pub(super) fn wait_for_line(&self, text: &str) {
         let by = std::time::Instant::now() + PATIENCE;
@@ -274,6 +279,17 @@ impl TlsClient {
         key_pair: Option<KeyPair>,
         versions: Versions,
     ) -> TlsClient {
+        TlsClient::connect_behind(b"", tcp, ca_pem, key_pair, versions)
+    }
+
+    /// The same with plain bytes before the first flight, in one segment with it.
+    pub(super) fn connect_behind(
+        header: &[u8],
+        tcp: TcpStream,
+        ca_pem: &str,
+        key_pair: Option<KeyPair>,
+        versions: Versions,
+    ) -> TlsClient {
         let spec = ClientTlsSpec {
             policy: TlsPolicy::from_openssl(versions, None, None).unwrap().0,
             anchors: vec![PemSource::new("ca.crt", ca_pem)],
@@ -287,7 +303,7 @@ impl TlsClient {
         let tls = ClientTls::build(spec, now()).unwrap().0;
         let session = tls.session("localhost", now()).unwrap();
         let mut client = TlsClient { tcp, session, sealed: Vec::new(), plain: Vec::new() };
-        let mut out = Vec::new();
+        let mut out = header.to_vec();
         client.session.open(&mut client.sealed, &mut client.plain, &mut out).unwrap();
         client.tcp.write_all(&out).unwrap();
         while client.session.is_handshaking() {

@@ -6,6 +6,7 @@ mod inventory;
 mod logs;
 mod names;
 mod operator;
+mod proxies;
 mod reload;
 mod strangers;
 
