@@ -56,7 +56,7 @@ pub enum Exit {
     Configuration,
     /// 1: what the configuration names cannot be used (TLS material, versions, ciphers, addresses).
     Unusable,
-    /// 13: a password or ACL file is missing, unreadable, or a symbolic link.
+    /// 13: a password or ACL file is missing, unreadable, or a symbolic link; a plugin cannot be had.
     FileAccess,
 }
 

@@ -41,6 +41,6 @@ pub use config::{
 };
 pub use diagnostic::{Diagnostic, Exit, Place, Severity};
 pub use options::{OPTIONS, OptionRow};
-pub use parse::parse;
+pub use parse::{parse, parse_all};
 pub use source::{Arguments, FileParsed, Loader, NoLoader, Parsed, SourceFile, Verbosity};
 pub use tls_version::TlsVersions;

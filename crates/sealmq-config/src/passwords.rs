@@ -102,20 +102,20 @@ impl fmt::Debug for PasswordHash {
 pub enum HashError {
     /// No `$` in front: most likely the password itself.
     #[error(
-        "the text after `:` is no hash, most likely the password itself: `mosquitto_passwd -U FILE` hashes such lines in place"
+        "the text after `:` is no hash, most likely the password itself: `sealmq passwd -U FILE` hashes such lines in place"
     )]
     PlainText,
     /// `$5$` and others.
     #[error(
-        "only $6$, $7$ and $argon2id$ hashes are known: set the password anew with `mosquitto_passwd FILE USER`"
+        "only $6$, $7$ and $argon2id$ hashes are known: set the password anew with `sealmq passwd FILE USER`"
     )]
     UnknownKind,
     /// Not the fields that the kind has.
-    #[error("the hash is damaged: set the password anew with `mosquitto_passwd FILE USER`")]
+    #[error("the hash is damaged: set the password anew with `sealmq passwd FILE USER`")]
     Damaged,
     /// Costs nothing or too much.
     #[error(
-        "the hash asks for no work, or for more than one check may cost: set the password anew with `mosquitto_passwd FILE USER`"
+        "the hash asks for no work, or for more than one check may cost: set the password anew with `sealmq passwd FILE USER`"
     )]
     Cost,
 }
@@ -225,14 +225,17 @@ fn line(raw: &[u8], file: &str) -> Result<Option<(String, PasswordHash)>, BadLin
     let user = user.trim();
     let hash = rest.split(':').next().unwrap_or("").trim();
     if user.is_empty() {
-        return Err(invalid(": the user name is empty.", "write NAME:HASH, as `mosquitto_passwd` does"));
+        return Err(invalid(": the user name is empty.", "write NAME:HASH, as `sealmq passwd` does"));
     }
     if user.len() > USERNAME_BYTES_MAX {
         return Err(invalid(", username too long.", "MQTT carries at most 65535 bytes"));
     }
     if hash.is_empty() {
-        let why = format!(": no password for user '{user}'.");
-        return Err(invalid(&why, "set one with `mosquitto_passwd FILE USER`"));
+        // mosquitto's text: an empty hash is one that cannot be decoded.
+        return Err(BadLine {
+            text: format!("Unable to decode line in password file '{file}'."),
+            hint: format!("user '{user}' has no password: set one with `sealmq passwd FILE USER`"),
+        });
     }
     let decode = |error: HashError| BadLine {
         text: format!("Unable to decode line in password file '{file}'."),

@@ -1,7 +1,7 @@
 //! Plugin keys. C plugins are never loaded and never skipped: a plugin may be the access control. Two of mosquitto's own
 //! do what `acl_file` and `password_file` do, and are taken as these.
 
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{Diagnostic, Exit, Place};
 use crate::document::{Document, Findings, Section, Setting};
 use crate::lexer::blank;
 use crate::value::Value;
@@ -185,6 +185,7 @@ fn refusal(path: &str, at: Place) -> Diagnostic {
     };
     Diagnostic::error(at, format!("Plugin '{path}' is not loaded: SealMQ loads no C plugins, and a plugin may be the access control."))
         .hint(instead)
+        .exit(Exit::FileAccess)
 }
 
 /// The setting of a `plugin_opt_` line.

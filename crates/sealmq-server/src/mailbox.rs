@@ -65,6 +65,12 @@ impl<T> Mailbox<T> {
         std::mem::take(&mut *self.mail.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Whether there is something to take.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -20,6 +20,7 @@ use sealmq_tls::{
 
 use crate::door::passwords::PasswordTable;
 use crate::plan::StartError;
+use crate::secrets;
 
 /// The largest file that is read; real ones have kilobytes, a CA bundle some hundred.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -155,6 +156,10 @@ pub(crate) fn build_tls(
     let (built, more) = ServerTls::build(spec, around.now)
         .map_err(|error| StartError::of_display(&error, UNUSABLE).at(&tls.certfile.at))?;
     findings.extend(more);
+    let built = match secrets::file() {
+        Some(log) => built.insecure_with_secrets_logged(log),
+        None => built,
+    };
     Ok((built, findings))
 }
 

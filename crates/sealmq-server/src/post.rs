@@ -94,6 +94,11 @@ impl PostOffice {
         }
     }
 
+    /// How many values wait for this shard.
+    pub(crate) fn mail_waiting(&self, shard: ShardId) -> usize {
+        self.boxes[shard.index()].mail.len()
+    }
+
     pub(crate) fn has_mail(&self, shard: ShardId) -> bool {
         let own = &self.boxes[shard.index()];
         !own.mail.is_empty() || !lock(&own.letters).is_empty()

@@ -37,6 +37,9 @@ const SUM_UP: Duration = Duration::from_secs(60);
 /// How long the door's tasks have to say their last words.
 const DOOR_STOPPING: Duration = Duration::from_secs(1);
 
+/// Values in a shard's mailbox from which on log lines are not published.
+const OWN_MAIL_MAX: usize = 1_024;
+
 /// One listener, ready to be served.
 #[derive(Debug)]
 pub struct OpenListener {
@@ -449,6 +452,15 @@ impl Control {
         // What came in time counts.
         let _ = tokio::time::timeout(deadline, all).await;
         sum
+    }
+
+    /// Publishes as the broker itself, unless the shard has [`OWN_MAIL_MAX`] values waiting: what a stranger can cause
+    /// without end (log lines) must not fill the memory of a shard that is busy.
+    pub fn publish_if_room(&self, message: OwnMessage) {
+        let shard = ShardId::of_client(&message.topic, self.post.shards());
+        if self.post.mail_waiting(shard) < OWN_MAIL_MAX {
+            self.post.post(shard, Mail::Publish(message));
+        }
     }
 
     /// Publishes as the broker itself.

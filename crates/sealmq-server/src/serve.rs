@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealmq_config::{Config, LogDest, LogFormat, for_broker};
+use sealmq_config::{Config, for_broker};
 use sealmq_pki::Timestamp;
 use sealmq_tls::{OwnIssuer, TrustGeneration};
 
@@ -16,14 +16,14 @@ use crate::door::Nodelay;
 use crate::door::accept;
 use crate::door::authenticate::CertificateNames;
 use crate::door::limits::DoorLimits;
-use crate::log::{
-    ConnectionMessages, Destination, Event, Format, Level, Levels, Line, Log, LogSpec, Timestamp as Stamp,
-};
+use crate::log::{Event, Line, Log};
+use crate::logging;
 use crate::material::client_auth;
 use crate::notify::Notify;
 use crate::pid_file::PidFile;
 use crate::plan::{self, Material, StartError};
-use crate::privileges::{self, Wanted};
+use crate::privileges;
+use crate::rereading;
 use crate::running::{Control, OpenListener, Running, ServerSpec, Threads, start};
 use crate::signals::{Asked, Ended, wait};
 use crate::startup;
@@ -42,52 +42,6 @@ pub struct Hooks {
     pub own: Option<OwnIssuer>,
     /// Names that belong to certificates.
     pub names: Option<Arc<dyn CertificateNames>>,
-}
-
-/// The log as the configuration wants it.
-///
-/// # Errors
-/// A `log_timestamp_format` that is none.
-pub fn log_spec(config: &Config) -> Result<LogSpec, StartError> {
-    let log = &config.global.log;
-    let timestamp = match (&log.timestamp_format, log.timestamp) {
-        (_, false) => Stamp::None,
-        (None, true) => Stamp::Epoch,
-        (Some(format), true) => Stamp::strftime(format).map_err(|error| {
-            StartError::new(format!("Error: Invalid log_timestamp_format \"{format}\": {error}."), 3)
-        })?,
-    };
-    let wanted = [
-        (log.types.error, Level::Error),
-        (log.types.warning, Level::Warning),
-        (log.types.notice, Level::Notice),
-        (log.types.information, Level::Information),
-        (log.types.debug, Level::Debug),
-        (log.types.subscribe, Level::Subscribe),
-        (log.types.unsubscribe, Level::Unsubscribe),
-    ];
-    let levels =
-        wanted.iter().filter(|(on, _)| *on).fold(Levels::NONE, |levels, (_, level)| levels.with(*level));
-    Ok(LogSpec {
-        destinations: log
-            .dest
-            .iter()
-            .map(|dest| match dest {
-                LogDest::Stdout => Destination::Stdout,
-                LogDest::Stderr => Destination::Stderr,
-            })
-            .collect(),
-        format: match log.format {
-            LogFormat::Human => Format::Human,
-            LogFormat::Json => Format::Json,
-        },
-        levels,
-        timestamp,
-        connection_messages: match log.connection_messages {
-            true => ConnectionMessages::Written,
-            false => ConnectionMessages::LeftOut,
-        },
-    })
 }
 
 /// A configuration whose files have been read and checked.
@@ -183,15 +137,7 @@ fn cannot_open(listener: &sealmq_config::Listener, error: &io::Error) -> StartEr
 }
 
 fn leave_root(config: &Config, listeners: &[OpenListener], log: &Log) -> Result<(), StartError> {
-    let wanted = match (&config.global.user, &config.global.data_dir) {
-        (Some(user), _) => Wanted::Named(user.clone()),
-        // A data directory belongs to whoever made it; another user could not renew its certificates.
-        (None, Some(_)) => Wanted::Stay,
-        (None, None) => Wanted::Usual,
-    };
-    let failed =
-        |error: privileges::PrivilegeError| StartError::new(format!("Error: {error}"), 1).hint(error.hint());
-    let Some(target) = privileges::target(&wanted).map_err(failed)? else { return Ok(()) };
+    let Some(target) = privileges::target_of(config)? else { return Ok(()) };
     for socket in listeners.iter().flat_map(|listener| &listener.sockets) {
         if let accept::OpenSocket::Unix { file, .. } = socket {
             target
@@ -199,7 +145,19 @@ fn leave_root(config: &Config, listeners: &[OpenListener], log: &Log) -> Result<
                 .map_err(|error| StartError::new(format!("Error: {}: {error}", file.path().display()), 1))?;
         }
     }
-    target.become_it().map_err(failed)?;
+    for finding in rereading::findings(config, &target)? {
+        log.line(finding);
+    }
+    target.become_it()?;
+    if let Some(missing) = target.instead_of() {
+        let text = format!(
+            "Warning: Unable to drop privileges to '{missing}' because this user does not exist. Trying 'nobody' instead."
+        );
+        log.line(
+            Line::new(Event::ConfigFinding, text)
+                .hint(format!("useradd --system {missing}, or set 'user NAME'")),
+        );
+    }
     let text = format!("Going on as user '{}'; files are read again (SIGHUP) as that user.", target.name());
     log.line(Line::new(Event::PrivilegesDropped, text));
     Ok(())
@@ -245,6 +203,7 @@ impl Opened {
         let running = start(spec).map_err(failed)?;
         watch_trust(&running);
         let control = running.control();
+        logging::connect_topics(&log, control.clone());
         if let Some(seconds) = config.global.sys_interval_secs {
             let every = Duration::from_secs(u64::from(seconds));
             running.handle().spawn(sys_tree::publish_for_ever(control.clone(), every));
@@ -381,6 +340,8 @@ impl Reloader {
     }
 
     fn on_signal(&self) {
+        // Before anything is written about this reload: a log that was moved away is that of yesterday.
+        self.log.reopen();
         let line = match self.reload() {
             Ok(()) => Line::new(
                 Event::Reload,

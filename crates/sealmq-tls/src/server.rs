@@ -22,6 +22,7 @@ use crate::identity::IdentityRule;
 use crate::judge::{ClientAuth, Judge, Judged, LegacyClientCerts, OwnIssuer, PeerChain};
 use crate::keys::{KeyPair, Served};
 use crate::policy::{PolicyError, SuiteOrder, TlsPolicy};
+use crate::secret_log::{SecretLog, Secrets};
 use crate::session::{RecordSize, Seen, TlsSession};
 use crate::trust::TrustGeneration;
 use crate::verifier_client::HandshakeVerifier;
@@ -88,6 +89,7 @@ struct Snapshot {
     names: Arc<[DistinguishedName]>,
     record_size_max: RecordSize,
     alpn: Vec<Vec<u8>>,
+    secrets: Option<Secrets>,
 }
 
 impl ServerTls {
@@ -134,11 +136,22 @@ impl ServerTls {
             names,
             record_size_max: spec.record_size_max,
             alpn: spec.alpn,
+            secrets: None,
         };
         let tls = ServerTls(Arc::new(snapshot));
         // Whatever rustls could object to, it objects to now and not at the first connection.
         tls.try_session(now)?;
         Ok((tls, findings))
+    }
+
+    /// The same, and the secrets of each session go to `log`: whoever reads them reads the connections. For a developer
+    /// with a packet analyser (`--tls-keylog`), called once, before it is shared.
+    #[must_use]
+    pub fn insecure_with_secrets_logged(mut self, log: Arc<dyn SecretLog>) -> ServerTls {
+        if let Some(snapshot) = Arc::get_mut(&mut self.0) {
+            snapshot.secrets = Some(Secrets::new(log));
+        }
+        self
     }
 
     /// A session for a connection that was just accepted; its handshake is verified as of `now`.
@@ -195,7 +208,8 @@ impl Snapshot {
     /// One for each session costs a few microseconds beside a handshake of hundreds, and lets time and refusals of a
     /// session stay its own. Defaults of rustls 0.23 that are changed here: `session_storage` (keeps 256),
     /// `send_tls13_tickets` (2), `cert_decompressors` (none compiled in; a limit on what a stranger may expand).
-    /// Relied upon: `ticketer` never, `max_early_data_size` 0, `max_tls13_tickets` 0, `key_log` none.
+    /// Relied upon: `ticketer` never, `max_early_data_size` 0, `max_tls13_tickets` 0, `key_log` none
+    /// (but for [`ServerTls::insecure_with_secrets_logged`]).
     fn config(&self, now: Timestamp, seen: &Arc<Seen>) -> Result<ServerConfig, rustls::Error> {
         let builder =
             ServerConfig::builder_with_details(Arc::clone(&self.policy.provider), Arc::new(At(now)))
@@ -221,6 +235,9 @@ impl Snapshot {
         config.ignore_client_order = self.policy.order == SuiteOrder::Configured;
         config.max_fragment_size = Some(self.record_size_max.for_rustls());
         config.alpn_protocols.clone_from(&self.alpn);
+        if let Some(secrets) = &self.secrets {
+            config.key_log = Arc::new(secrets.clone());
+        }
         Ok(config)
     }
 }

@@ -1,6 +1,7 @@
 //! The command line, definitions only. Each command's own options stand in its file under `commands/`.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -20,7 +21,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start a broker with mutual TLS; creates its CA and certificates the first time
     Up(up::Args),
-    /// Run a broker from a mosquitto.conf
+    /// Run a broker from a mosquitto.conf (the flags of mosquitto)
+    #[command(disable_help_flag = true)]
     Broker(broker::Args),
     /// Make certificates and ready bundles for devices
     Device(device::Args),
@@ -42,7 +44,10 @@ First steps:
   sealmq sub -t 'test/#' -v                     in another terminal
   sealmq pub -t test/topic -m 'Hello TLS!'
   sealmq device add thermometer1 --for arduino  a sketch, ready to flash
-  sealmq -c /etc/mosquitto/mosquitto.conf       the file that you have";
+  sealmq -c /etc/mosquitto/mosquitto.conf       the file that you have
+
+In the place of mosquitto, also through a link of that name:
+  Usage: mosquitto [-c config_file] [-d] [-h] [-p port] [-v]";
 
 /// Parses the arguments, or prints help or an error and ends the process with clap's exit code, 2; `pub` and `sub`
 /// with 1 and `broker` with 3, as mosquitto_pub, mosquitto_sub and mosquitto do.
@@ -95,15 +100,22 @@ fn command_path(arguments: &[OsString]) -> String {
     path
 }
 
-/// `sealmq -c FILE` means `sealmq broker -c FILE`: a first argument that is an option of mosquitto's gets
-/// the word `broker` in front.
+/// `sealmq -c FILE` means `sealmq broker -c FILE`: a first argument that is an option of mosquitto's gets the word
+/// `broker` in front. Called through a link that has the name of one of mosquitto's programs, it is that program.
 pub(crate) fn with_broker_as_default(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let is_mosquitto_option = arguments
         .get(1)
         .and_then(|first| first.to_str())
         .is_some_and(|first| MOSQUITTO_OPTIONS.contains(&first));
-    if is_mosquitto_option {
-        arguments.insert(1, OsString::from("broker"));
+    let called = arguments.first().and_then(|program| Path::new(program).file_name());
+    let command = match called.and_then(|name| name.to_str()) {
+        Some("mosquitto") => Some("broker"),
+        Some("mosquitto_pub") => Some("pub"),
+        Some("mosquitto_sub") => Some("sub"),
+        Some(_) | None => is_mosquitto_option.then_some("broker"),
+    };
+    if let Some(command) = command {
+        arguments.insert(1.min(arguments.len()), OsString::from(command));
     }
     arguments
 }
@@ -135,6 +147,15 @@ mod tests {
     #[test]
     fn an_option_of_mosquitto_runs_the_broker() {
         assert_eq!(with_broker_as_default(words("sealmq -c a.conf -v")), words("sealmq broker -c a.conf -v"));
+    }
+
+    #[test]
+    fn a_link_with_the_name_of_a_program_is_that_program() {
+        let called = |line: &str| with_broker_as_default(words(line));
+        assert_eq!(called("/usr/sbin/mosquitto -d -c a"), words("/usr/sbin/mosquitto broker -d -c a"));
+        assert_eq!(called("mosquitto"), words("mosquitto broker"));
+        assert_eq!(called("mosquitto -h"), words("mosquitto broker -h"));
+        assert_eq!(called("mosquitto_sub -t a"), words("mosquitto_sub sub -t a"));
     }
 
     #[test]

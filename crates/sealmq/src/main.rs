@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let arguments = cli::with_broker_as_default(std::env::args_os().collect());
     match cli::parse(arguments).command {
         cli::Command::Up(args) => commands::up::run(args),
-        cli::Command::Broker(args) => commands::broker::run(args),
+        cli::Command::Broker(args) => commands::broker::run(&args),
         cli::Command::Device(args) => commands::device::run(args),
         cli::Command::User(args) => commands::user::run(args),
         cli::Command::Context(args) => commands::context::run(args),

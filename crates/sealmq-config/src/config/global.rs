@@ -92,6 +92,8 @@ pub struct BanAfter {
 pub struct Log {
     /// `log_dest`. Empty means `none`.
     pub dest: Vec<LogDest>,
+    /// `log_facility`: local0 to local7 of the system's log; `None` is daemon.
+    pub facility: Option<u8>,
     /// `log_type`.
     pub types: LogTypes,
     /// `log_timestamp`.
@@ -105,12 +107,18 @@ pub struct Log {
 }
 
 /// Where log lines go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LogDest {
     /// `stdout`.
     Stdout,
     /// `stderr`, the default.
     Stderr,
+    /// `syslog`.
+    Syslog,
+    /// `topic`: messages on `$SYS/broker/log/…`.
+    Topic,
+    /// `file PATH`.
+    File(FileSetting),
 }
 
 /// How a log line is written.

@@ -12,7 +12,7 @@ use crate::options::{self, Kind, OptionRow, Repeat, Scope, Support};
 use crate::plugins::{self, Owner, Plugins};
 use crate::resolve;
 use crate::source::{Arguments, Loader, Parsed, SourceFile};
-use crate::value::{self, Destination, Reading, Value};
+use crate::value::{self, Reading, Value};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,18 +23,25 @@ const LISTENERS_MAX: usize = 1_000;
 
 /// Reads a configuration: the main file if there is one, what it includes, and the command line.
 pub fn parse(main: Option<&SourceFile>, arguments: &Arguments, loader: &dyn Loader) -> Parsed {
+    parse_all(main.map_or(&[], std::slice::from_ref), arguments, loader)
+}
+
+/// The same with several main files (`-c` given twice): each one adds to those before it. What is relative to the main
+/// file is relative to the last one.
+pub fn parse_all(main: &[SourceFile], arguments: &Arguments, loader: &dyn Loader) -> Parsed {
     let mut reader = Reader {
         loader,
         document: Document::default(),
         plugins: Plugins::default(),
         findings: Findings::default(),
     };
-    if let Some(main) = main {
-        reader.file(&main.path, &main.bytes, Depth::Main);
+    for file in main {
+        reader.file(&file.path, &file.bytes, Depth::Main);
     }
     let Reader { mut document, plugins, mut findings, .. } = reader;
     plugins.settle(&mut document, &mut findings);
-    let config = resolve::resolve(&document, main.map(|main| main.path.as_path()), arguments, &mut findings);
+    let config =
+        resolve::resolve(&document, main.last().map(|main| main.path.as_path()), arguments, &mut findings);
     let config = if findings.has_errors() { None } else { config };
     Parsed { config, diagnostics: findings.list }
 }
@@ -276,16 +283,6 @@ impl Reader<'_> {
     fn setting(&mut self, row: &'static OptionRow, line: Line<'_>, value: Value, at: Place, target: Target) {
         if row.key == "per_listener_settings" && !self.per_listener_settings(&value, &at) {
             return;
-        }
-        if let Value::LogDest(Destination::NotYet(name)) = value {
-            let text = format!(
-                "'log_dest {name}' is not honoured yet: it comes with \"{}\".",
-                options::Issue::CompleteBroker.title()
-            );
-            self.findings.add(
-                Diagnostic::warning(at.clone(), text)
-                    .hint("log lines go to stderr until then, unless another log_dest says where"),
-            );
         }
         let first = line.rest.split(lexer::blank).next().unwrap_or_default();
         match value::support(row, &value) {

@@ -1,7 +1,9 @@
 //! The global section, typed.
 
 use super::data_dir_base;
-use crate::config::{BanAfter, ConnectionRate, Global, Log, LogDest, LogFormat, LogTypes, SessionOwner};
+use crate::config::{
+    BanAfter, ConnectionRate, FileSetting, Global, Log, LogDest, LogFormat, LogTypes, SessionOwner,
+};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Base, Document, Findings, Section};
 use crate::value::{Destination, Value};
@@ -55,7 +57,7 @@ pub(super) fn resolve(
         set_tcp_nodelay: global.flag("set_tcp_nodelay").unwrap_or(true),
         user: global.text("user"),
         pid_file: global.file("pid_file", base),
-        log: log(global, findings),
+        log: log(global, base, findings),
         connection_rate: match counts(global, "connection_rate") {
             None => ConnectionRate::Usual,
             Some(&[per_second, burst]) => ConnectionRate::Written { per_second, burst },
@@ -95,9 +97,10 @@ fn seconds(section: &Section, key: &str) -> Option<u64> {
     Some(seconds)
 }
 
-fn log(global: &Section, findings: &mut Findings) -> Log {
+fn log(global: &Section, base: &Base, findings: &mut Findings) -> Log {
     Log {
-        dest: destinations(global, findings),
+        dest: destinations(global, base, findings),
+        facility: global.bounded("log_facility"),
         types: types(global),
         timestamp: global.flag("log_timestamp").unwrap_or(true),
         timestamp_format: global.text("log_timestamp_format"),
@@ -109,24 +112,29 @@ fn log(global: &Section, findings: &mut Findings) -> Log {
     }
 }
 
-/// In the order written; `none` clears what came before it, as in mosquitto. Where only destinations are left that do
-/// not exist yet, lines go to stderr rather than nowhere.
-fn destinations(global: &Section, findings: &mut Findings) -> Vec<LogDest> {
-    let written = global.all("log_dest");
+/// In the order written; `none` clears what came before it, as in mosquitto. There is one file at most.
+fn destinations(global: &Section, base: &Base, findings: &mut Findings) -> Vec<LogDest> {
     let mut found = Vec::new();
-    let mut missing = written.is_empty();
-    for setting in written {
-        let Value::LogDest(destination) = setting.value else { continue };
+    let mut file_named = false;
+    for setting in global.all("log_dest") {
+        let Value::LogDest(destination) = &setting.value else { continue };
         let dest = match destination {
             Destination::Stdout => LogDest::Stdout,
             Destination::Stderr => LogDest::Stderr,
+            Destination::Syslog => LogDest::Syslog,
+            Destination::Topic => LogDest::Topic,
+            Destination::File(written) => {
+                let (path, at) = (base.join(written), setting.at.clone());
+                if std::mem::replace(&mut file_named, true) {
+                    findings.add(
+                        Diagnostic::error(at.clone(), "Duplicate \"log_dest file\" value.")
+                            .hint("leave one of the lines: there is one log file"),
+                    );
+                }
+                LogDest::File(FileSetting { path, written: written.clone(), at })
+            }
             Destination::None => {
                 found.clear();
-                missing = false;
-                continue;
-            }
-            Destination::NotYet(_) => {
-                missing = true;
                 continue;
             }
         };
@@ -134,7 +142,7 @@ fn destinations(global: &Section, findings: &mut Findings) -> Vec<LogDest> {
             found.push(dest);
         }
     }
-    if found.is_empty() && missing {
+    if !global.has("log_dest") {
         found.push(LogDest::Stderr);
     }
     if found.is_empty() {

@@ -34,13 +34,15 @@ pub(crate) enum Value {
     Unread,
 }
 
-/// `log_dest`, with those that are not built yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `log_dest`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
     None,
     Stdout,
     Stderr,
-    NotYet(&'static str),
+    Syslog,
+    Topic,
+    File(String),
 }
 
 /// A value, and what else stood on the line.
@@ -320,16 +322,21 @@ fn log_dest<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
         "none" => Destination::None,
         "stdout" => Destination::Stdout,
         "stderr" => Destination::Stderr,
-        "syslog" => Destination::NotYet("syslog"),
-        "topic" => Destination::NotYet("topic"),
-        "dlt" => Destination::NotYet("dlt"),
+        "syslog" => Destination::Syslog,
+        "topic" => Destination::Topic,
+        "dlt" => {
+            return Err(BadValue::new(
+                "'log_dest dlt' is refused: Diagnostic Log and Trace is not in SealMQ.",
+            )
+            .hint("`log_dest syslog`, or `log_dest file PATH` and dlt-adaptor-filetransfer, reach it"));
+        }
         "file" if after.is_empty() => {
             return Err(BadValue::new("Empty \"log_dest file\" value in configuration."));
         }
-        "file" => Destination::NotYet("file"),
+        "file" => Destination::File(after.to_owned()),
         other => {
             return Err(BadValue::new(format!("Invalid 'log_dest' value ({other})."))
-                .hint("it may be stdout, stderr or none"));
+                .hint("it may be stdout, stderr, syslog, topic, file PATH or none"));
         }
     };
     let ignored = if word == "file" { None } else { leftover(after) };

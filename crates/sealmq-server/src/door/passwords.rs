@@ -49,11 +49,13 @@ impl PasswordTable {
         self.users.is_empty()
     }
 
-    /// Checks a password. Slow: run it in the hashing pool.
+    /// Checks a password. Slow: run it in the hashing pool. An empty one is none, as in mosquitto: it is never right,
+    /// whatever the file says.
     #[must_use]
     pub fn check(&self, username: &str, password: &[u8]) -> Verdict {
         if let Some(stored) = self.users.find(username) {
-            return check(stored, password);
+            let verdict = check(stored, password);
+            return if password.is_empty() { Verdict::Wrong } else { verdict };
         }
         if let Some(decoy) = self.decoy(username) {
             let _ = std::hint::black_box(check(decoy, password));
@@ -160,6 +162,13 @@ mod tests {
             assert_eq!(table.check("anna", b"Secret"), Verdict::Wrong);
             assert_eq!(table.check("anna", b""), Verdict::Wrong);
             assert_eq!(table.check("berta", b"secret"), Verdict::Wrong);
+        }
+    }
+
+    #[test]
+    fn an_empty_password_is_never_right_not_even_where_the_file_says_so() {
+        for line in [sha512("anna", b""), pbkdf2("anna", b""), argon2id_line("anna", b"")] {
+            assert_eq!(table(&[line]).check("anna", b""), Verdict::Wrong);
         }
     }
 

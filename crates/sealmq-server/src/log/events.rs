@@ -19,6 +19,10 @@ pub enum Level {
     Subscribe,
     /// A client unsubscribed.
     Unsubscribe,
+    /// A step of the WebSocket transport.
+    Websockets,
+    /// For a developer of the broker itself.
+    Internal,
 }
 
 impl Level {
@@ -37,24 +41,34 @@ impl Level {
             Level::Debug => "debug",
             Level::Subscribe => "subscribe",
             Level::Unsubscribe => "unsubscribe",
+            Level::Websockets => "websockets",
+            Level::Internal => "internal",
         }
     }
 
     /// Whether a line of this level may be dropped while the queue still has room for graver ones.
     #[must_use]
     pub fn is_droppable(self) -> bool {
-        matches!(self, Level::Information | Level::Debug | Level::Subscribe | Level::Unsubscribe)
+        match self {
+            Level::Information
+            | Level::Debug
+            | Level::Subscribe
+            | Level::Unsubscribe
+            | Level::Websockets
+            | Level::Internal => true,
+            Level::Error | Level::Warning | Level::Notice => false,
+        }
     }
 
-    /// The severity number of RFC 5424 §6.2.1.
+    /// The severity number of RFC 5424 §6.2.1 that mosquitto gives it.
     #[must_use]
     pub fn syslog_severity(self) -> u8 {
         match self {
             Level::Error => 3,
             Level::Warning => 4,
-            Level::Notice => 5,
+            Level::Notice | Level::Subscribe | Level::Unsubscribe => 5,
             Level::Information => 6,
-            Level::Debug | Level::Subscribe | Level::Unsubscribe => 7,
+            Level::Debug | Level::Websockets | Level::Internal => 7,
         }
     }
 }
@@ -108,6 +122,9 @@ events! {
     RenewalFailed "SMQ-L018" "renewal_failed" Error "the broker could not make itself a new certificate"
     ClockLeapt "SMQ-L019" "clock_leapt" Warning "the wall clock left the monotonic one by more than an hour"
     ControlFault "SMQ-L020" "control_fault" Warning "the control socket or the data directory cannot be used as it should"
+    LogFault "SMQ-L030" "log_fault" Error "a log destination cannot be opened or does not take lines, or takes them again"
+    FileFinding "SMQ-L031" "file_finding" Warning "a file that the broker's user cannot read again, with the lines that mend it"
+    SecretsLogged "SMQ-L032" "secrets_logged" Warning "--tls-keylog writes the secrets of every TLS connection to a file"
     ConnectionNew "SMQ-C001" "connection_new" Notice "an address connected to a listener"
     ClientConnected "SMQ-C002" "client_connected" Notice "a client is in"
     ClientDisconnected "SMQ-C003" "client_disconnected" Notice "a client has gone, and why"

@@ -4,29 +4,55 @@
 //! it is full, every line is (and the writer says how many were). Text that comes from a peer goes through
 //! [`Escaped`], so that it can neither forge a line nor drive a terminal.
 //!
+//! What the log is told can change while it runs: [`LogSpec::open`] opens the new destinations or says why not,
+//! [`Log::reconfigure`] takes them and cannot fail; [`Log::reopen`] is for a log file that was moved away. Lines queued
+//! before go where they would have gone.
+//!
 //! Not here: what a line says (the caller's), which events exist ([`events::EVENTS`]).
 
 pub mod escape;
 pub mod events;
 pub mod mute;
+mod open;
+mod render;
 mod sink;
+mod spec;
+mod syslog;
+mod topic;
 mod writer;
 
 pub use escape::Escaped;
 pub use events::{Event, Level};
-pub use sink::{ConnectionMessages, Destination, Format, LogSpec, Timestamp};
+pub use open::OpenLog;
+pub use sink::LogFault;
+pub use spec::{ConnectionMessages, Destination, Format, LogSpec, Syslog, Timestamp};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::SystemTime;
 
-use writer::{Queue, Writer};
+use topic::Outlet;
+use writer::{Change, Queue, Writer};
 
 /// A handle on the log; cheap to clone.
 #[derive(Clone)]
-pub struct Log {
-    queue: Arc<Queue>,
-    levels: Levels,
-    connection_messages: ConnectionMessages,
+pub struct Log(Arc<Shared>);
+
+/// What all handles and the writer share.
+struct Shared {
+    queue: Queue,
+    outlet: Outlet,
+    /// [`Levels`], as a reload may change them.
+    levels: AtomicU16,
+    connection_messages: AtomicBool,
+}
+
+impl Shared {
+    fn tell(&self, spec: &LogSpec) {
+        self.levels.store(spec.levels.0, Ordering::Relaxed);
+        let written = spec.connection_messages == ConnectionMessages::Written;
+        self.connection_messages.store(written, Ordering::Relaxed);
+    }
 }
 
 /// One line: what happened, in words, and the same as fields for `log_format json`.
@@ -60,6 +86,12 @@ impl Line {
         let value = value.as_str().map(|text| Escaped(text).to_string().into()).unwrap_or(value);
         self.fields.push((name, value));
         self
+    }
+}
+
+impl From<&LogFault> for Line {
+    fn from(fault: &LogFault) -> Line {
+        Line::new(Event::LogFault, format!("Error: {fault}.")).hint(fault.hint())
     }
 }
 
@@ -99,15 +131,32 @@ pub struct LogKeeper {
 }
 
 impl LogKeeper {
-    /// Opens the destinations and starts the writer thread.
+    /// Opens the destinations and starts the writer thread. What cannot be opened is an error line on stderr, where
+    /// lines then go, as in mosquitto: a broker without its log still serves.
     ///
     /// # Errors
-    /// A log file that cannot be opened for appending.
+    /// The thread cannot be made.
     pub fn start(spec: LogSpec) -> std::io::Result<LogKeeper> {
-        let queue = Arc::new(Queue::new());
-        let (levels, connection_messages) = (spec.levels, spec.connection_messages);
-        let writer = Writer::start(Arc::clone(&queue), spec)?;
-        Ok(LogKeeper { log: Log { queue, levels, connection_messages }, writer: Some(writer) })
+        LogKeeper::with(OpenLog::open_what_can_be(spec))
+    }
+
+    /// Starts the writer thread with what is open.
+    ///
+    /// # Errors
+    /// The thread cannot be made.
+    pub fn with(mut open: OpenLog) -> std::io::Result<LogKeeper> {
+        let shared = Arc::new(Shared {
+            queue: Queue::new(),
+            outlet: Outlet::default(),
+            levels: AtomicU16::new(0),
+            connection_messages: AtomicBool::new(true),
+        });
+        shared.tell(&open.spec);
+        let faults = std::mem::take(&mut open.faults);
+        let writer = Writer::start(Arc::clone(&shared), open)?;
+        let log = Log(shared);
+        faults.iter().for_each(|fault| log.line(Line::from(fault)));
+        Ok(LogKeeper { log, writer: Some(writer) })
     }
 
     /// A handle to log with.
@@ -122,7 +171,7 @@ impl LogKeeper {
     }
 
     fn close(&mut self) {
-        self.log.queue.close();
+        self.log.0.queue.close();
         if let Some(writer) = self.writer.take() {
             writer.join();
         }
@@ -139,28 +188,46 @@ impl Log {
     /// Whether lines of this event are written at all: ask before building an expensive one.
     #[must_use]
     pub fn wants(&self, event: Event) -> bool {
-        let left_out =
-            self.connection_messages == ConnectionMessages::LeftOut && event.is_connection_message();
-        !left_out && self.levels.has(event.level())
+        let levels = Levels(self.0.levels.load(Ordering::Relaxed));
+        let left_out = event.is_connection_message() && !self.0.connection_messages.load(Ordering::Relaxed);
+        !left_out && levels.has(event.level())
     }
 
     /// Queues a line; never waits.
     pub fn line(&self, line: Line) {
         if self.wants(line.event) {
-            self.queue.push(line);
+            self.0.queue.push(line);
         }
     }
 
     /// Queues the line that `build` makes, if its event is wanted.
     pub fn with(&self, event: Event, build: impl FnOnce() -> String) {
         if self.wants(event) {
-            self.queue.push(Line::new(event, build()));
+            self.0.queue.push(Line::new(event, build()));
         }
+    }
+
+    /// From now on lines go to what `open` has, in its form and kinds; what was queued before goes where it would have
+    /// gone. [`LogSpec::open`] makes one.
+    pub fn reconfigure(&self, open: OpenLog) {
+        self.0.tell(&open.spec);
+        self.0.queue.change(Change::Replace(Box::new(open)));
+    }
+
+    /// Opens log files again: they were moved away. One that cannot be opened is an error line, and the old one is kept.
+    pub fn reopen(&self) {
+        self.0.queue.change(Change::Reopen);
+    }
+
+    /// Says who publishes the lines of `log_dest topic`: `publish` gets topic and payload, from the log's own thread.
+    /// Only the first call counts.
+    pub fn connect_topics(&self, publish: impl Fn(&'static str, String) + Send + Sync + 'static) {
+        self.0.outlet.connect(Box::new(publish));
     }
 
     /// How many lines were dropped because the queue was full, since the start.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.queue.dropped()
+        self.0.queue.dropped()
     }
 }

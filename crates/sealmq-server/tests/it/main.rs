@@ -7,3 +7,4 @@ mod data_plane;
 mod fail_open;
 mod home;
 mod inventory;
+mod log_destinations;

@@ -4,6 +4,7 @@ use sealmq_config::Config;
 use sealmq_server::directory;
 use sealmq_server::home::{Home, Surroundings, tls_port_of};
 use sealmq_server::log::{Event, Line, Log, LogKeeper};
+use sealmq_server::logging;
 use sealmq_server::notify::{Notify, NotifyEnvironment};
 use sealmq_server::plan::StartError;
 use sealmq_server::serve;
@@ -20,9 +21,8 @@ pub(super) fn serve_home(
     ready: impl FnOnce(),
 ) -> Result<(), Failure> {
     check_data_dir(&home, &config)?;
-    let keeper = LogKeeper::start(serve::log_spec(&config).map_err(start_failure)?).map_err(|error| {
-        Failure::new(format!("the log cannot be opened: {error}")).hint("look at log_dest")
-    })?;
+    let keeper = LogKeeper::start(logging::log_spec(&config))
+        .map_err(|error| Failure::new(format!("the log's thread cannot be made: {error}")))?;
     let log = keeper.log();
     log.line(Line::new(Event::Starting, format!("sealmq version {} starting", env!("CARGO_PKG_VERSION"))));
     let outcome = serve_logging(home, config, around, &log, ready);
