@@ -1,6 +1,9 @@
 //! What a peer is told about bytes that cannot be decoded.
 
-use crate::{ConnectReturnCode, DecodeError, Fault, PacketType, ReasonCode, Version};
+use crate::{
+    ConnectReturnCode, DecodeError, Fault, PacketType, ReasonCode, TopicError, Version, packet::field,
+    version::BRIDGE_BIT,
+};
 
 /// What to send before the network connection is closed after a [`DecodeError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +23,17 @@ impl Answer {
     /// 5.0 packet with DISCONNECT, everything else with a closed connection.
     pub(crate) fn to(error: &DecodeError) -> Answer {
         let code = error.reason_code();
+        if is_silent(error) {
+            return Answer::Close;
+        }
         if let Fault::ProtocolLevel { level } = error.fault {
-            // A level above ours can only be read in the form of the newest version we speak.
-            return if level & !crate::version::BRIDGE_BIT > Version::V5.level() {
-                Answer::ConnAck(code)
-            } else {
+            // A level of ours beside another's name is told in the form of 3.x; one that is no version's in the form of
+            // the newest we speak, also below ours. (mosquitto)
+            let ours = Version::V31.level()..=Version::V5.level();
+            return if ours.contains(&(level & !BRIDGE_BIT)) {
                 Answer::ReturnCode(ConnectReturnCode::UnacceptableProtocolVersion)
+            } else {
+                Answer::ConnAck(code)
             };
         }
         match (error.version, error.packet) {
@@ -33,5 +41,30 @@ impl Answer {
             (Some(Version::V5), _) => Answer::Disconnect(code),
             (Some(Version::V31 | Version::V311) | None, _) => Answer::Close,
         }
+    }
+}
+
+/// Where a server of 5.0 closes without a word, as mosquitto does ([MQTT-4.13.1-1] leaves it open): a length that no
+/// packet of this type can have, a will for a topic that cannot be, connect flags that contradict each other, a user
+/// name or password that is none, a DISCONNECT whose reason nobody knows.
+fn is_silent(error: &DecodeError) -> bool {
+    match (&error.fault, error.packet) {
+        (Fault::RemainingLengthTooLong | Fault::RemainingLengthImpossible { .. }, _)
+        | (Fault::ReasonCode { .. }, Some(PacketType::Disconnect))
+        | (Fault::ConnectReservedFlag | Fault::WillQoS3 | Fault::WillFlagsWithoutWill, _) => true,
+        // 5.0 has no bridge bit.
+        (Fault::ProtocolLevel { level }, _) => *level == BRIDGE_BIT | Version::V5.level(),
+        (Fault::Topic { error: TopicError::Empty, .. }, _) => false,
+        (
+            Fault::NotUtf8 { field: name }
+            | Fault::ForbiddenCharacter { field: name, .. }
+            | Fault::Topic { field: name, .. }
+            | Fault::TopicTooDeep { field: name, .. },
+            Some(PacketType::Connect),
+        ) => [field::WILL_TOPIC, field::USER_NAME].contains(name),
+        (Fault::EndsEarly { field: name }, Some(PacketType::Connect)) => {
+            [field::USER_NAME, field::PASSWORD].contains(name)
+        }
+        _ => false,
     }
 }

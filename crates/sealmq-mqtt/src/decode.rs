@@ -62,6 +62,7 @@ pub fn decode<'a>(bytes: &'a [u8], version: Version, limits: &Limits) -> Result<
         Varint::TooLong => return Err(error(Fault::RemainingLengthTooLong)),
     };
     check_length(packet, header_len, remaining, version, limits).map_err(error)?;
+    check_direction(packet, first & 0x0f, version, limits).map_err(error)?;
     let len = header_len + remaining as usize;
     let Some(body) = bytes.get(header_len..len) else {
         return Ok(Decoded::Incomplete { need: len });
@@ -93,9 +94,9 @@ pub fn decode_connect<'a>(bytes: &'a [u8], limits: &Limits) -> Result<DecodedCon
             }),
         };
     }
-    // No version to be seen: either bytes are missing, or there is none that we know. 3.1.1's rules for the fixed
-    // header hold in all.
-    match decode(bytes, Version::V311, limits).map_err(|found| error(None, found.fault))? {
+    // No version to be seen: either bytes are missing, or there is none that we know. What 3.1's fixed header may not
+    // be, none's may.
+    match decode(bytes, Version::V31, limits).map_err(|found| error(None, found.fault))? {
         Decoded::Incomplete { need } => Ok(DecodedConnect::Incomplete { need }),
         Decoded::Packet { .. } => Err(error(None, Fault::ProtocolName)),
     }
@@ -123,7 +124,8 @@ fn incomplete<'a>(need: usize, limits: &Limits) -> Result<Decoded<'a>, DecodeErr
 #[inline]
 fn check_first_byte(packet: PacketType, flags: u8, version: Version, limits: &Limits) -> Result<(), Fault> {
     if !packet.may_come_from(limits.sender, version) {
-        return Err(Fault::WrongDirection);
+        // Judged behind the length: what is too long is answered as such, as mosquitto does.
+        return Ok(());
     }
     if !packet.flags_ok(flags, version) {
         return Err(Fault::FixedHeaderFlags { flags });
@@ -132,6 +134,19 @@ fn check_first_byte(packet: PacketType, flags: u8, version: Version, limits: &Li
         Publish::check_flags(flags)?;
     }
     Ok(())
+}
+
+/// A packet that only the other side sends; its body is not waited for. Flags that even that side may not set come
+/// first, but for CONNACK: mosquitto's order.
+#[inline]
+fn check_direction(packet: PacketType, flags: u8, version: Version, limits: &Limits) -> Result<(), Fault> {
+    if packet.may_come_from(limits.sender, version) {
+        Ok(())
+    } else if packet != PacketType::ConnAck && !packet.flags_ok(flags, version) {
+        Err(Fault::FixedHeaderFlags { flags })
+    } else {
+        Err(Fault::WrongDirection)
+    }
 }
 
 /// All that the remaining length can break, before its bytes are waited for.

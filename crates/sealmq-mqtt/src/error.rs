@@ -1,6 +1,6 @@
 //! Why bytes are no packet, and what the peer is to be told.
 
-use crate::{Answer, PacketType, PropertyId, ReasonCode, TopicError, Version};
+use crate::{Answer, PacketType, PropertyId, ReasonCode, TopicError, Version, packet::field};
 
 /// Bytes that the standard, or a limit, forbids. The connection ends. [MQTT-4.13.1-1] [MQTT311-4.8.0-1]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,9 +15,11 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    /// The reason code of MQTT 5.0 for this: 0x81, 0x82, 0x84, 0x94 or 0x95.
+    /// The reason code of MQTT 5.0 for this: 0x81, 0x82, 0x84, 0x85, 0x94 or 0x95.
     pub fn reason_code(&self) -> ReasonCode {
-        self.fault.reason_code()
+        self.packet
+            .and_then(|packet| self.fault.reason_code_within(packet))
+            .unwrap_or_else(|| self.fault.reason_code())
     }
 
     /// What to send before the network connection is closed.
@@ -198,6 +200,14 @@ pub enum Fault {
         /// What it was.
         value: u32,
     },
+    /// A Response Topic that is no topic name. [MQTT-3.3.2-14] [MQTT-3.3.2-15]
+    #[error("property {property} {error}")]
+    PropertyTopic {
+        /// Which.
+        property: PropertyId,
+        /// The rule.
+        error: TopicError,
+    },
     /// MQTT §3.1.2.11.10, §3.15.2.2.2
     #[error("has no Authentication Method")]
     AuthenticationMethodMissing,
@@ -225,18 +235,46 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Where the standard leaves open whether a packet is malformed or an error of the protocol (most sections say only
+    /// "MUST"), the code is mosquitto's, which differs from packet to packet: clients and test suites compare it.
+    fn reason_code_within(&self, packet: PacketType) -> Option<ReasonCode> {
+        match (packet, self) {
+            (
+                PacketType::Subscribe | PacketType::Unsubscribe,
+                Fault::PacketIdZero
+                | Fault::NoFilter
+                | Fault::PropertyMisplaced { .. }
+                | Fault::PropertyValue { .. },
+            ) => Some(ReasonCode::MalformedPacket),
+            (
+                PacketType::Subscribe | PacketType::Unsubscribe,
+                Fault::Topic { error: TopicError::Share, .. },
+            )
+            | (
+                PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp,
+                Fault::ReasonCode { .. },
+            )
+            | (PacketType::Auth, Fault::FixedHeaderFlags { .. }) => Some(ReasonCode::ProtocolError),
+            (
+                PacketType::Connect,
+                Fault::NotUtf8 { field: name } | Fault::ForbiddenCharacter { field: name, .. },
+            ) if *name == field::CLIENT_ID => Some(ReasonCode::ClientIdentifierNotValid),
+            _ => None,
+        }
+    }
+
     /// Malformed (0x81) where bytes cannot be parsed or a bit is reserved, protocol error (0x82) where the standard
     /// calls it that, and the three that have a code of their own. MQTT §4.13
     pub fn reason_code(&self) -> ReasonCode {
         match self {
             Fault::PacketTooLarge { .. } => ReasonCode::PacketTooLarge,
             Fault::ProtocolName | Fault::ProtocolLevel { .. } => ReasonCode::UnsupportedProtocolVersion,
-            // MQTT §3.3.2.3.4: a Topic Alias of 0 is "Topic Alias invalid" (as mosquitto answers it).
-            Fault::PropertyValue { property: PropertyId::TopicAlias, .. } => ReasonCode::TopicAliasInvalid,
+            // The first byte 0x0_ is answered as mosquitto answers it.
+            Fault::ReservedPacketType { value: 0 } => ReasonCode::ProtocolError,
             Fault::WrongDirection
             | Fault::NotConnect
             | Fault::PacketIdZero
-            | Fault::NoTopic
+            | Fault::PropertyTopic { .. }
             | Fault::PropertyMisplaced { .. }
             | Fault::PropertyRepeated { .. }
             | Fault::PropertyValue { .. }
@@ -263,6 +301,7 @@ impl Fault {
             | Fault::ForbiddenCharacter { .. }
             | Fault::Topic { .. }
             | Fault::TopicTooDeep { .. }
+            | Fault::NoTopic
             | Fault::QoS3
             | Fault::DupAtQoS0
             | Fault::PropertyUnknown { .. }

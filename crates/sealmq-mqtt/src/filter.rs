@@ -25,11 +25,12 @@ impl<'a> TopicFilter<'a> {
     /// [`TopicError`] says which rule is broken.
     pub fn parse(text: &'a str) -> Result<TopicFilter<'a>, TopicError> {
         topic::check_text(text)?;
-        let plain = match text.strip_prefix(SHARE_PREFIX) {
-            Some(shared) => filter_of_share(shared)?,
-            None => text,
-        };
-        check_wildcards(plain)?;
+        check_wildcards(text)?;
+        if let Some(shared) = text.strip_prefix(SHARE_PREFIX) {
+            check_share(shared)?;
+        } else if text == SHARE_PREFIX.trim_end_matches('/') {
+            return Err(TopicError::Share);
+        }
         Ok(TopicFilter(text))
     }
 
@@ -72,13 +73,13 @@ impl fmt::Display for TopicFilter<'_> {
     }
 }
 
-/// The filter in `NAME/FILTER`. [MQTT-4.8.2-1] [MQTT-4.8.2-2]
-fn filter_of_share(shared: &str) -> Result<&str, TopicError> {
+/// `NAME/FILTER`. [MQTT-4.8.2-1] [MQTT-4.8.2-2]
+fn check_share(shared: &str) -> Result<(), TopicError> {
     let (name, filter) = shared.split_once('/').ok_or(TopicError::Share)?;
     if name.is_empty() || name.contains(['+', '#']) || filter.is_empty() || filter.starts_with(SHARE_PREFIX) {
         return Err(TopicError::Share);
     }
-    Ok(filter)
+    Ok(())
 }
 
 fn check_wildcards(filter: &str) -> Result<(), TopicError> {

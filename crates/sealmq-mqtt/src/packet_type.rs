@@ -150,8 +150,9 @@ impl PacketType {
             PacketType::PubRel | PacketType::Subscribe | PacketType::Unsubscribe => {
                 flags == fixed || (matches!(version, Version::V31) && flags == fixed | 0b1000)
             }
-            PacketType::Connect
-            | PacketType::ConnAck
+            // "The DUP, QoS, and RETAIN flags are not used in the CONNECT message." MQTT 3.1 §3.1
+            PacketType::Connect => flags == fixed || matches!(version, Version::V31),
+            PacketType::ConnAck
             | PacketType::PubAck
             | PacketType::PubRec
             | PacketType::PubComp

@@ -105,18 +105,18 @@ impl SharedPublish {
     }
 }
 
-/// The order is mosquitto's: what this delivery adds, then what came with the message.
+/// The order is mosquitto's: what came with the message, then what this delivery adds.
 fn put_properties<S: Sink>(parts: &PublishParts<'_>, sink: &mut S) {
-    if let Some(alias) = parts.topic_alias {
-        Property::TopicAlias(alias).write(sink);
+    if let Some(forwarded) = parts.forwarded {
+        sink.put(forwarded.as_bytes());
     }
     if let Some(secs) = parts.message_expiry_secs {
         Property::MessageExpiryInterval(secs).write(sink);
     }
+    if let Some(alias) = parts.topic_alias {
+        Property::TopicAlias(alias).write(sink);
+    }
     for id in parts.subscription_ids {
         Property::SubscriptionIdentifier(*id).write(sink);
-    }
-    if let Some(forwarded) = parts.forwarded {
-        sink.put(forwarded.as_bytes());
     }
 }

@@ -6,6 +6,14 @@ use crate::{
     Sender, TopicName, Version, property::put_len_prefixed, reader::Reader, sink::Sink, version::BRIDGE_BIT,
 };
 
+/// The names of those fields in a [`Fault`] whose faults are answered in ways of their own.
+pub(crate) mod field {
+    pub(crate) const CLIENT_ID: &str = "client identifier";
+    pub(crate) const WILL_TOPIC: &str = "will topic";
+    pub(crate) const USER_NAME: &str = "user name";
+    pub(crate) const PASSWORD: &str = "password";
+}
+
 /// CONNECT. That the first packet is one, and no second follows, is the session's to check. [MQTT-3.1.0-2]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connect<'a> {
@@ -111,12 +119,12 @@ impl<'a> Connect<'a> {
             return Err(Fault::AuthenticationMethodMissing);
         }
         // The order is the standard's. [MQTT-3.1.3-1] [MQTT311-3.1.3-1]
-        let client_id = reader.text("client identifier")?;
+        let client_id = reader.text(field::CLIENT_ID)?;
         let will = if flags & WILL != 0 { Some(Will::read(reader, flags, version, limits)?) } else { None };
         let username =
-            if has(flags, USERNAME, version, reader) { Some(reader.text("user name")?) } else { None };
+            if has(flags, USERNAME, version, reader) { Some(reader.text(field::USER_NAME)?) } else { None };
         let password = if has(flags, PASSWORD, version, reader) {
-            Some(Secret::new(reader.binary("password")?))
+            Some(Secret::new(reader.binary(field::PASSWORD)?))
         } else {
             None
         };
@@ -214,7 +222,7 @@ impl<'a> Will<'a> {
             Version::V31 | Version::V311 => Properties::EMPTY,
         };
         Ok(Will {
-            topic: reader.topic_name("will topic", limits.topic_separators_max)?,
+            topic: reader.topic_name(field::WILL_TOPIC, limits.topic_separators_max)?,
             payload: reader.binary("will payload")?,
             qos: QoS::from_u8((flags & WILL_QOS) >> 3).ok_or(Fault::WillQoS3)?,
             retain: flags & WILL_RETAIN != 0,

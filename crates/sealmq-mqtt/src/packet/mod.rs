@@ -15,6 +15,7 @@ mod unsubscribe;
 pub use ack::Ack;
 pub use auth::Auth;
 pub use connack::{ConnAck, ConnAckCode};
+pub(crate) use connect::field;
 pub use connect::{Connect, Will};
 pub use disconnect::Disconnect;
 pub use publish::Publish;

@@ -171,7 +171,10 @@ impl<'a> Value<'a> for &'a str {
 impl<'a> Value<'a> for TopicName<'a> {
     // The depth limit is for topics that are routed; a response topic is, when it comes back as a topic name.
     fn read(reader: &mut Reader<'a>, id: PropertyId) -> Result<Self, Fault> {
-        reader.topic_name(id.name(), u16::MAX)
+        match reader.topic_name(id.name(), u16::MAX) {
+            Err(Fault::Topic { error, .. }) => Err(Fault::PropertyTopic { property: id, error }),
+            other => other,
+        }
     }
 
     fn write<S: Sink>(self, sink: &mut S) {

@@ -6,8 +6,8 @@ use crate::{
 };
 use proptest::prelude::*;
 use sealmq_mqtt::{
-    Answer, ConnectReturnCode, DecodedConnect, Fault, Limits, Packet, ReasonCode, Version, decode,
-    decode_connect, encode,
+    Answer, ConnectReturnCode, DecodedConnect, Fault, Limits, Packet, PropertyId, ReasonCode, Version,
+    decode, decode_connect, encode,
 };
 
 fn connect(name: &str, level: u8, after: &[u8]) -> Vec<u8> {
@@ -36,9 +36,7 @@ fn name_and_level_tell_the_version_and_the_bridge() {
 fn another_level_is_told_apart_from_another_protocol() {
     // [MQTT-3.1.2-2] [MQTT311-3.1.2-2]
     let rc1 = Answer::ReturnCode(ConnectReturnCode::UnacceptableProtocolVersion);
-    for (name, level) in
-        [("MQTT", 0), ("MQTT", 3), ("MQTT", 0x83), ("MQIsdp", 4), ("MQIsdp", 0), ("MQTT", 0x85)]
-    {
+    for (name, level) in [("MQTT", 3), ("MQTT", 0x83), ("MQIsdp", 4)] {
         assert_eq!(
             read(&connect(name, level, &[])),
             Err((Fault::ProtocolLevel { level }, rc1)),
@@ -46,7 +44,11 @@ fn another_level_is_told_apart_from_another_protocol() {
         );
     }
     let v5 = Answer::ConnAck(ReasonCode::UnsupportedProtocolVersion);
-    assert_eq!(read(&connect("MQTT", 6, &[])), Err((Fault::ProtocolLevel { level: 6 }, v5)));
+    for (name, level) in [("MQTT", 6), ("MQTT", 0), ("MQIsdp", 0)] {
+        assert_eq!(read(&connect(name, level, &[])), Err((Fault::ProtocolLevel { level }, v5)));
+    }
+    let bridge = Fault::ProtocolLevel { level: 0x85 };
+    assert_eq!(read(&connect("MQTT", 0x85, &[])), Err((bridge, Answer::Close)));
     for name in ["", "mqtt", "HTTP", "MQTTX", "MQIsdq"] {
         assert_eq!(read(&connect(name, 4, &[])), Err((Fault::ProtocolName, Answer::Close)), "{name}");
     }
@@ -60,8 +62,16 @@ fn anything_but_connect_is_refused_at_its_first_byte() {
         assert_eq!((error.fault.clone(), error.answer()), (Fault::NotConnect, Answer::Close), "{first:02x}");
     }
     for flags in 1..16u8 {
-        let error = decode_connect(&[0x10 | flags], &Limits::of_broker()).unwrap_err();
-        assert_eq!(error.fault, Fault::FixedHeaderFlags { flags });
+        let with_flags = |mut bytes: Vec<u8>| {
+            bytes[0] |= flags;
+            bytes
+        };
+        for bytes in [connect("MQTT", 4, &[]), connect("MQTT", 5, &[0])] {
+            let error = decode_connect(&with_flags(bytes), &Limits::of_broker()).unwrap_err();
+            assert_eq!(error.fault, Fault::FixedHeaderFlags { flags });
+        }
+        // MQTT 3.1 §3.1: not used.
+        assert_eq!(read(&with_flags(connect("MQIsdp", 3, &[]))), Ok((Version::V31, false)));
     }
     assert_eq!(decode_connect(&[], &Limits::of_broker()), Ok(DecodedConnect::Incomplete { need: 2 }));
 }
@@ -78,8 +88,12 @@ fn a_broken_packet_is_answered_in_its_version() {
     // [MQTT-4.13.1-1] [MQTT311-4.8.0-1]
     let of = |name, level, after: &[u8]| packet(0x10, &[&text(name), &[level, 3, 0, 60], after, &text("c")]);
     assert_eq!(read(&of("MQTT", 4, &[])), Err((Fault::ConnectReservedFlag, Answer::Close)));
+    assert_eq!(read(&of("MQTT", 5, &[0])), Err((Fault::ConnectReservedFlag, Answer::Close)));
     let malformed = ReasonCode::MalformedPacket;
-    assert_eq!(read(&of("MQTT", 5, &[0])), Err((Fault::ConnectReservedFlag, Answer::ConnAck(malformed))));
+    let twice = b"\x0a\x11\0\0\0\x01\x11\0\0\0\x01";
+    let repeated = Fault::PropertyRepeated { property: PropertyId::SessionExpiryInterval };
+    let protocol_error = Answer::ConnAck(ReasonCode::ProtocolError);
+    assert_eq!(read(&connect("MQTT", 5, twice)), Err((repeated, protocol_error)));
     let later = |version| decode(b"\x36", version, &Limits::of_broker()).unwrap_err().answer();
     assert_eq!(later(Version::V5), Answer::Disconnect(malformed));
     assert_eq!((later(Version::V31), later(Version::V311)), (Answer::Close, Answer::Close));

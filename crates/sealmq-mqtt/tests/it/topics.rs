@@ -49,7 +49,8 @@ fn a_topic_filter_follows_the_rules() {
         ("[MQTT-4.8.2-2]", "$share/g/t", "$share/g", Share),
         ("[MQTT-4.8.2-2]", "$share/g//", "$share/g/", Share),
         ("[MQTT-4.8.2-2]", "$share/g/+", "$share/+/t", Share),
-        ("[MQTT-4.8.2-2]", "$share/g/#", "$share/g#/t", Share),
+        ("[MQTT-4.8.2-2]", "$share/g/#", "$share/g#/t", MisplacedMultiLevel),
+        ("[MQTT-4.8.2-2]", "$shared", "$share", Share),
         ("[MQTT-4.8.2-2]", "$share/g/t/#", "$share/g/t#", MisplacedMultiLevel),
         ("a group in a group", "$share/g/$SYS/#", "$share/g/$share/h/t", Share),
     ];
@@ -63,7 +64,7 @@ fn a_topic_filter_follows_the_rules() {
 fn a_shared_filter_comes_apart_into_group_and_filter() {
     let share = TopicFilter::parse("$share/group/a/+/#").unwrap().share().unwrap();
     assert_eq!((share.group, share.filter.as_str()), ("group", "a/+/#"));
-    assert_eq!(TopicFilter::parse("$share").unwrap().share(), None);
+    assert_eq!(TopicFilter::parse("$shared").unwrap().share(), None);
     assert_eq!(TopicFilter::parse("$shared/a/b").unwrap().share(), None);
     assert_eq!(TopicFilter::parse("a/b").unwrap().unshared().as_str(), "a/b");
 }

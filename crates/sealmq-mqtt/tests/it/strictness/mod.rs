@@ -1,6 +1,7 @@
 //! Every rule as a refusal beside its accepting twin, each with the statement it comes from.
 
 mod acknowledgements;
+mod answers;
 mod connect;
 mod fixed_header;
 mod publish;

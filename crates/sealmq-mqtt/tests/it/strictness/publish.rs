@@ -93,7 +93,7 @@ fn properties_follow_the_rules() {
     };
     let value = |property, value| Fault::PropertyValue { property, value };
     let alias = value(PropertyId::TopicAlias, 0);
-    assert_eq!(alias.reason_code(), ReasonCode::TopicAliasInvalid);
+    assert_eq!(alias.reason_code(), ReasonCode::ProtocolError);
     hold(vec![
         v5("[MQTT-3.3.2-8]", b"\x23\x00\x01", b"\x23\x00\x00", alias),
         v5("MQTT §3.3.2.3.2", b"\x01\x01", b"\x01\x02", value(PropertyId::PayloadFormatIndicator, 2)),
@@ -113,7 +113,10 @@ fn properties_follow_the_rules() {
             "[MQTT-3.3.2-14]",
             b"\x08\x00\x03r/b",
             b"\x08\x00\x03r/#",
-            Fault::Topic { field: "Response Topic", error: TopicError::WildcardInName { wildcard: '#' } },
+            Fault::PropertyTopic {
+                property: PropertyId::ResponseTopic,
+                error: TopicError::WildcardInName { wildcard: '#' },
+            },
         ),
     ]);
     // Without a topic there must be an alias: MQTT §3.3.2.1.
