@@ -54,8 +54,9 @@ pub(crate) fn connack_accepted(accepted: &Accepted<'_>) -> Bytes {
     )
 }
 
-/// CONNACK with a refusal of the core.
-pub(crate) fn connack_refused(version: Version, why: &Refusal, max_qos: QoS) -> Bytes {
+/// CONNACK with a refusal of the core; `None` where mosquitto closes without one: a 3.x client whose refusal its return
+/// codes do not know, and whoever wants a will for `$CONTROL`.
+pub(crate) fn connack_refused(version: Version, why: &Refusal, max_qos: QoS) -> Option<Bytes> {
     let (reason, code) = match why {
         Refusal::NotAuthorised(_) | Refusal::CertificateEnded | Refusal::SessionOfAnother => {
             (ReasonCode::NotAuthorized, ConnectReturnCode::NotAuthorized)
@@ -65,12 +66,14 @@ pub(crate) fn connack_refused(version: Version, why: &Refusal, max_qos: QoS) -> 
             (ReasonCode::BadAuthenticationMethod, ConnectReturnCode::NotAuthorized)
         }
         Refusal::Will => (ReasonCode::PacketTooLarge, ConnectReturnCode::NotAuthorized),
+        Refusal::WillControl => return None,
+        Refusal::WillQoS | Refusal::WillRetain | Refusal::Sessions if !version.is_v5() => return None,
         Refusal::WillQoS => (ReasonCode::QoSNotSupported, ConnectReturnCode::NotAuthorized),
         Refusal::WillRetain => (ReasonCode::RetainNotSupported, ConnectReturnCode::NotAuthorized),
-        Refusal::Sessions => (ReasonCode::QuotaExceeded, ConnectReturnCode::ServerUnavailable),
+        Refusal::Sessions => (ReasonCode::ServerBusy, ConnectReturnCode::ServerUnavailable),
         Refusal::Shutdown => (ReasonCode::ServerUnavailable, ConnectReturnCode::ServerUnavailable),
     };
-    connack_refusal(version, reason, code, max_qos)
+    Some(connack_refusal(version, reason, code, max_qos))
 }
 
 /// A CONNACK that refuses, for whoever refuses before the core is asked (the door): `reason` where the client speaks

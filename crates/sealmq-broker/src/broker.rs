@@ -11,7 +11,7 @@ use crate::{
     trie::FilterTrie,
 };
 use bytes::Bytes;
-use sealmq_mqtt::{DecodeError, PacketType, ReasonCode};
+use sealmq_mqtt::Answer;
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -70,13 +70,6 @@ pub(crate) enum Stage {
     ShuttingDown,
 }
 
-/// What DISCONNECT says of bytes that are no packet. A second CONNECT may break rules whose codes only CONNACK knows
-/// (0x84: its protocol name or level); as a second one it is a protocol error anyway. [MQTT-3.1.0-2]
-fn reason_for_disconnect(error: &DecodeError) -> ReasonCode {
-    let reason = error.reason_code();
-    if reason.allowed_in(PacketType::Disconnect) { reason } else { ReasonCode::ProtocolError }
-}
-
 impl Broker {
     /// An empty broker for `shard`.
     pub fn new(shard: ShardId, limits: Limits, tables: Tables, policy: Arc<Policy>) -> Broker {
@@ -113,8 +106,15 @@ impl Broker {
             }
             Input::Malformed { conn, error } => {
                 if let Some(index) = self.sessions.of_conn(conn) {
-                    let reason = reason_for_disconnect(&error);
-                    self.disconnect(now, index, reason, Ending::Malformed(error));
+                    match error.answer() {
+                        Answer::Disconnect(reason) => {
+                            self.disconnect(now, index, reason, Ending::Malformed(error));
+                        }
+                        // The others answer a CONNECT, and a second one is answered with nothing.
+                        Answer::Close | Answer::ReturnCode(_) | Answer::ConnAck(_) => {
+                            self.end_connection(now, index, Ending::Malformed(error));
+                        }
+                    }
                 }
             }
             Input::Lost { conn, cause } => self.lost(now, conn, cause),

@@ -76,7 +76,12 @@ impl Broker {
             return Err(Refusal::WillRetain);
         }
         let source = Source::of(&peer.client_id, &peer.principal, &peer.rules);
-        Ok(Box::new(will::from_connect(now, self.shard, connect, asked, &peer.rules, Arc::new(source))))
+        let will = will::from_connect(now, self.shard, connect, asked, &peer.rules, Arc::new(source));
+        // What is done by command is not left to an accident.
+        if will.message.topic.starts_with("$CONTROL/") {
+            return Err(Refusal::WillControl);
+        }
+        Ok(Box::new(will))
     }
 
     fn check_owner(&self, index: SessionIndex, peer: &Peer) -> Result<(), Refusal> {
@@ -89,9 +94,11 @@ impl Broker {
     }
 
     fn refuse(&mut self, conn: ConnId, version: Version, peer: Peer, why: Refusal) {
-        let packet = Outgoing::Packet(answers::connack_refused(version, &why, peer.rules.max_qos));
-        self.counters.packets_sent += 1;
-        self.output(Output::Send { conn, packet, lane: Lane::Flow, gate: None });
+        if let Some(packet) = answers::connack_refused(version, &why, peer.rules.max_qos) {
+            self.counters.packets_sent += 1;
+            let packet = Outgoing::Packet(packet);
+            self.output(Output::Send { conn, packet, lane: Lane::Flow, gate: None });
+        }
         self.event(Event::Refused { conn, client: peer.client_id, why: why.clone() });
         self.output(Output::Close { conn, why: Ending::Refused(why) });
     }
@@ -140,9 +147,15 @@ impl Broker {
             rules: &rules,
         };
         let packet = Outgoing::Packet(answers::connack_accepted(&accepted));
-        self.send(index, packet, Lane::Flow, gate);
+        let fits = self.session(index).connection().is_some_and(|connection| connection.takes(packet.len()));
+        if fits {
+            self.send(index, packet, Lane::Flow, gate);
+        }
         self.event(Event::Connected { conn, client: client_id, username, version, start, keep_alive_secs });
-        if resumed {
+        if !fits {
+            let rule = "Maximum Packet Size leaves no room for CONNACK";
+            self.end_connection(now, index, Ending::ProtocolError(rule));
+        } else if resumed {
             self.resume(now, index);
         }
     }
@@ -151,19 +164,24 @@ impl Broker {
     /// clean. The session that is left, if any, is the one to continue. [MQTT-3.1.4-3] [MQTT-3.1.2-4] [MQTT-3.1.2-5]
     fn make_way(&mut self, now: Now, connect: &Connect<'_>, client: &ClientId) -> Option<SessionIndex> {
         let index = self.sessions.of_client(client.as_str())?;
-        if self.session(index).connection().is_some() {
+        let session = self.session_mut(index);
+        let goes_on = !connect.clean_start && session.life != Life::Connection;
+        // The will of a session that goes on is taken back, and so is one that is delayed: its client is there again.
+        // Only a session that ends publishes a will that is due at once. (mosquitto; [MQTT-3.1.3-9])
+        if goes_on || session.will.as_ref().is_some_and(|will| will.delay != Millis(0)) {
+            session.will = None;
+        }
+        if session.connection().is_some() {
             self.disconnect(now, index, ReasonCode::SessionTakenOver, Ending::TakenOver);
         }
         // That may have ended the session too.
         let index = self.sessions.of_client(client.as_str())?;
-        if connect.clean_start {
+        if !goes_on {
             self.end_session(now, index);
             return None;
         }
         self.disarm(index, TimerKind::SessionEnd);
-        // The client is back before its will was due. [MQTT-3.1.3-9]
         self.disarm(index, TimerKind::Will);
-        self.session_mut(index).will = None;
         Some(index)
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     Action, Broker, ClientId, Delivery, Durability, Event, Lane, Message, Mono, Now, OfflineQoS0, Outgoing,
     Output, Record, Retain, Stored,
-    session::{AliasesOut, Connection, Enqueued, FullSaid, Queued, StoreBehind, TopicForm},
+    session::{AliasesOut, Connection, Enqueued, FullSaid, Queued, Receiver, StoreBehind, TopicForm},
     sessions::SessionIndex,
 };
 use sealmq_mqtt::{Dup, PacketId, PublishParts, QoS, SharedPublish, TopicName, Version};
@@ -38,15 +38,21 @@ impl Broker {
             self.counters.publish_dropped += 1;
             return;
         }
+        let packet_id = match delivery.qos {
+            QoS::AtMostOnce => None,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => self.session_mut(index).outgoing.reserve_id(),
+        };
         match (delivery.qos, self.session(index).connection().is_some()) {
             (QoS::AtMostOnce, true) => self.deliver_qos0(now, index, message, &delivery, encoded),
             (QoS::AtMostOnce, false) => match self.policy.offline_qos0 {
                 OfflineQoS0::Dropped => self.counters.publish_dropped += 1,
-                OfflineQoS0::Queued => self.enqueue(now, index, message, delivery),
+                OfflineQoS0::Queued => self.enqueue(now, index, message, delivery, packet_id),
             },
-            (QoS::AtLeastOnce | QoS::ExactlyOnce, false) => self.enqueue(now, index, message, delivery),
+            (QoS::AtLeastOnce | QoS::ExactlyOnce, false) => {
+                self.enqueue(now, index, message, delivery, packet_id);
+            }
             (QoS::AtLeastOnce | QoS::ExactlyOnce, true) => {
-                self.start_or_queue(now, index, message, delivery, encoded)
+                self.start_or_queue(now, index, message, delivery, packet_id, encoded);
             }
         }
     }
@@ -82,14 +88,15 @@ impl Broker {
         index: SessionIndex,
         message: &Arc<Message>,
         delivery: Delivery,
+        packet_id: Option<PacketId>,
         encoded: &mut EncodeOnce,
     ) {
         let session = self.session(index);
-        let room = session.connection().is_some_and(|connection| {
-            session.outgoing.has_room(connection.receive_max, message.size(), &self.limits)
-        });
+        let room = session
+            .connection()
+            .is_some_and(|connection| session.outgoing.has_room(connection.receive_max, &self.limits));
         if !room || session.outgoing.must_wait() {
-            return self.enqueue(now, index, message, delivery);
+            return self.enqueue(now, index, message, delivery, packet_id);
         }
         // What the client cannot take is dropped as if it had been delivered. [MQTT-3.1.2-25]
         let Some(shared) = self.encode(now.mono, index, message, &delivery, encoded) else {
@@ -101,7 +108,7 @@ impl Broker {
             message: Arc::clone(message),
             delivery: delivery.clone(),
         });
-        self.start(index, message, delivery, shared);
+        self.start(index, message, delivery, packet_id, shared);
     }
 
     /// Sends a message for the first time, under a packet id of its own.
@@ -110,10 +117,11 @@ impl Broker {
         index: SessionIndex,
         message: &Arc<Message>,
         delivery: Delivery,
+        reserved: Option<PacketId>,
         shared: SharedPublish,
     ) {
         let qos = delivery.qos;
-        let packet_id = self.session_mut(index).outgoing.start(Arc::clone(message), delivery);
+        let packet_id = self.session_mut(index).outgoing.start(Arc::clone(message), delivery, reserved);
         let commit = self.append_session(index, |session| Record::Started {
             client: session.client_id.clone(),
             packet_id: Some(packet_id),
@@ -124,14 +132,24 @@ impl Broker {
     }
 
     /// Puts a message at the end of a session's queue.
-    fn enqueue(&mut self, now: Now, index: SessionIndex, message: &Arc<Message>, delivery: Delivery) {
+    fn enqueue(
+        &mut self,
+        now: Now,
+        index: SessionIndex,
+        message: &Arc<Message>,
+        delivery: Delivery,
+        packet_id: Option<PacketId>,
+    ) {
         let store = match self.policy.durability {
             Durability::Gated if self.session(index).is_persistent() => StoreBehind::Yes,
             Durability::Gated | Durability::None => StoreBehind::No,
         };
-        let queued = Queued { message: Arc::clone(message), delivery: delivery.clone() };
+        let queued = Queued { message: Arc::clone(message), delivery: delivery.clone(), packet_id };
         let session = self.sessions.at_mut(index);
-        match session.outgoing.enqueue(queued, now.mono, &self.limits, store) {
+        let receiver = session
+            .connection()
+            .map_or(Receiver::Away, |connection| Receiver::There { receive_max: connection.receive_max });
+        match session.outgoing.enqueue(queued, now.mono, &self.limits, receiver, store) {
             Enqueued::Waits | Enqueued::Behind => {
                 self.append_session(index, |session| Record::Queued {
                     client: session.client_id.clone(),
@@ -178,10 +196,10 @@ impl Broker {
         let session = self.session(index);
         let Some(first) = session.outgoing.first_queued() else { return Pumped::Done };
         let is_qos0 = first.delivery.qos == QoS::AtMostOnce;
-        if !is_qos0 && !session.outgoing.has_room(receive_max, first.message.size(), &self.limits) {
+        if !is_qos0 && !session.outgoing.has_room(receive_max, &self.limits) {
             return Pumped::Done;
         }
-        let Some(Queued { message, delivery }) = self.session_mut(index).outgoing.dequeue() else {
+        let Some(Queued { message, delivery, packet_id }) = self.session_mut(index).outgoing.dequeue() else {
             return Pumped::Done;
         };
         // The right to read is asked for again: it may have been taken away while the message waited.
@@ -192,7 +210,7 @@ impl Broker {
             None
         };
         match shared {
-            Some(shared) if !is_qos0 => self.start(index, &message, delivery, shared),
+            Some(shared) if !is_qos0 => self.start(index, &message, delivery, packet_id, shared),
             Some(shared) => {
                 self.left_queue(index);
                 self.send_publish(index, &message, shared, None, Dup::First);
@@ -254,7 +272,7 @@ impl Broker {
         } else {
             make()
         }?;
-        (shared.len() <= connection.packet_bytes_max).then_some(shared)
+        connection.takes(shared.len()).then_some(shared)
     }
 
     fn send_publish(

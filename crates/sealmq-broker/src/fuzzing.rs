@@ -371,7 +371,7 @@ impl World {
 
 fn check_session(facts: &SessionFacts, limits: &Limits) {
     assert!(facts.in_flight <= usize::from(limits.inflight_max), "{facts:?}");
-    assert!(facts.queued <= limits.queued_max, "{facts:?}");
+    assert!(facts.queued <= limits.queued_max + usize::from(limits.inflight_max), "{facts:?}");
     assert!(facts.incoming <= limits.incoming_qos2_max, "{facts:?}");
     assert!(facts.subscriptions <= limits.subscriptions_max, "{facts:?}");
 }

@@ -283,6 +283,8 @@ pub enum Refusal {
     AuthenticationMethod,
     /// Its will is larger than `message_size_limit` or has too many levels.
     Will,
+    /// Its will is for `$CONTROL/`.
+    WillControl,
     /// Its will has a QoS above the listener's.
     WillQoS,
     /// Its will is retained, and retained messages are switched off.

@@ -3,7 +3,7 @@
 use crate::{
     Broker, Ending, Event, Millis, Mono, Now, Presence, Record, answers,
     broker::Stage,
-    session::{Life, Link},
+    session::{Incoming, Life, Link, Window},
     sessions::SessionIndex,
     timers::TimerKind,
 };
@@ -37,12 +37,26 @@ impl Broker {
         self.event(Event::Disconnected { conn, client, why: why.clone() });
         self.output(crate::Output::Close { conn, why });
         match life {
-            Life::Connection => return self.end_session(now, index),
+            Life::Connection => return self.end_session_after_will(now, index),
             Life::After(span) => self.arm(index, TimerKind::SessionEnd, now.mono + span),
             Life::Forever => {}
         }
         self.append_session(index, |session| session.record(Some(now.wall)));
         self.will_after_connection(now, index);
+    }
+
+    /// Ends a session that lives as long as its connection. A will that is to be delayed is waited for, as in mosquitto
+    /// (MQTT §3.1.3.2.2 would publish it now): until then the session is nothing but its will, and resumed it is not.
+    fn end_session_after_will(&mut self, now: Now, index: SessionIndex) {
+        match self.session(index).will.as_ref().map(|will| will.delay) {
+            None | Some(Millis(0)) => self.end_session(now, index),
+            Some(delay) => {
+                self.drop_subscriptions(index);
+                let session = self.session_mut(index);
+                (session.outgoing, session.incoming) = (Window::new(), Incoming::default());
+                self.arm(index, TimerKind::Will, now.mono + delay);
+            }
+        }
     }
 
     /// Forgets a session: its subscriptions, its queue, what it had received and not released. Its will, if there
@@ -52,15 +66,19 @@ impl Broker {
         {
             self.disarm(index, kind);
         }
-        let filters: Vec<Box<str>> = self.session(index).subscriptions.filters().map(Box::from).collect();
-        for filter in &filters {
-            self.drop_subscription(index, filter);
-        }
+        self.drop_subscriptions(index);
         self.append_session(index, |session| Record::SessionEnded { client: session.client_id.clone() });
         let Some(mut session) = self.sessions.remove(index) else { return };
         self.event(Event::SessionEnded { client: session.client_id.clone() });
         if let Some(will) = session.will.take() {
             self.publish_will(now, *will);
+        }
+    }
+
+    fn drop_subscriptions(&mut self, index: SessionIndex) {
+        let filters: Vec<Box<str>> = self.session(index).subscriptions.filters().map(Box::from).collect();
+        for filter in &filters {
+            self.drop_subscription(index, filter);
         }
     }
 
@@ -84,6 +102,7 @@ impl Broker {
         match kind {
             TimerKind::KeepAlive => self.keep_alive_due(now, index),
             TimerKind::CertificateEnd => self.certificate_end_due(now, index),
+            TimerKind::Will if self.session(index).life == Life::Connection => self.end_session(now, index),
             TimerKind::Will => self.will_due(now, index),
             TimerKind::SessionEnd => self.end_session(now, index),
         }
@@ -109,8 +128,8 @@ impl Broker {
         if end > now.mono {
             self.arm(index, TimerKind::KeepAlive, end);
         } else {
-            // [MQTT-3.1.2-22] [MQTT311-3.1.2-24]
-            self.disconnect(now, index, ReasonCode::KeepAliveTimeout, Ending::KeepAliveTimeout);
+            // "As if the network had failed" [MQTT-3.1.2-22] [MQTT311-3.1.2-24], so without a DISCONNECT; mosquitto's way.
+            self.end_connection(now, index, Ending::KeepAliveTimeout);
         }
     }
 

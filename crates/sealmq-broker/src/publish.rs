@@ -19,6 +19,10 @@ enum Stop {
     Answer(ReasonCode),
 }
 
+/// How often a QoS 2 PUBLISH may come again on one connection. The standard has it sent again on the next one only
+/// ([MQTT-4.4.0-1]); mosquitto bears it once.
+const REPEATS_MAX: u8 = 1;
+
 impl Broker {
     /// Handles a PUBLISH.
     pub(crate) fn publish(&mut self, now: Now, index: SessionIndex, publish: &Publish<'_>) {
@@ -152,7 +156,12 @@ impl Broker {
         let repeated =
             session.incoming.get(id).is_some_and(|old| dup == Dup::Again || is_same(old, &message));
         let mut gate = None;
-        if !repeated {
+        if repeated {
+            let conn = session.connection().map(|connection| connection.conn);
+            if conn.is_some_and(|conn| session.incoming.repeated(id, conn) > REPEATS_MAX) {
+                return self.protocol_error(now, index, "a QoS 2 PUBLISH a third time on one connection");
+            }
+        } else {
             // A client that lost its memory uses a packet id again for something else: the new message counts.
             self.forget_incoming(index, id);
             let session = self.sessions.at_mut(index);
@@ -197,8 +206,9 @@ impl Broker {
     /// PUBREL: the message is routed now, and once. [MQTT-4.3.3-11] [MQTT-4.3.3-12] [MQTT311-4.3.3-2]
     pub(crate) fn pubrel(&mut self, now: Now, index: SessionIndex, version: Version, id: PacketId) {
         let Some(message) = self.forget_incoming(index, id) else {
-            // A repeated PUBREL, or one for a message that was refused. MQTT §3.7.2.1
-            let packet = answers::pubcomp(version, id, ReasonCode::PacketIdentifierNotFound);
+            // A repeated PUBREL, or one for a message that was refused: "not an error" (MQTT §3.7.2.1), so it is
+            // answered as mosquitto does it, without 0x92.
+            let packet = answers::pubcomp(version, id, ReasonCode::Success);
             return self.send(index, Outgoing::Packet(packet), Lane::Ack, None);
         };
         let routed = self.accept(now, Arc::unwrap_or_clone(message));

@@ -25,7 +25,10 @@ impl Broker {
             Packet::PingReq => self.send_flow(index, answers::pingresp()),
             Packet::Disconnect(disconnect) => self.client_disconnects(now, index, version, &disconnect),
             // [MQTT-3.1.0-2] [MQTT311-3.1.0-2]
-            Packet::Connect(_) => self.protocol_error(now, index, "a second CONNECT"),
+            // mosquitto says nothing to it.
+            Packet::Connect(_) => {
+                self.end_connection(now, index, Ending::ProtocolError("a second CONNECT"));
+            }
             // No authentication method was agreed on. [MQTT-4.12.0-6]
             Packet::Auth(_) => self.protocol_error(now, index, "AUTH without an authentication method"),
             Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
@@ -72,8 +75,10 @@ impl Broker {
             }
             // Whoever refuses a message that we do not know is owed nothing.
             Stage::Unknown if ack.reason.is_error() => {}
-            Stage::Unknown => self
-                .send_flow(index, answers::pubrel(version, packet_id, ReasonCode::PacketIdentifierNotFound)),
+            // mosquitto's bytes: PUBREL without 0x92.
+            Stage::Unknown => {
+                self.send_flow(index, answers::pubrel(version, packet_id, ReasonCode::Success));
+            }
         }
     }
 

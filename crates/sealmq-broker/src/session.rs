@@ -4,7 +4,7 @@ mod incoming;
 mod window;
 
 pub(crate) use incoming::Incoming;
-pub(crate) use window::{Enqueued, FullSaid, Queued, Stage, StoreBehind, Window};
+pub(crate) use window::{Enqueued, FullSaid, Queued, Receiver, Stage, StoreBehind, Window};
 
 use crate::{
     Admission, ClientId, ConnId, Limits, ListenerRules, Message, Millis, Mono, Owner, Principal, Record,
@@ -84,6 +84,14 @@ pub(crate) struct Connection {
     pub(crate) admitted_by: Arc<dyn Admission>,
     pub(crate) generation: u64,
     pub(crate) ends_at: Option<Wall>,
+}
+
+impl Connection {
+    /// Whether a packet of `len` bytes is within its Maximum Packet Size. [MQTT-3.1.2-24] As in mosquitto the first byte
+    /// is not counted: what its clients get from it today they get from us.
+    pub(crate) const fn takes(&self, len: usize) -> bool {
+        len <= self.packet_bytes_max.saturating_add(1)
+    }
 }
 
 /// What the client says it is: protocol level 0x83 or 0x84 is a bridge.

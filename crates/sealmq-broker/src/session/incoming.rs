@@ -16,6 +16,8 @@ pub(crate) struct Waiting {
     pub(crate) message: Arc<Message>,
     /// The connection whose Receive Maximum it counts against.
     pub(crate) counted_on: ConnId,
+    /// How often it has come again, and on which connection.
+    repeats: (u8, ConnId),
 }
 
 impl Incoming {
@@ -25,9 +27,19 @@ impl Incoming {
 
     pub(crate) fn insert(&mut self, id: PacketId, message: Arc<Message>, counted_on: ConnId) {
         self.bytes += message.size();
-        if let Some(old) = self.waiting.insert(id, Waiting { message, counted_on }) {
+        let waiting = Waiting { message, counted_on, repeats: (0, counted_on) };
+        if let Some(old) = self.waiting.insert(id, waiting) {
             self.bytes -= old.message.size();
         }
+    }
+
+    /// Counts that it has come again on `conn`, and says how often it has.
+    pub(crate) fn repeated(&mut self, id: PacketId, conn: ConnId) -> u8 {
+        self.waiting.get_mut(&id).map_or(0, |waiting| {
+            let before = if waiting.repeats.1 == conn { waiting.repeats.0 } else { 0 };
+            waiting.repeats = (before.saturating_add(1), conn);
+            waiting.repeats.0
+        })
     }
 
     pub(crate) fn remove(&mut self, id: PacketId) -> Option<Waiting> {

@@ -64,6 +64,8 @@ enum Sent {
 pub(crate) struct Queued {
     pub(crate) message: Arc<Message>,
     pub(crate) delivery: Delivery,
+    /// The packet id it will be sent under; `None` at QoS 0, or where it gets one only then.
+    pub(crate) packet_id: Option<PacketId>,
 }
 
 /// Whether [`crate::Event::QueueFull`] was said since there was room.
@@ -102,11 +104,10 @@ impl Window {
         }
     }
 
-    /// Whether another message of `size` bytes may be sent now.
-    pub(crate) fn has_room(&self, receive_max: usize, size: usize, limits: &Limits) -> bool {
-        let bytes_fit = limits
-            .inflight_bytes_max
-            .is_none_or(|max| self.flights.is_empty() || self.flight_bytes + size <= max);
+    /// Whether another message may be sent now. `max_inflight_bytes` counts payloads and is passed by the message that
+    /// reaches it, as in mosquitto.
+    pub(crate) fn has_room(&self, receive_max: usize, limits: &Limits) -> bool {
+        let bytes_fit = limits.inflight_bytes_max.is_none_or(|max| self.flight_bytes < max);
         // At 65,535 every packet id is in use.
         bytes_fit && self.under_way() < receive_max && self.in_flight() < usize::from(u16::MAX)
     }
@@ -116,12 +117,28 @@ impl Window {
         self.unsent > 0 || !self.queue.is_empty() || self.behind > 0
     }
 
-    /// Puts a message in flight and gives it its packet id.
-    pub(crate) fn start(&mut self, message: Arc<Message>, delivery: Delivery) -> PacketId {
-        let id = self
-            .ids
-            .take(|| self.flights.iter().map(|flight| flight.id).chain(self.released.iter().copied()));
-        self.flight_bytes += message.size();
+    /// Takes a packet id for a message before it is known whether it will be sent, so that the ids of a session count
+    /// all messages that were meant for it, as in mosquitto. `None`: too many are under way or waiting to spare one.
+    pub(crate) fn reserve_id(&mut self) -> Option<PacketId> {
+        let meant = self.in_flight() + self.queue.len();
+        (meant < usize::from(u16::MAX) - 1).then(|| self.take_id())
+    }
+
+    fn take_id(&mut self) -> PacketId {
+        let waiting = || self.queue.iter().filter_map(|queued| queued.packet_id);
+        let sent = || self.flights.iter().map(|flight| flight.id).chain(self.released.iter().copied());
+        self.ids.take(|| sent().chain(waiting()))
+    }
+
+    /// Puts a message in flight, under the packet id that it was given or a new one.
+    pub(crate) fn start(
+        &mut self,
+        message: Arc<Message>,
+        delivery: Delivery,
+        reserved: Option<PacketId>,
+    ) -> PacketId {
+        let id = reserved.unwrap_or_else(|| self.take_id());
+        self.flight_bytes += message.payload.len();
         self.flights.push_back(Flight { id, message, delivery, sent: Sent::Yes });
         id
     }
@@ -177,13 +194,14 @@ impl Window {
         queued: Queued,
         now: Mono,
         limits: &Limits,
+        receiver: Receiver,
         store: StoreBehind,
     ) -> Enqueued {
-        let size = queued.message.size();
-        if self.is_full(size, limits) {
+        let size = counted(&queued.message);
+        if self.is_full(receiver, limits) {
             self.drop_expired(now);
         }
-        if self.is_full(size, limits) {
+        if self.is_full(receiver, limits) {
             return Enqueued::Full;
         }
         let in_memory = match store {
@@ -207,7 +225,7 @@ impl Window {
     /// Takes the next message out of the queue.
     pub(crate) fn dequeue(&mut self) -> Option<Queued> {
         let queued = self.queue.pop_front()?;
-        self.queue_bytes -= queued.message.size();
+        self.queue_bytes -= counted(&queued.message);
         self.full_said = FullSaid::No;
         Some(queued)
     }
@@ -228,8 +246,8 @@ impl Window {
         self.asked = 0;
         for Stored { message, delivery } in messages {
             self.behind = self.behind.saturating_sub(1);
-            self.behind_bytes = self.behind_bytes.saturating_sub(message.size());
-            self.push(Queued { message, delivery });
+            self.behind_bytes = self.behind_bytes.saturating_sub(counted(&message));
+            self.push(Queued { message, delivery, packet_id: None });
         }
         if exhausted {
             self.behind = 0;
@@ -256,14 +274,14 @@ impl Window {
     fn land(&mut self, id: PacketId) -> bool {
         let Some(at) = self.flights.iter().position(|flight| flight.id == id) else { return false };
         if let Some(flight) = self.flights.remove(at) {
-            self.flight_bytes -= flight.message.size();
+            self.flight_bytes -= flight.message.payload.len();
             self.unsent -= usize::from(flight.sent == Sent::Before);
         }
         true
     }
 
     fn push(&mut self, queued: Queued) {
-        self.queue_bytes += queued.message.size();
+        self.queue_bytes += counted(&queued.message);
         let end = queued.message.expires_at();
         self.next_expiry = match (self.next_expiry, end) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -272,9 +290,16 @@ impl Window {
         self.queue.push_back(queued);
     }
 
-    fn is_full(&self, size: usize, limits: &Limits) -> bool {
-        self.queued() >= limits.queued_max
-            || limits.queued_bytes_max.is_some_and(|max| self.queue_bytes + self.behind_bytes + size > max)
+    /// mosquitto's sums: a client that is there may have as much waiting again as it may have in flight, and bytes are
+    /// passed by the message that reaches the bound.
+    fn is_full(&self, receiver: Receiver, limits: &Limits) -> bool {
+        let (count_more, bytes_more) = match receiver {
+            Receiver::Away => (0, 0),
+            Receiver::There { receive_max } => (receive_max, limits.inflight_bytes_max.unwrap_or(0)),
+        };
+        let bytes = self.queue_bytes + self.behind_bytes;
+        self.queued() >= limits.queued_max.saturating_add(count_more)
+            || limits.queued_bytes_max.is_some_and(|max| bytes >= max.saturating_add(bytes_more))
     }
 
     /// Makes room where messages have expired while they waited. [MQTT-3.3.2-5]
@@ -283,9 +308,22 @@ impl Window {
             return;
         }
         self.queue.retain(|queued| !queued.message.is_expired(now));
-        self.queue_bytes = self.queue.iter().map(|queued| queued.message.size()).sum();
+        self.queue_bytes = self.queue.iter().map(|queued| counted(&queued.message)).sum();
         self.next_expiry = self.queue.iter().filter_map(|queued| queued.message.expires_at()).min();
     }
+}
+
+/// What a message counts for against `max_queued_bytes`: its payload, as in mosquitto; an empty one counts too, or
+/// nothing would bound them.
+fn counted(message: &Message) -> usize {
+    message.payload.len().max(1)
+}
+
+/// Whether the client is connected while a message is queued for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    Away,
+    There { receive_max: usize },
 }
 
 /// Whether a store holds what does not fit into memory.

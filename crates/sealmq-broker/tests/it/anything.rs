@@ -147,7 +147,7 @@ fn check_bounds(net: &Net, limits: &Limits) {
         assert!(broker.timers() <= IDS.len() * 4);
         for facts in IDS.iter().filter_map(|id| broker.session_facts(id)) {
             assert!(facts.in_flight <= usize::from(limits.inflight_max), "{facts:?}");
-            assert!(facts.queued <= limits.queued_max, "{facts:?}");
+            assert!(facts.queued <= limits.queued_max + usize::from(limits.inflight_max), "{facts:?}");
             assert!(facts.incoming <= limits.incoming_qos2_max, "{facts:?}");
             assert!(facts.subscriptions <= limits.subscriptions_max, "{facts:?}");
         }

@@ -81,11 +81,70 @@ fn the_end_of_the_session_cuts_the_delay_short() {
     net.drop_conn(client);
     net.pass(5);
     assert_eq!(net.payloads(watcher), ["gone"]);
-    let client = net.connect(lasting(100).will_delay(10));
+}
+
+#[test]
+fn a_delayed_will_of_a_session_that_ends_at_once_waits_all_the_same() {
+    // mosquitto's reading of MQTT §3.1.3.2.2.
+    let mut net = Net::new();
+    let watcher = watcher(&mut net);
+    let client = net.connect(lasting(0).will_delay(10));
+    net.sub(client, "t", QoS::AtLeastOnce);
     net.drop_conn(client);
-    // A clean start ends the old session.
-    net.connect(dial(Version::V5, "c"));
+    net.pass(9);
+    assert!(net.is_quiet(watcher));
+    assert_eq!(net.brokers[0].session_facts("c").unwrap().subscriptions, 0);
+    net.pass(1);
     assert_eq!(net.payloads(watcher), ["gone"]);
+    assert!(net.brokers[0].session_facts("c").is_none());
+}
+
+#[test]
+fn a_client_that_comes_back_takes_a_delayed_will_back_also_with_a_clean_start() {
+    let mut net = Net::new();
+    let watcher = watcher(&mut net);
+    for (expiry, again) in [(100, lasting(100)), (0, lasting(0).resume()), (100, lasting(100).resume())] {
+        let client = net.connect(lasting(expiry).will_delay(10));
+        net.drop_conn(client);
+        let client = net.connect(Dial { will: None, ..again });
+        net.pass(20);
+        assert!(net.is_quiet(watcher), "session expiry {expiry}");
+        net.bye(client);
+    }
+}
+
+#[test]
+fn a_take_over_publishes_the_will_only_of_a_session_that_ends() {
+    let mut net = Net::new();
+    let watcher = watcher(&mut net);
+    for version in [Version::V311, Version::V5] {
+        let clean = || if version.is_v5() { dial(version, "c") } else { dial(version, "c") };
+        let kept = || if version.is_v5() { lasting(60).resume() } else { dial(version, "c").resume() };
+        for (old, new, published) in [
+            (clean(), clean(), true),
+            (clean(), kept(), true),
+            (kept(), clean(), true),
+            (kept(), kept(), false),
+        ] {
+            let old = net.connect(Dial { will: None, ..old }.will("will", "gone"));
+            let new = net.connect(Dial { will: None, ..new });
+            assert!(net.ending(old).is_some());
+            assert_eq!(net.payloads(watcher), if published { vec!["gone"] } else { vec![] }, "{version}");
+            net.bye(new);
+            let last = net.connect(dial(version, "c"));
+            net.bye(last);
+        }
+    }
+}
+
+#[test]
+fn a_will_for_control_closes_the_connection_without_a_word() {
+    let mut net = Net::new();
+    for version in [Version::V311, Version::V5] {
+        let refused = net.dial(dial(version, "c").will("$CONTROL/broker/v1", "{}"));
+        assert!(net.is_quiet(refused) && net.ending(refused).is_some());
+        net.connect(dial(version, "c").will("CONTROL/broker/v1", "{}"));
+    }
 }
 
 #[test]

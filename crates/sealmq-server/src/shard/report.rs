@@ -140,6 +140,7 @@ fn words_of_refusal(why: &Refusal) -> String {
         Refusal::KeepAlive => "keep alive above max_keepalive".to_owned(),
         Refusal::AuthenticationMethod => "bad authentication method".to_owned(),
         Refusal::Will => "its will is too large or has too many topic levels".to_owned(),
+        Refusal::WillControl => "its will is for $CONTROL".to_owned(),
         Refusal::WillQoS => "the QoS of its will is above max_qos".to_owned(),
         Refusal::WillRetain => "its will is retained, and retain_available is false".to_owned(),
         Refusal::Sessions => "global_max_clients is reached".to_owned(),
