@@ -16,7 +16,7 @@ mod stage;
 mod subscribing;
 mod wire;
 
-use peers::Peers;
+use peers::{Peers, Release};
 use stage::{Scenario, Step, play};
 
 /// A configuration that both read, after `user root` and a listener.
@@ -33,7 +33,7 @@ fn compare(conf: &str, scenarios: &[Scenario]) {
             wrong.push_str(&format!("{}: {} steps against {}\n", scenario.name, theirs.len(), ours.len()));
         }
         for (step, (theirs, ours)) in theirs.iter().zip(&ours).enumerate() {
-            if let Some(text) = judge(scenario.name, step, theirs, ours) {
+            if let Some(text) = judge(peers.release, scenario.name, step, theirs, ours) {
                 wrong.push_str(&text);
             }
         }
@@ -42,8 +42,8 @@ fn compare(conf: &str, scenarios: &[Scenario]) {
 }
 
 /// What is wrong with a step; `None`: equal, or different as the table says.
-fn judge(scenario: &str, number: usize, theirs: &Step, ours: &Step) -> Option<String> {
-    let row = differences::find(scenario, number);
+fn judge(release: Release, scenario: &str, number: usize, theirs: &Step, ours: &Step) -> Option<String> {
+    let row = differences::find(release, scenario, number);
     let place = || format!("{scenario}[{number}] {} sends {}", theirs.who, theirs.sent);
     match row {
         None if theirs.heard == ours.heard => None,

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Both; they end with the value.
 pub(super) struct Peers {
+    pub(super) release: Release,
     pub(super) mosquitto: Server,
     pub(super) sealmq: Server,
 }
@@ -22,21 +23,47 @@ pub(super) struct Server {
 impl Peers {
     /// `None`: mosquitto is missing.
     pub(super) fn start(conf: &str) -> Option<Peers> {
-        let mosquitto = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto"]
-            .into_iter()
-            .find(|path| Path::new(path).exists());
-        let Some(mosquitto) = mosquitto else {
+        let Some(mosquitto) = mosquitto() else {
             assert!(std::env::var_os("CI").is_none(), "mosquitto is required in CI");
             eprintln!("skipped: mosquitto is not installed");
             return None;
         };
         let sealmq = env!("CARGO_BIN_EXE_sealmq");
-        Some(Peers { mosquitto: Server::start(mosquitto, conf), sealmq: Server::start(sealmq, conf) })
+        Some(Peers {
+            release: Release::of(&mosquitto),
+            mosquitto: Server::start(&mosquitto, conf),
+            sealmq: Server::start(Path::new(sealmq), conf),
+        })
+    }
+}
+
+/// The binary in `MOSQUITTO`, or an installed one.
+fn mosquitto() -> Option<PathBuf> {
+    let installed = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto"];
+    std::env::var_os("MOSQUITTO")
+        .map(PathBuf::from)
+        .or_else(|| installed.into_iter().map(PathBuf::from).find(|path| path.exists()))
+}
+
+/// Which differences are expected of a mosquitto.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Release {
+    /// Debian 12's and Ubuntu's.
+    V2_0,
+    /// The one that the contract is measured by.
+    V2_1,
+}
+
+impl Release {
+    fn of(mosquitto: &Path) -> Release {
+        let said = Command::new(mosquitto).arg("-h").output().unwrap();
+        let text = String::from_utf8_lossy(&said.stdout);
+        if text.contains("version 2.0.") { Release::V2_0 } else { Release::V2_1 }
     }
 }
 
 impl Server {
-    fn start(binary: &str, conf: &str) -> Server {
+    fn start(binary: &Path, conf: &str) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         fs::write(folder.path().join("acl"), super::publishing::ACL).unwrap();
