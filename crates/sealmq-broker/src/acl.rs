@@ -7,9 +7,11 @@
 //!
 //! Invariant: no path from an unknown to a yes. A subject without user name never matches an entry of a user.
 
+mod attributes;
 mod substituted;
 
 use crate::{DollarTopics, Policy, Role, Source};
+pub use attributes::{Attribute, Attributes};
 use std::{collections::BTreeMap, fmt};
 use substituted::matches;
 
@@ -22,6 +24,8 @@ pub struct Subject<'a> {
     pub client_id: &'a str,
     /// The role recorded at its certificate.
     pub role: Role,
+    /// The fields of its certificate; `None`: it has shown none, or no list names any.
+    pub attributes: Option<&'a Attributes>,
 }
 
 /// For what.
@@ -51,18 +55,38 @@ pub enum Access {
 pub struct AclEntry {
     access: Access,
     filter: Box<str>,
+    /// Certificate fields that are put into it. Empty in a `topic` line.
+    attributes: Box<[Attribute]>,
 }
 
 impl AclEntry {
-    /// An entry for a filter; in a pattern `%u` and `%c` stand for user name and client id.
+    /// A `topic` line: its filter is taken literally.
     ///
     /// # Errors
     /// [`AclError`] where the filter is no topic filter.
     pub fn new(access: Access, filter: &str) -> Result<AclEntry, AclError> {
         match sealmq_mqtt::TopicFilter::parse(filter) {
-            Ok(_) => Ok(AclEntry { access, filter: Box::from(filter) }),
-            Err(source) => Err(AclError { filter: filter.to_owned(), source }),
+            Ok(_) => Ok(AclEntry { access, filter: Box::from(filter), attributes: Box::default() }),
+            Err(source) => Err(AclError::Filter { filter: filter.to_owned(), source }),
         }
+    }
+
+    /// A `pattern` line: `%u` and `%c` stand for user name and client id, `%{cn}` and the like for fields of the
+    /// client's certificate.
+    ///
+    /// # Errors
+    /// [`AclError`] where the filter is no topic filter, or names a field that there is not.
+    pub fn pattern(access: Access, filter: &str) -> Result<AclEntry, AclError> {
+        let entry = AclEntry::new(access, filter)?;
+        match attributes::named(filter) {
+            Ok(named) => Ok(AclEntry { attributes: named.into(), ..entry }),
+            Err(name) => Err(AclError::Attribute { filter: filter.to_owned(), name }),
+        }
+    }
+
+    /// The certificate fields that it names.
+    pub fn attributes(&self) -> &[Attribute] {
+        &self.attributes
     }
 
     fn names(&self, placeholder: &str) -> bool {
@@ -70,14 +94,25 @@ impl AclEntry {
     }
 }
 
-/// A filter in an ACL that is none.
+/// An ACL line that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("acl filter `{filter}` {source}")]
-pub struct AclError {
-    /// The text.
-    pub filter: String,
-    /// The rule it breaks.
-    pub source: sealmq_mqtt::TopicError,
+pub enum AclError {
+    /// A filter that is none.
+    #[error("acl filter `{filter}` {source}")]
+    Filter {
+        /// The text.
+        filter: String,
+        /// The rule it breaks.
+        source: sealmq_mqtt::TopicError,
+    },
+    /// A pattern with an unknown `%{name}`.
+    #[error("acl pattern `{filter}` names the certificate field `%{{{name}}}`, which there is not")]
+    Attribute {
+        /// The text.
+        filter: String,
+        /// What stands between the braces.
+        name: String,
+    },
 }
 
 /// An access control list.
@@ -140,15 +175,44 @@ impl AclRules {
         if subject.username.is_some_and(wild) || wild(subject.client_id) {
             return false;
         }
+        if self.patterns.iter().any(|entry| entry.access == Access::Deny && subject.spoils(entry)) {
+            return false;
+        }
         let substituted = |entry: &AclEntry| match subject.username {
             None if entry.names("%u") => false,
-            None | Some(_) => matches(&entry.filter, Some(subject), topic),
+            None | Some(_) => subject.has_all(entry) && matches(&entry.filter, Some(subject), topic),
         };
         verdict(&self.patterns, action, substituted).unwrap_or(false)
     }
 }
 
+impl Subject<'_> {
+    /// Whether its certificate has every field that the entry names.
+    fn has_all(&self, entry: &AclEntry) -> bool {
+        let has = |attribute: &Attribute| {
+            self.attributes.is_some_and(|attributes| attributes.text(*attribute).is_some())
+        };
+        entry.attributes.iter().all(has)
+    }
+
+    /// Whether a field that the entry names is there and cannot be put into it: nobody can tell what it would deny.
+    fn spoils(&self, entry: &AclEntry) -> bool {
+        let unusable = |attribute: &Attribute| {
+            self.attributes.is_some_and(|attributes| attributes.is_unusable(*attribute))
+        };
+        entry.attributes.iter().any(unusable)
+    }
+}
+
 impl Acl {
+    /// Whether it goes by fields of certificates.
+    pub fn names_attributes(&self) -> bool {
+        match self {
+            Acl::Unrestricted => false,
+            Acl::Rules(rules) => rules.patterns.iter().any(|entry| !entry.attributes.is_empty()),
+        }
+    }
+
     /// Whether `subject` may do `action` at `topic`, as far as the list says.
     pub fn allows(&self, subject: &Subject<'_>, action: Action, topic: &str) -> bool {
         match self {
@@ -203,7 +267,12 @@ impl Policy {
 impl Source {
     /// The publisher as a subject.
     pub fn subject(&self) -> Subject<'_> {
-        Subject { username: self.username.as_deref(), client_id: self.client_id.as_str(), role: self.role }
+        Subject {
+            username: self.username.as_deref(),
+            client_id: self.client_id.as_str(),
+            role: self.role,
+            attributes: self.attributes.as_deref(),
+        }
     }
 }
 

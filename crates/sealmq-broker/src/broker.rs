@@ -129,7 +129,7 @@ impl Broker {
             Input::Committed { upto } => self.committed(upto),
             Input::Fetched { client, messages } => self.fetched(now, &client, messages),
             Input::Turn => self.turn(now),
-            Input::Policy(policy) => self.policy = policy,
+            Input::Policy(policy) => self.replace_policy(policy),
             Input::Shutdown => self.shutdown(now),
         }
     }

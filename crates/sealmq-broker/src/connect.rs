@@ -75,7 +75,7 @@ impl Broker {
         if asked.retain && self.policy.retained == RetainedMessages::Unavailable {
             return Err(Refusal::WillRetain);
         }
-        let source = Source::of(&peer.client_id, &peer.principal, &peer.rules);
+        let source = Source::of(&peer.client_id, &peer.principal, &peer.rules, &self.policy);
         let will = will::from_connect(now, self.shard, connect, asked, &peer.rules, Arc::new(source));
         // What is done by command is not left to an accident.
         if will.message.topic.starts_with("$CONTROL/") {
@@ -108,7 +108,7 @@ impl Broker {
         let resumed = existing.is_some();
         let keep_alive_secs = self.keep_alive(connect);
         let life = self.life(connect);
-        let source = Arc::new(Source::of(&peer.client_id, &peer.principal, &peer.rules));
+        let source = Arc::new(Source::of(&peer.client_id, &peer.principal, &peer.rules, &self.policy));
         let (client_id, assigned, rules) = (peer.client_id.clone(), peer.assigned, Arc::clone(&peer.rules));
         let owner = peer.principal.owner.clone();
         let username = peer.principal.username.clone();

@@ -45,7 +45,7 @@ mod trie;
 mod trust;
 mod will;
 
-pub use acl::{Access, Acl, AclEntry, AclError, AclRules, AclUser, Action, Subject};
+pub use acl::{Access, Acl, AclEntry, AclError, AclRules, AclUser, Action, Attribute, Attributes, Subject};
 pub use answers::connack_refusal;
 pub use broker::{Broker, SessionFacts};
 pub use event::{Counters, Event, Start};

@@ -1,6 +1,6 @@
 //! The application message, as it travels between sessions and shards.
 
-use crate::{ClientId, ListenerId, Millis, Mono, Now, Retain, Role, ShardId};
+use crate::{Attributes, ClientId, ListenerId, Millis, Mono, Now, Retain, Role, ShardId};
 use bytes::Bytes;
 use sealmq_mqtt::{ForwardedProperties, QoS};
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub struct Source {
     pub username: Option<Arc<str>>,
     /// The role recorded at its certificate.
     pub role: Role,
+    /// The fields of its certificate, where an ACL names some.
+    pub attributes: Option<Arc<Attributes>>,
     /// The listener it came through, whose ACL counts.
     pub listener: ListenerId,
 }

@@ -3,7 +3,7 @@
 //! The core knows no certificate. It holds an [`Admission`] per connection, and asks it again whenever the trust
 //! generation has moved: a level that is compared, not a message that could be lost.
 
-use crate::{ClientId, Wall, policy::Owner};
+use crate::{Attributes, ClientId, Wall, policy::Owner};
 use sealmq_mqtt::QoS;
 use std::sync::Arc;
 
@@ -63,6 +63,12 @@ pub trait Admission: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`Ended`]: the session must end.
     fn judge(&self, now: Wall) -> Result<u64, Ended>;
+
+    /// The fields of the certificate that it was admitted with; `None` without one. Asked only where an ACL names
+    /// some, so that nobody else's connection keeps them.
+    fn attributes(&self) -> Option<Arc<Attributes>> {
+        None
+    }
 }
 
 /// Why an identity that was good is good no longer.

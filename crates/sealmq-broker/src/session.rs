@@ -7,8 +7,8 @@ pub(crate) use incoming::Incoming;
 pub(crate) use window::{Enqueued, FullSaid, Queued, Receiver, Stage, StoreBehind, Window};
 
 use crate::{
-    Admission, ClientId, ConnId, Limits, ListenerRules, Message, Millis, Mono, Owner, Principal, Record,
-    Source, Wall, timers::Deadlines,
+    Admission, ClientId, ConnId, Limits, ListenerRules, Message, Millis, Mono, Owner, Policy, Principal,
+    Record, Source, Wall, timers::Deadlines,
 };
 use sealmq_mqtt::{QoS, SubscriptionId, Version};
 use std::{collections::BTreeMap, sync::Arc};
@@ -258,11 +258,18 @@ impl Session {
 }
 
 impl Source {
-    pub(crate) fn of(client_id: &ClientId, principal: &Principal, rules: &ListenerRules) -> Source {
+    pub(crate) fn of(
+        client_id: &ClientId,
+        principal: &Principal,
+        rules: &ListenerRules,
+        policy: &Policy,
+    ) -> Source {
+        let named = policy.acl_of(rules.listener).names_attributes();
         Source {
             client_id: client_id.clone(),
             username: principal.username.clone(),
             role: principal.role,
+            attributes: named.then(|| principal.admitted_by.attributes()).flatten(),
             listener: rules.listener,
         }
     }

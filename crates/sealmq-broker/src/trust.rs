@@ -3,7 +3,10 @@
 //! Invariant: `Broker::generation` is a trust generation at which every connection here has been judged, or newer
 //! than which it was admitted. The generation is read before anyone is judged: what moves meanwhile is seen next turn.
 
-use crate::{Admission, Broker, Ended, Ending, Event, Now, Principal, Refusal, Wall, sessions::SessionIndex};
+use crate::{
+    Admission, Broker, Ended, Ending, Event, Now, Policy, Principal, Refusal, Source, Wall,
+    sessions::SessionIndex,
+};
 use sealmq_mqtt::ReasonCode;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -40,6 +43,27 @@ impl Broker {
             Err(ended) => {
                 self.disconnect(now, index, ReasonCode::NotAuthorized, Ending::NotAuthorised(ended))
             }
+        }
+    }
+
+    /// A new policy counts from the next decision on. A list that goes by certificate fields for the first time needs
+    /// them of those who are here already; who is away has them again when it comes back.
+    pub(crate) fn replace_policy(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
+        for index in self.sessions.indexes() {
+            let session = self.session(index);
+            let named = self.policy.acl_of(session.source.listener).names_attributes();
+            let Some(connection) = session.connection() else { continue };
+            if !named || session.source.attributes.is_some() {
+                continue;
+            }
+            let Some(attributes) = connection.admitted_by.attributes() else { continue };
+            let source = Arc::new(Source { attributes: Some(attributes), ..Source::clone(&session.source) });
+            let session = self.session_mut(index);
+            if let Some(will) = &mut session.will {
+                will.message.source = Some(Arc::clone(&source));
+            }
+            session.source = source;
         }
     }
 

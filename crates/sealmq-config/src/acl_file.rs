@@ -1,7 +1,8 @@
 //! `acl_file`: lines to rules. What the rules mean is decided in sealmq-broker.
 //!
 //! `user NAME` says for whom the `topic` lines below it are; before any of them they are for clients without a user name
-//! only. `pattern` lines are for everyone, `%u` and `%c` stand for user name and client id. `topic` and `pattern` take
+//! only. `pattern` lines are for everyone, `%u` and `%c` stand for user name and client id, `%{cn}` and the like for
+//! fields of the client certificate. `topic` and `pattern` take
 //! `[read|write|readwrite|deny] FILTER`. An empty file is a valid one, and denies everything.
 //!
 //! Invariant: a line that is not understood makes the file unusable. A rule that is skipped could be a `deny`.
@@ -11,7 +12,7 @@ use crate::document::FINDINGS_MAX;
 use crate::lexer::{self, BadText, Line};
 use crate::source::{FileParsed, SourceFile};
 pub use sealmq_broker::Access as AclAccess;
-use sealmq_broker::{AclEntry, AclRules, AclUser};
+use sealmq_broker::{AclEntry, AclError, AclRules, AclUser, Attribute as AclAttribute};
 use std::sync::Arc;
 
 /// The rules of a file, in its order.
@@ -131,14 +132,12 @@ impl Reader {
             None => (AclAccess::ReadWrite, line.rest),
             Some((word, filter)) => (self.access(word)?, filter.trim_start_matches(lexer::blank)),
         };
-        let entry = AclEntry::new(access, filter).map_err(|error| BadLine {
-            text: format!("Invalid ACL topic \"{filter}\" in acl_file \"{}\".", self.name),
-            hint: match filter.contains(" #") {
-                true => format!("{error}; a comment needs a line of its own"),
-                false => error.to_string(),
-            },
-        })?;
-        let placeholders = filter.contains("%u") || filter.contains("%c");
+        let entry = match whom {
+            AclWhom::Everyone => AclEntry::pattern(access, filter),
+            AclWhom::Anonymous | AclWhom::User(_) => AclEntry::new(access, filter),
+        };
+        let entry = entry.map_err(|error| self.bad_filter(filter, &error))?;
+        let placeholders = filter.contains("%u") || filter.contains("%c") || filter.contains("%{");
         if whom == AclWhom::Everyone && !placeholders {
             let text = format!("ACL pattern '{filter}' does not contain '%c' or '%u'.");
             self.diagnostics.push(
@@ -147,13 +146,28 @@ impl Reader {
             );
         }
         if whom != AclWhom::Everyone && placeholders {
-            let text = format!("'%u' and '%c' in \"{filter}\" are taken literally: this is a topic line.");
+            let text =
+                format!("'%u', '%c' and '%{{' in \"{filter}\" are taken literally: this is a topic line.");
             self.diagnostics.push(
                 Diagnostic::warning(self.place(line.number), text).hint("write `pattern` instead of `topic`"),
             );
         }
         self.lines.push(AclLine { at: self.place(line.number), whom, access, filter: filter.into(), entry });
         Ok(())
+    }
+
+    fn bad_filter(&self, filter: &str, error: &AclError) -> BadLine {
+        let fields = || AclAttribute::ALL.map(|field| format!("%{{{}}}", field.name())).join(" ");
+        BadLine {
+            text: format!("Invalid ACL topic \"{filter}\" in acl_file \"{}\".", self.name),
+            hint: match error {
+                AclError::Attribute { .. } => format!("{error}; a pattern may name {}", fields()),
+                AclError::Filter { .. } if filter.contains(" #") => {
+                    format!("{error}; a comment needs a line of its own")
+                }
+                AclError::Filter { .. } => error.to_string(),
+            },
+        }
     }
 
     fn access(&self, word: &str) -> Result<AclAccess, BadLine> {

@@ -1,9 +1,10 @@
-//! Matching an ACL filter against a topic with `%u` and `%c` put in on the way, without building the text.
+//! Matching an ACL filter against a topic with `%u`, `%c` and `%{cn}` put in on the way, without building the text.
 //!
 //! A user name may itself contain `/`: it then spans levels, as in mosquitto. Wildcards count only where they stand in
 //! the filter's own text; the caller has refused names that contain one.
 
 use super::Subject;
+use super::attributes::{Attribute, placeholder};
 
 /// Whether `filter`, with `subject`'s names put in where there is one, matches `topic`.
 ///
@@ -57,6 +58,10 @@ impl<'a> Pieces<'a> {
                     return Some(Piece::Text(name));
                 }
             }
+            if let Some((text, behind)) = field(self.filter, subject) {
+                self.filter = behind;
+                return Some(Piece::Text(text));
+            }
         }
         let end = match first {
             '/' | '+' | '#' => 1,
@@ -74,4 +79,10 @@ impl<'a> Pieces<'a> {
             _ => Piece::Text(piece),
         })
     }
+}
+
+/// The certificate field that `filter` begins with, and what stands behind it.
+fn field<'a>(filter: &'a str, subject: &'a Subject<'_>) -> Option<(&'a str, &'a str)> {
+    let (name, behind) = placeholder(filter)?;
+    Some((subject.attributes?.text(Attribute::parse(name)?)?, behind))
 }

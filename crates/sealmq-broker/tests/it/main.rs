@@ -8,6 +8,7 @@
 mod harness;
 
 mod acl;
+mod acl_attributes;
 mod aliases;
 mod anything;
 mod connect;

@@ -45,7 +45,11 @@ fn the_core_gets_each_rule_for_whom_it_is() {
     );
     let acl = Acl::Rules(file.value.unwrap().rules());
     let allows = |username, action, topic| {
-        acl.allows(&Subject { username, client_id: "c", role: Role::Ordinary }, action, topic)
+        acl.allows(
+            &Subject { username, client_id: "c", role: Role::Ordinary, attributes: None },
+            action,
+            topic,
+        )
     };
     assert!(allows(None, Action::Read, "open") && !allows(Some("alice"), Action::Read, "open"));
     assert!(allows(Some("alice"), Action::Write, "a/x") && !allows(Some("bob"), Action::Write, "a/x"));
@@ -90,8 +94,19 @@ fn what_is_legal_and_likely_not_meant_is_pointed_out() {
     assert_eq!(text("pattern read a/b\n"), ["Warning: ACL pattern 'a/b' does not contain '%c' or '%u'."]);
     assert_eq!(
         text("topic read a/%u\n"),
-        ["Warning: '%u' and '%c' in \"a/%u\" are taken literally: this is a topic line."]
+        ["Warning: '%u', '%c' and '%{' in \"a/%u\" are taken literally: this is a topic line."]
     );
+    assert_eq!(read("pattern read by/%{ou}/#\n").diagnostics, []);
     assert!(error("topic read a/b # c\n").contains("a comment needs a line of its own"));
     assert!(read("pattern read a/b\n").value.is_some());
+}
+
+#[test]
+fn a_pattern_may_name_fields_of_the_certificate_that_there_are() {
+    assert!(read("pattern readwrite by/%{ou}/%{cn}/#\n").value.is_some());
+    let found = error("pattern read by/%{org}/#\n");
+    assert!(
+        found.contains("`%{org}`") && found.contains("%{ou}") && found.contains("%{fingerprint}"),
+        "{found}"
+    );
 }
