@@ -111,6 +111,7 @@ fn value(row: &OptionRow) -> String {
         Kind::TlsVersions => "tlsv1.2, tlsv1.3, or both".to_owned(),
         Kind::Networks => "addresses and networks (CIDR)".to_owned(),
         Kind::ProtocolVersions => "list of 3, 4, 5".to_owned(),
+        Kind::Identity => "list of certificate fields".to_owned(),
         Kind::LogDest => "stdout, stderr, none".to_owned(),
         Kind::Duration => "number with s, h, d, w, m, y".to_owned(),
         Kind::RestartTimeout => "seconds, or base and cap".to_owned(),

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use sealmq_broker::Acl;
 use sealmq_config::acl_file;
-use sealmq_config::{ClientCertificates, FileParsed, FileSetting, ListenerTls, SourceFile, TlsVersions};
+use sealmq_config::{
+    ClientCertificates, FileParsed, FileSetting, IdentityRule, ListenerTls, SourceFile, TlsVersions,
+};
 use sealmq_pki::pem::PemError;
 use sealmq_pki::{Facts, Timestamp};
 use sealmq_tls::{
@@ -102,10 +104,10 @@ pub(crate) fn client_auth(tls: &ListenerTls, passwords: Option<&PasswordTable>) 
     match tls.client_certificates {
         ClientCertificates::None => ClientAuth::None,
         ClientCertificates::Optional if nobody_has_a_password => match tls.identity {
-            sealmq_config::IdentityRule::CommonName | sealmq_config::IdentityRule::Subject => {
+            IdentityRule::CommonName | IdentityRule::Subject | IdentityRule::Sources(_) => {
                 ClientAuth::Required
             }
-            sealmq_config::IdentityRule::None => ClientAuth::Optional,
+            IdentityRule::None => ClientAuth::Optional,
         },
         ClientCertificates::Optional => ClientAuth::Optional,
         ClientCertificates::Required => ClientAuth::Required,
@@ -137,11 +139,7 @@ pub(crate) fn build_tls(
         key_pair: files.key_pair.clone(),
         anchors: files.anchors.clone(),
         client_auth,
-        identity: match tls.identity {
-            sealmq_config::IdentityRule::None => sealmq_tls::IdentityRule::None,
-            sealmq_config::IdentityRule::CommonName => sealmq_tls::IdentityRule::CommonName,
-            sealmq_config::IdentityRule::Subject => sealmq_tls::IdentityRule::Subject,
-        },
+        identity: tls.identity,
         legacy_client_certs: match tls.legacy_client_certs {
             sealmq_config::LegacyClientCerts::Accept => sealmq_tls::LegacyClientCerts::Accept,
             sealmq_config::LegacyClientCerts::Warn => sealmq_tls::LegacyClientCerts::Warn,

@@ -252,6 +252,7 @@ fn access(config: &Config, listener: &Listener) -> AccessRules {
         allow_zero_length_clientid: listener.access.allow_zero_length_clientid,
         auto_id_prefix: listener.access.auto_id_prefix.clone(),
         use_username_as_clientid: listener.access.use_username_as_clientid,
+        client_id_matches_identity: listener.access.client_id_matches_identity,
         clientid_prefixes: config.global.clientid_prefixes.clone(),
         versions: listener.accept_protocol_versions,
     }

@@ -59,11 +59,12 @@ fn demands(listener: &Listener, passwords: Option<&PasswordTable>) -> String {
     }
 }
 
-fn source(rule: IdentityRule) -> &'static str {
+fn source(rule: IdentityRule) -> String {
     match rule {
-        IdentityRule::CommonName => "common name",
-        IdentityRule::Subject => "subject",
-        IdentityRule::None => "name",
+        IdentityRule::CommonName => "common name".to_owned(),
+        IdentityRule::Subject => "subject".to_owned(),
+        IdentityRule::Sources(sources) => format!("field ({sources}, the first that is there)"),
+        IdentityRule::None => "name".to_owned(),
     }
 }
 

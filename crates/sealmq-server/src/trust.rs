@@ -7,10 +7,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sealmq_broker::{Admission, Ended, TrustGeneration, Wall};
-use sealmq_pki::Timestamp;
+use sealmq_broker::{Admission, Attribute, Attributes, Ended, TrustGeneration, Wall};
 use sealmq_pki::inventory::Role;
-use sealmq_tls::{Judged as Decision, PeerChain};
+use sealmq_pki::{Facts, Timestamp};
+use sealmq_tls::{CertificateField, FieldValue, Judged as Decision, PeerChain};
 
 use crate::door::listener::ListenerState;
 use crate::door::passwords::EntryMark;
@@ -120,6 +120,27 @@ impl Admission for Admitted {
         }
         Ok(generation)
     }
+
+    fn attributes(&self) -> Option<Arc<Attributes>> {
+        self.proofs.certificate.as_ref().and_then(|proof| attributes(&proof.chain)).map(Arc::new)
+    }
+}
+
+/// The fields of the leaf, for access lists. The chain has been verified: a proof is made of nothing else.
+fn attributes(chain: &PeerChain) -> Option<Attributes> {
+    let leaf = Facts::parse(chain.certificates().first()?).ok();
+    let mut attributes = Attributes::default();
+    for attribute in Attribute::ALL {
+        let field = CertificateField::parse(attribute.name());
+        match field.zip(leaf.as_ref()).map(|(field, leaf)| field.read(leaf)) {
+            Some(FieldValue::Text(text)) => attributes.add(attribute, &text),
+            Some(FieldValue::Absent) => {}
+            Some(FieldValue::Several(_) | FieldValue::Unreadable) | None => {
+                attributes.add_unusable(attribute)
+            }
+        }
+    }
+    Some(attributes)
 }
 
 impl Admitted {

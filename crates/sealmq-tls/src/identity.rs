@@ -9,11 +9,12 @@ use sealmq_pki::{Facts, Fingerprint, KeyId, Serial, Timestamp};
 
 use crate::Finding;
 use crate::failure::Refusal;
+use crate::fields::{CertificateField, FieldValue, IdentitySources};
 use crate::symptoms::Code;
 use crate::trust::Generation;
 
 /// What makes the user name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IdentityRule {
     /// Nothing: the certificate only admits.
     None,
@@ -21,6 +22,8 @@ pub enum IdentityRule {
     CommonName,
     /// `use_subject_as_username`: the whole subject as RFC 2253 text.
     Subject,
+    /// `identity_source`: the first of these fields that the certificate has.
+    Sources(IdentitySources),
 }
 
 /// Who a peer is, as verified. Made by [`ServerTls::judge`](crate::ServerTls::judge) only.
@@ -120,28 +123,43 @@ impl VerifiedIdentity {
     }
 }
 
+/// mosquitto's rules allow `/` (it is a finding), ours do not.
 fn name(rule: IdentityRule, leaf: &Facts) -> Result<Option<String>, Refusal> {
-    let name = match rule {
+    let (field, value) = match rule {
         IdentityRule::None => return Ok(None),
-        IdentityRule::CommonName => common_name(leaf)?,
-        IdentityRule::Subject => leaf.subject.rfc2253(),
+        IdentityRule::CommonName => read(CertificateField::CommonName, leaf),
+        IdentityRule::Subject => read(CertificateField::Subject, leaf),
+        IdentityRule::Sources(sources) => sources
+            .fields()
+            .map(|field| read(field, leaf))
+            .find(|(_, value)| *value != FieldValue::Absent)
+            .ok_or_else(|| Refusal::about(Code::IdentityAbsent, leaf, format!("it has none of {sources}")))?,
     };
-    if name.is_empty() {
-        return Err(Refusal::about(Code::IdentityAbsent, leaf, ""));
-    }
-    if let Some(bad) = name.chars().find(|c| c.is_control() || matches!(c, '+' | '#')) {
+    let name = match value {
+        FieldValue::Absent => {
+            return Err(Refusal::about(Code::IdentityAbsent, leaf, format!("there is no {field}")));
+        }
+        FieldValue::Unreadable => {
+            let detail = format!("its {field} is not readable text");
+            return Err(Refusal::about(Code::IdentityForbidden, leaf, detail));
+        }
+        FieldValue::Several(count) => {
+            return Err(Refusal::about(Code::IdentitySeveral, leaf, format!("{count} values of {field}")));
+        }
+        FieldValue::Text(name) if name.is_empty() => {
+            return Err(Refusal::about(Code::IdentityAbsent, leaf, format!("its {field} is empty")));
+        }
+        FieldValue::Text(name) => name,
+    };
+    let slash_splits = matches!(rule, IdentityRule::Sources(_));
+    let forbidden = |c: &char| c.is_control() || matches!(c, '+' | '#') || (slash_splits && *c == '/');
+    if let Some(bad) = name.chars().find(forbidden) {
         let detail = format!("'{}' in '{}'", bad.escape_debug(), name.escape_debug());
         return Err(Refusal::about(Code::IdentityForbidden, leaf, detail));
     }
     Ok(Some(name))
 }
 
-fn common_name(leaf: &Facts) -> Result<String, Refusal> {
-    match leaf.subject.common_names().as_slice() {
-        [] => Err(Refusal::about(Code::IdentityAbsent, leaf, "there is no CN")),
-        [cn] => cn
-            .text()
-            .ok_or_else(|| Refusal::about(Code::IdentityForbidden, leaf, "the CN is not readable text")),
-        several => Err(Refusal::about(Code::IdentitySeveral, leaf, format!("{} CNs", several.len()))),
-    }
+fn read(field: CertificateField, leaf: &Facts) -> (CertificateField, FieldValue) {
+    (field, field.read(leaf))
 }

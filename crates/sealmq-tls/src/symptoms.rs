@@ -288,19 +288,19 @@ rows! {
     IdentityAbsent "identity-absent"
         ["identity empty"]
         we "we refused {peer}: {theirs} has no name that could be the user name"
-        hint "issue it with a CN"
+        hint "issue it with a CN, or with what 'identity_source' of this listener names"
         they "{peer} refused our identity"
         hint "issue our certificate with a CN";
     IdentitySeveral "identity-several"
         ["several CN"]
-        we "we refused {peer}: {theirs} has several CNs, and nothing says which one is the user name"
-        hint "issue it with exactly one CN, or use 'use_subject_as_username'"
+        we "we refused {peer}: {theirs} has several names, and nothing says which one is the user name"
+        hint "issue it with exactly one, or take another field ('use_subject_as_username', 'identity_source')"
         they "{peer} refused our identity"
         hint "issue our certificate with exactly one CN";
     IdentityForbidden "identity-forbidden"
         ["forbidden character in identity"]
-        we "we refused {peer}: the name in {theirs} has a character that a user name must not have (NUL, control, '+' or '#')"
-        hint "issue it with another CN: such characters would widen access rules with %u"
+        we "we refused {peer}: the name in {theirs} has a character that a user name must not have (NUL, control, '+', '#', and '/' under 'identity_source')"
+        hint "issue it with another name: such characters would widen access rules with %u"
         they "{peer} refused our identity"
         hint "issue our certificate with a CN without control characters, '+' and '#'";
     NotInInventory "not-in-inventory"

@@ -3,6 +3,7 @@
 use super::{FileSetting, Proxy, TextSetting};
 use crate::diagnostic::Place;
 use crate::tls_version::TlsVersions;
+pub use sealmq_tls::IdentityRule;
 use std::path::PathBuf;
 
 /// A listener.
@@ -115,6 +116,8 @@ pub struct Access {
     pub auto_id_prefix: String,
     /// `use_username_as_clientid`.
     pub use_username_as_clientid: bool,
+    /// `client_id_matches_identity`: the client id must be the user name, and something must have proved that.
+    pub client_id_matches_identity: bool,
 }
 
 /// TLS of a listener.
@@ -130,7 +133,7 @@ pub struct ListenerTls {
     pub capath: Option<FileSetting>,
     /// `require_certificate`.
     pub client_certificates: ClientCertificates,
-    /// `use_identity_as_username`, `use_subject_as_username`.
+    /// `use_identity_as_username`, `use_subject_as_username`, `identity_source`.
     pub identity: IdentityRule,
     /// `tls_version`.
     pub versions: TlsVersions,
@@ -153,17 +156,6 @@ pub enum ClientCertificates {
     Optional,
     /// `true`: no certificate, no connection.
     Required,
-}
-
-/// Where the user name comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum IdentityRule {
-    /// From CONNECT.
-    None,
-    /// `use_identity_as_username`: the certificate's common name.
-    CommonName,
-    /// `use_subject_as_username`: the certificate's subject as RFC 2253 text.
-    Subject,
 }
 
 /// `legacy_client_certs`: what becomes of X.509 version 1 client certificates that a configured anchor signed.

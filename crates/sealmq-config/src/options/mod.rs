@@ -95,6 +95,8 @@ pub enum Kind {
     ProtocolVersions,
     /// `ADDRESS[/BITS] …`.
     Networks,
+    /// Fields of a certificate, in order.
+    Identity,
     /// `stdout`, `stderr`, `none`, and mosquitto's others.
     LogDest,
     /// `Ns`, `Nh`, `Nd`, `Nw`, `Nm` or `Ny`.

@@ -23,9 +23,12 @@ pub(super) const ROWS: &[OptionRow] = &[
     row("tls_record_size_max", ListenerOrDefault,
         integer(512, 16_384, "'tls_record_size_max' must be between 512 and 16384 inclusive."), "4096", "1024",
         "Largest TLS record in bytes that this listener sends; small devices need small ones.").restricts(),
-    row("identity_source", ListenerOrDefault, Text, "", "san_uri,cn",
-        "Where the user name comes from: an ordered list of cn, subject, san_uri, san_dns, san_email, fingerprint.")
-        .restricts().not_yet(CertificatesForLife),
+    row("identity_source", ListenerOrDefault, Kind::Identity, "", "san_uri,cn",
+        "Where the user name comes from: an ordered list of san_uri, san_dns, san_email, cn, subject, fingerprint. The \
+         first that the certificate has decides; several values of it, or `+`, `#`, `/` in it, refuse the client. A URI \
+         has its `/` and `%` percent-encoded (%2F, %25).").restricts(),
+    row("client_id_matches_identity", ListenerOrDefault, Boolean, "false", "true",
+        "A client id must be the user name that a certificate or a password proved.").restricts(),
     row("identity_issuers", ListenerOrDefault, Text, "", "plant1- ca1.crt",
         "Binds a prefix of names to an issuer.").restricts().adds().not_yet(CertificatesForLife),
     row("trust_intermediates", ListenerOrDefault, Boolean, "false", "true",

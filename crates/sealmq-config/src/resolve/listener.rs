@@ -99,6 +99,7 @@ fn access(section: &Section, shared: &Shared<'_>) -> Access {
             .or_else(|| keys.text("auto_id_prefix"))
             .unwrap_or_else(|| AUTO_ID_PREFIX.to_owned()),
         use_username_as_clientid: section.flag("use_username_as_clientid").unwrap_or(false),
+        client_id_matches_identity: section.flag("client_id_matches_identity").unwrap_or(false),
     }
 }
 
@@ -114,7 +115,8 @@ fn tls(
     match (file("certfile"), file("keyfile")) {
         (Some(certfile), Some(keyfile)) => {
             let tls = tls_with(section, shared.base, certfile, keyfile);
-            anchors(&tls, section, shared.document, findings).then_some(Some(tls))
+            let sound = one_rule(section, findings) & anchors(&tls, section, shared.document, findings);
+            sound.then_some(Some(tls))
         }
         (Some(lonely), None) | (None, Some(lonely)) => {
             let text = "Both certfile and keyfile must be provided to enable a TLS listener.";
@@ -156,14 +158,30 @@ pub(super) fn client_certificates(section: &Section) -> ClientCertificates {
     }
 }
 
-/// As mosquitto: where both are true, the common name counts.
+/// As mosquitto: where both of its keys are true, the common name counts. Beside ours they are an error, see
+/// [`one_rule`].
 pub(super) fn identity(section: &Section) -> IdentityRule {
+    if let Some(Value::Identity(sources)) = section.last("identity_source").map(|setting| &setting.value) {
+        return IdentityRule::Sources(*sources);
+    }
     let is = |key: &str| section.flag(key) == Some(true);
     match (is("use_identity_as_username"), is("use_subject_as_username")) {
         (true, _) => IdentityRule::CommonName,
         (false, true) => IdentityRule::Subject,
         (false, false) => IdentityRule::None,
     }
+}
+
+/// Two keys that say where the user name comes from leave it open which access lines count.
+fn one_rule(section: &Section, findings: &mut Findings) -> bool {
+    let other = ["use_identity_as_username", "use_subject_as_username"]
+        .into_iter()
+        .find(|key| section.flag(key) == Some(true));
+    let (true, Some(other)) = (section.has("identity_source"), other) else { return true };
+    let text = format!("identity_source and {other} cannot be used together on one listener.");
+    let hint = "keep identity_source; `identity_source cn` is use_identity_as_username, `identity_source subject` the other";
+    findings.add(Diagnostic::error(section.at("identity_source"), text).hint(hint));
+    false
 }
 
 /// Client certificates are judged against something: a CA file, a CA folder, or this data directory's own CA.
@@ -206,6 +224,10 @@ fn plaintext(section: &Section, proxy: Option<&Proxy>, findings: &mut Findings) 
                 ),
             );
         }
+    }
+    if section.has("identity_source") {
+        let text = "identity_source specified without certfile and keyfile: there is no certificate that names a client.";
+        refuse("identity_source", text.to_owned());
     }
     for key in ["tls_version", "ciphers", "ciphers_tls1.3", "legacy_client_certs", "tls_record_size_max"] {
         if section.has(key) {

@@ -78,6 +78,12 @@ fn version_2(section: &Section, findings: &mut Findings) -> bool {
         findings.add(Diagnostic::error(section.at("use_subject_as_username"), text).hint(hint));
         return false;
     }
+    if section.has("identity_source") {
+        let text = "identity_source cannot be used with `enable_proxy_protocol 2`.";
+        let hint = "the header has only the common name: write `use_identity_as_username true`";
+        findings.add(Diagnostic::error(section.at("identity_source"), text).hint(hint));
+        return false;
+    }
     if let Some(key) = ["certfile", "keyfile"].into_iter().find(|key| section.has(key)) {
         let text = "certfile and keyfile cannot be used with `enable_proxy_protocol 2`.";
         let hint = "the proxy does TLS then; for TLS behind the header write `enable_proxy_protocol 1`";

@@ -11,6 +11,7 @@ use crate::diagnostic::Exit;
 use crate::lexer::{blank, words};
 use crate::options::{Choice, Kind, OptionRow, Outside, Support};
 use crate::tls_version::{TlsVersionError, TlsVersions};
+use sealmq_tls::IdentitySources;
 
 /// mosquitto's bound on texts.
 const TEXT_BYTES_MAX: usize = 65_535;
@@ -26,6 +27,7 @@ pub(crate) enum Value {
     Addresses(Vec<BridgeAddress>),
     Topic(BridgeTopic),
     Tls(TlsVersions),
+    Identity(IdentitySources),
     Versions(ProtocolVersions),
     Networks(Vec<Network>),
     LogDest(Destination),
@@ -105,12 +107,24 @@ pub(crate) fn read<'a>(
         Kind::TlsVersions => tls_versions(rest).map(whole),
         Kind::ProtocolVersions => protocol_versions(rest, name).map(whole),
         Kind::Networks => networks(rest, name).map(whole),
+        Kind::Identity => identity_sources(rest, name).map(whole),
         Kind::LogDest => log_dest(rest, name),
         Kind::RestartTimeout => bridge::restart_timeout(rest, name),
         Kind::TcpKeepalive => bridge::tcp_keepalive(rest),
         Kind::Counts(names) => counts::counts(rest, name, names),
         Kind::Unread => Ok(whole(Value::Unread)),
     }
+}
+
+fn identity_sources(rest: &str, name: &str) -> Result<Value, BadValue> {
+    let list = text(rest, name)?;
+    // A comment behind the value, as after other lists of words.
+    let list = list.split_once(" #").map_or(list.as_str(), |(before, _)| before);
+    IdentitySources::parse(list).map(Value::Identity).map_err(|error| {
+        let fields = IdentitySources::FIELDS.map(|field| field.name()).join(", ");
+        BadValue::new(format!("Invalid '{name}' value ({list}): {error}."))
+            .hint(format!("an ordered list of {fields}: `{name} san_uri,cn`"))
+    })
 }
 
 /// The first word and what comes after it.
@@ -354,6 +368,7 @@ pub(crate) fn support(row: &'static OptionRow, value: &Value) -> Support {
         | Value::Addresses(_)
         | Value::Topic(_)
         | Value::Tls(_)
+        | Value::Identity(_)
         | Value::Versions(_)
         | Value::Networks(_)
         | Value::LogDest(_)

@@ -46,6 +46,10 @@ fn the_proxys_certificates_admit_only_with_version_2() {
         errors(format!("{V2}use_subject_as_username true\n")),
         ["3: Error: use_subject_as_username cannot be used with `enable_proxy_protocol 2`."]
     );
+    assert_eq!(
+        errors(format!("{V2}identity_source cn\n")),
+        ["3: Error: identity_source cannot be used with `enable_proxy_protocol 2`."]
+    );
     let refused = errors("listener 1883\nenable_proxy_protocol 1\nrequire_certificate true\n");
     assert!(refused[0].contains("require_certificate specified without certfile"), "{refused:?}");
     let taken = proxy(format!("{V2}require_certificate true\nuse_identity_as_username true\n"));

@@ -56,6 +56,30 @@ fn a_name_from_a_certificate_needs_tls() {
 }
 
 #[test]
+fn identity_source_is_an_ordered_list_and_the_only_rule() {
+    let conf = |line: &str| format!("{CERT}cafile ca\nrequire_certificate true\n{line}\n");
+    let sources = |line: &str| match config(conf(line)).listeners.remove(0).tls.unwrap().identity {
+        IdentityRule::Sources(sources) => sources.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(sources("identity_source san_uri,cn"), "san_uri, cn");
+    assert_eq!(
+        sources("identity_source  fingerprint , san_dns san_email # why"),
+        "fingerprint, san_dns, san_email"
+    );
+    for bad in ["ou", "CN", "cn,cn", ",", "cn;san_uri", "use_cn"] {
+        let refused = errors(conf(&format!("identity_source {bad}")));
+        assert!(refused[0].contains("Invalid 'identity_source' value"), "{refused:?}");
+    }
+    assert!(errors("listener 1883\nidentity_source cn\n")[0].contains("specified without certfile"));
+    for other in ["use_identity_as_username", "use_subject_as_username"] {
+        let refused = errors(conf(&format!("identity_source cn\n{other} true")));
+        assert!(refused[0].contains("cannot be used together"), "{refused:?}");
+        assert_eq!(sources(&format!("identity_source cn\n{other} false")), "cn");
+    }
+}
+
+#[test]
 fn a_name_from_a_certificate_that_nobody_is_asked_for_is_a_finding() {
     let found = warnings(format!("{CERT}use_identity_as_username true\n"));
     assert!(found[0].contains("every client is refused"), "{found:?}");

@@ -88,6 +88,10 @@ pub(crate) async fn authenticate(
     check_version(&access, connect.version)?;
     let (username, password) = username(rules, &access, connect, shown.as_ref()).await?;
     let (client_id, assigned) = client_id(&access, connect, username.as_deref())?;
+    let by_certificate =
+        shown.as_ref().is_some_and(|shown| shown.identity.name().is_some()) || vouched_name(rules).is_some();
+    let proved = username.as_deref().filter(|_| by_certificate || password.is_some());
+    check_matching_id(&access, &client_id, proved)?;
     let role = shown.as_ref().map_or(Role::Ordinary, |shown| role_of(&shown.identity));
     check_operator(role, rules.origin)?;
     let ends_at = shown.as_ref().map(|shown| end_of(&shown.identity));
@@ -175,11 +179,12 @@ async fn username(
     shown: Option<&Shown>,
 ) -> Result<(Option<Arc<str>>, Option<PasswordProof>), Denied> {
     match rules.listener.identity {
-        IdentityRule::CommonName | IdentityRule::Subject => {
-            match rules.vouched {
-                Vouched::Name(name) => return Ok((Some(Arc::clone(name)), None)),
-                Vouched::Unusable(why) => return Err(unusable_name(why)),
-                Vouched::Nothing => {}
+        IdentityRule::CommonName | IdentityRule::Subject | IdentityRule::Sources(_) => {
+            if let Some(name) = vouched_name(rules) {
+                return Ok((Some(name), None));
+            }
+            if let Vouched::Unusable(why) = rules.vouched {
+                return Err(unusable_name(why));
             }
             // The certificate names the client; user name, password and password file do not count.
             if let Some(name) = shown.and_then(|shown| shown.identity.name()) {
@@ -284,6 +289,25 @@ fn given_id(access: &AccessRules, connect: &Connect<'_>) -> Result<(ClientId, As
     Ok((id, assigned))
 }
 
+/// `client_id_matches_identity`. A name that nobody proved matches nothing, and neither does an id of ours.
+fn check_matching_id(access: &AccessRules, id: &ClientId, proved: Option<&str>) -> Result<(), Denied> {
+    if !access.client_id_matches_identity || proved == Some(id.as_str()) {
+        return Ok(());
+    }
+    let text = match proved {
+        Some(name) => format!("its client id is not its user name '{}'", name.escape_debug()),
+        None => "its client id must be its user name, and nothing proved one".to_owned(),
+    };
+    Err(Denied {
+        text,
+        hint: Some("give the client its certificate's (or user's) name as client id".to_owned()),
+        reason: ReasonCode::ClientIdentifierNotValid,
+        return_code: ConnectReturnCode::IdentifierRejected,
+        word: "identifier rejected",
+        ..not_authorised("SMQ-A022")
+    })
+}
+
 /// [MQTT-3.1.3-6] [MQTT311-3.1.3-7] [MQTT311-3.1.3-8]; MQTT 3.1 §3.1 wants 1 to 23 characters.
 fn assigned_id(access: &AccessRules, connect: &Connect<'_>) -> Result<(ClientId, Assigned), Denied> {
     let allowed = match connect.version {
@@ -310,7 +334,8 @@ fn random_uuid() -> Option<String> {
 fn vouched_name(rules: &Rules<'_>) -> Option<Arc<str>> {
     match (rules.vouched, rules.listener.identity) {
         (Vouched::Name(name), IdentityRule::CommonName | IdentityRule::Subject) => Some(Arc::clone(name)),
-        (Vouched::Name(_), IdentityRule::None) | (Vouched::Nothing | Vouched::Unusable(_), _) => None,
+        (Vouched::Name(_), IdentityRule::Sources(_) | IdentityRule::None)
+        | (Vouched::Nothing | Vouched::Unusable(_), _) => None,
     }
 }
 
@@ -320,10 +345,8 @@ fn owner(rules: &Rules<'_>, username: Option<&str>, shown: Option<&Shown>) -> Ow
     if let Some(name) = vouched_name(rules) {
         return Owner::new(&[b"proxy\0", name.as_bytes()].concat());
     }
-    let named_by_certificate =
-        matches!(rules.listener.identity, IdentityRule::CommonName | IdentityRule::Subject);
     match (shown, username) {
-        (Some(shown), Some(name)) if named_by_certificate => {
+        (Some(shown), Some(name)) if rules.listener.identity != IdentityRule::None => {
             let mut bytes = b"certificate\0".to_vec();
             bytes.extend_from_slice(name.as_bytes());
             bytes.push(0);
@@ -421,6 +444,25 @@ fn no_randomness() -> Denied {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_matches_only_a_name_that_was_proved() {
+        let rules = |client_id_matches_identity| AccessRules {
+            allow_anonymous: true,
+            allow_zero_length_clientid: true,
+            auto_id_prefix: String::new(),
+            use_username_as_clientid: false,
+            client_id_matches_identity,
+            clientid_prefixes: None,
+            versions: sealmq_config::ProtocolVersions::ALL,
+        };
+        let id = ClientId::parse("pump7").expect("an id");
+        assert!(check_matching_id(&rules(true), &id, Some("pump7")).is_ok());
+        for proved in [Some("pump8"), Some("Pump7"), None] {
+            assert_eq!(check_matching_id(&rules(true), &id, proved).unwrap_err().code, "SMQ-A022");
+            assert!(check_matching_id(&rules(false), &id, proved).is_ok());
+        }
+    }
 
     #[test]
     fn the_operator_is_refused_from_elsewhere_and_nobody_else_is() {

@@ -24,6 +24,8 @@ pub struct AccessRules {
     pub auto_id_prefix: String,
     /// The user name is the client id.
     pub use_username_as_clientid: bool,
+    /// The client id must be the user name that was proved.
+    pub client_id_matches_identity: bool,
     /// Client ids must begin with this.
     pub clientid_prefixes: Option<String>,
     /// Protocol versions that are served.

@@ -1,7 +1,7 @@
 //! The user name: one source, usable or refused.
 
 use sealmq_pki::{Signer, SoftKey, pem};
-use sealmq_tls::{Code, IdentityRule, Refusal, ServerTls};
+use sealmq_tls::{CertificateField, Code, FieldValue, IdentityRule, IdentitySources, Refusal, ServerTls};
 
 use crate::fixture::{CLIENT, Pair, fixtures};
 use crate::pair::{client, client_spec, meet, server, server_spec};
@@ -100,4 +100,73 @@ fn a_slash_is_allowed_with_a_finding() {
     assert_eq!(met.name(), "plant/line1");
     let judged = met.judged.unwrap().unwrap();
     assert_eq!(judged.identity().unwrap().findings()[0].code, "identity-with-slash");
+}
+
+fn sources(list: &str) -> IdentityRule {
+    IdentityRule::Sources(IdentitySources::parse(list).unwrap())
+}
+
+fn with_san(name: &str, subject: &str, san: &str) -> Pair {
+    fixtures().leaf(name, subject, Some(&format!("{CLIENT}subjectAltName={san}\n")))
+}
+
+#[test]
+fn the_first_source_that_is_present_decides() {
+    let pair =
+        with_san("all", "/O=Plant/CN=pump7", "URI:urn:dev:7,DNS:pump7.example.com,email:p7@example.com");
+    let client = client(client_spec(Some(&pair)));
+    for (list, expected) in [
+        ("san_uri,cn", "urn:dev:7"),
+        ("san_dns", "pump7.example.com"),
+        ("san_email,cn", "p7@example.com"),
+        ("cn,san_uri", "pump7"),
+        ("subject", "CN=pump7,O=Plant"),
+    ] {
+        assert_eq!(meet(&tls(sources(list)), &client).name(), expected, "{list}");
+    }
+    let fingerprint = meet(&tls(sources("fingerprint")), &client).name();
+    assert_eq!(fingerprint, pair.facts().fingerprint.as_bytes().map(|byte| format!("{byte:02x}")).concat());
+    let bare = leaf("bare", "/CN=pump8");
+    let client = crate::pair::client(client_spec(Some(&bare)));
+    assert_eq!(meet(&tls(sources("san_uri,san_dns,cn")), &client).name(), "pump8");
+    assert_eq!(refusal(sources("san_uri,san_dns"), &bare).code, Code::IdentityAbsent);
+}
+
+/// Present but unusable: refused, though the CN behind it would do.
+#[test]
+fn a_source_that_cannot_be_used_never_falls_through() {
+    for (name, san, code) in [
+        ("two-uris", "URI:urn:a,URI:urn:b", Code::IdentitySeveral),
+        ("plus-uri", "URI:urn:a+b", Code::IdentityForbidden),
+        ("many-uris", "URI:urn:a,DNS:x.example.com,URI:urn:a", Code::IdentitySeveral),
+    ] {
+        let pair = with_san(name, "/CN=pump7", san);
+        assert_eq!(refusal(sources("san_uri,cn"), &pair).code, code, "{san}");
+        let met = meet(&tls(sources("cn,san_uri")), &client(client_spec(Some(&pair))));
+        assert_eq!(met.name(), "pump7");
+    }
+}
+
+#[test]
+fn a_slash_makes_no_name_under_our_rule_and_a_uri_is_one_level() {
+    let slash = leaf("slash-cn", r"/CN=a\/b");
+    assert_eq!(refusal(sources("cn"), &slash).code, Code::IdentityForbidden);
+    let met = meet(&tls(IdentityRule::CommonName), &client(client_spec(Some(&slash))));
+    assert_eq!(met.name(), "a/b");
+    let spiffe = with_san("spiffe", "/CN=x", "URI:spiffe://plant/a%2Fb");
+    let met = meet(&tls(sources("san_uri")), &client(client_spec(Some(&spiffe))));
+    assert_eq!(met.name(), "spiffe:%2F%2Fplant%2Fa%252Fb");
+}
+
+#[test]
+fn a_field_is_absent_one_text_or_unusable() {
+    let facts = with_san("fields", "/O=Plant/OU=a/OU=b/CN=x", "DNS:x.example.com").facts();
+    let read = |field: CertificateField| field.read(&facts);
+    assert_eq!(read(CertificateField::Organization), FieldValue::Text("Plant".to_owned()));
+    assert_eq!(read(CertificateField::OrganizationalUnit), FieldValue::Several(2));
+    assert_eq!(read(CertificateField::SanUri), FieldValue::Absent);
+    assert_eq!(read(CertificateField::SanDns), FieldValue::Text("x.example.com".to_owned()));
+    for field in CertificateField::ALL {
+        assert_eq!(CertificateField::parse(field.name()), Some(field));
+    }
 }

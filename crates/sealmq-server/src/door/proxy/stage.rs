@@ -116,8 +116,8 @@ fn judge(proxy: &Proxy, client: &ProxiedClient) -> Result<(), ProxyRefusal> {
 fn vouched(proxy: &Proxy, tls: Option<&ProxiedTls>) -> Vouched {
     let verified = tls.filter(|tls| tls.certificate == ProxiedCertificate::Verified);
     let name = match proxy.identity {
-        // A header has no subject; the configuration refuses that rule beside version 2.
-        IdentityRule::None | IdentityRule::Subject => None,
+        // A header has the common name and nothing else; the configuration refuses the other rules beside version 2.
+        IdentityRule::None | IdentityRule::Subject | IdentityRule::Sources(_) => None,
         IdentityRule::CommonName => verified.and_then(|tls| tls.common_name.as_deref()),
     };
     let Some(name) = name else { return Vouched::Nothing };

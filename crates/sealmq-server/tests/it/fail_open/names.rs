@@ -143,3 +143,74 @@ fn allow_anonymous_of_one_listener_opens_no_other() {
     open.write_all(&connect("c", None)).unwrap();
     expect(&mut open, &ACCEPTED);
 }
+
+/// A pattern by certificate fields gives nothing to who has no certificate, nor what is another's.
+#[test]
+fn a_pattern_by_certificate_fields_gives_each_its_own_and_others_nothing() {
+    let pki = Pki::new();
+    let conf = MUTUAL
+        .replace("require_certificate true", "require_certificate optional")
+        .replace("use_identity_as_username true\n", "allow_anonymous true\nacl_file DIR/acl\n");
+    let prepare = |folder: &std::path::Path| {
+        pki.write_server(folder);
+        fs::write(folder.join("acl"), "pattern readwrite by/%{cn}/#\n").unwrap();
+    };
+    let broker = Broker::start(prepare, &conf);
+    let exchange = |device: Option<&str>, topic: &str| {
+        let pair = device.map(|name| pki.device(name));
+        let mut client = TlsClient::connect(broker.tcp(), &pki.ca_pem, pair, Versions::OnlyV1_3);
+        client.send(&[connect("c", None), subscribe(topic), publish(topic, "m"), vec![0xc0, 0]].concat());
+        accepted(&mut client);
+        client.expect(&[0x90, 3, 0, 1, 0]);
+        client
+    };
+    let mut own = exchange(Some("d1"), "by/d1/t");
+    own.expect(&publish("by/d1/t", "m"));
+    own.expect(&[0xd0, 0]);
+    for (device, topic) in [(Some("d2"), "by/d1/t"), (None, "by/d1/t"), (None, "by//t"), (None, "by/%{cn}/t")]
+    {
+        exchange(device, topic).expect(&[0xd0, 0]);
+    }
+}
+
+/// A list that names certificate fields for the first time counts for those who are connected.
+#[test]
+fn a_reload_to_a_list_by_certificate_fields_counts_for_live_sessions() {
+    let pki = Pki::new();
+    let conf = MUTUAL.to_owned() + "acl_file DIR/acl\n";
+    let prepare = |folder: &std::path::Path| {
+        pki.write_server(folder);
+        fs::write(folder.join("acl"), "pattern readwrite by/%u/#\n").unwrap();
+    };
+    let broker = Broker::start(prepare, &conf);
+    let mut client =
+        TlsClient::connect(broker.tcp(), &pki.ca_pem, Some(pki.device("d1")), Versions::OnlyV1_3);
+    client.send(&[connect("c", None), subscribe("#")].concat());
+    accepted(&mut client);
+    client.expect(&[0x90, 3, 0, 1, 0]);
+    fs::write(broker.folder.path().join("acl"), "pattern readwrite for/%{cn}/#\n").unwrap();
+    broker.reloader().reload().unwrap();
+    let both =
+        [publish("by/d1/t", "old"), publish("for/d1/t", "new"), publish("for/d2/t", "no"), vec![0xc0, 0]];
+    client.send(&both.concat());
+    client.expect(&publish("for/d1/t", "new"));
+    client.expect(&[0xd0, 0]);
+}
+
+#[test]
+fn a_client_id_is_the_name_that_was_proved() {
+    let pki = Pki::new();
+    let conf = MUTUAL.to_owned() + "client_id_matches_identity true\n";
+    let broker = Broker::start(|folder| pki.write_server(folder), &conf);
+    for (id, answer) in [("d1", ACCEPTED), ("d2", [0x20, 2, 0, 2]), ("", [0x20, 2, 0, 2])] {
+        let mut client =
+            TlsClient::connect(broker.tcp(), &pki.ca_pem, Some(pki.device("d1")), Versions::OnlyV1_3);
+        client.send(&connect(id, Some(("d2", ""))));
+        client.expect(&answer);
+    }
+    // A name that nobody checked proves nothing.
+    let conf = "listener PORT 127.0.0.1\nallow_anonymous true\n";
+    answers(Broker::plain(conf).tcp(), &connect("d1", Some(("d1", ""))), &ACCEPTED);
+    let broker = Broker::plain(&format!("{conf}client_id_matches_identity true\n"));
+    answers(broker.tcp(), &connect("d1", Some(("d1", ""))), &[0x20, 2, 0, 2]);
+}
