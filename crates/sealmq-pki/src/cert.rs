@@ -11,7 +11,7 @@ mod facts;
 mod key_facts;
 mod oids;
 mod signed;
-mod tlv;
+pub(crate) mod tlv;
 
 pub use dn::{Attribute, DistinguishedName};
 pub use ext::{AltName, BasicConstraints, ExtKeyUsage, KeyUsage, KeyUsageBit};

@@ -13,6 +13,7 @@
 //!   give a key away, and no test needs them fixed.
 
 pub mod cert;
+pub mod crl;
 pub mod host;
 pub mod ids;
 pub mod inventory;
@@ -24,6 +25,7 @@ pub mod profile;
 pub mod time;
 
 pub use cert::{AltName, Facts, ParseError};
+pub use crl::Crl;
 pub use host::{HostName, HostNameError};
 pub use ids::{Fingerprint, KeyId, Serial};
 pub use issue::{

@@ -2,6 +2,7 @@
 //! installed (in CI they must be).
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, missing_docs)]
 
+mod crl;
 mod fixture;
 mod foreign;
 mod guide;
