@@ -62,7 +62,7 @@ pub use peer::{
 };
 pub use policy::{
     DollarTopics, Durability, OfflineQoS0, OutgoingQoS, Owner, Policy, RetainSource, RetainedMessages,
-    SessionOwner,
+    SessionOwner, TakenBackWill,
 };
 pub use record::{Commit, Record};
 pub use retained::RetainedTable;

@@ -140,7 +140,7 @@ impl Broker {
         if end > now.wall {
             self.arm(index, TimerKind::CertificateEnd, now.mono + now.wall.until(end).min(CERTIFICATE_LOOK));
         } else {
-            self.disconnect(now, index, ReasonCode::NotAuthorized, Ending::CertificateEnded);
+            self.take_back(now, index, Ending::CertificateEnded);
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Policy {
     pub dollar: DollarTopics,
     /// Whether a session may pass to another identity.
     pub session_owner: SessionOwner,
+    /// `revocation_will`: the will of a session whose judgment was taken back.
+    pub taken_back_will: TakenBackWill,
     /// `check_retain_source`.
     pub retain_source: RetainSource,
     /// `retain_available`.
@@ -39,6 +41,16 @@ impl Policy {
     pub fn acl_of(&self, listener: ListenerId) -> &Acl {
         self.listener_acls.get(&listener).unwrap_or(&self.acl)
     }
+}
+
+/// What becomes of a will whose client was let go because its right to be here was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TakenBackWill {
+    /// Published, if the ACL of now allows it.
+    #[default]
+    Published,
+    /// Dropped: others learn nothing in its name.
+    Dropped,
 }
 
 /// Whom a session belongs to: bytes that the door builds from what it verified (certificate identity and issuer, or

@@ -4,7 +4,7 @@
 //! than which it was admitted. The generation is read before anyone is judged: what moves meanwhile is seen next turn.
 
 use crate::{
-    Admission, Broker, Ended, Ending, Event, Now, Policy, Principal, Refusal, Source, Wall,
+    Admission, Broker, Ended, Ending, Event, Now, Policy, Principal, Refusal, Source, TakenBackWill, Wall,
     sessions::SessionIndex,
 };
 use sealmq_mqtt::ReasonCode;
@@ -39,10 +39,7 @@ impl Broker {
                     connection.generation = generation;
                 }
             }
-            // The will is published, under the ACL of now.
-            Err(ended) => {
-                self.disconnect(now, index, ReasonCode::NotAuthorized, Ending::NotAuthorised(ended))
-            }
+            Err(ended) => self.take_back(now, index, Ending::NotAuthorised(ended)),
         }
     }
 
@@ -65,6 +62,15 @@ impl Broker {
             }
             session.source = source;
         }
+    }
+
+    /// Lets a client go whose right to be here has ended. Its will is published under the ACL of now, or dropped.
+    pub(crate) fn take_back(&mut self, now: Now, index: SessionIndex, why: Ending) {
+        match self.policy.taken_back_will {
+            TakenBackWill::Published => {}
+            TakenBackWill::Dropped => self.session_mut(index).will = None,
+        }
+        self.disconnect(now, index, ReasonCode::NotAuthorized, why);
     }
 
     /// A connection arrives: between its judgment and now the trust may have moved, and its certificate may have ended.

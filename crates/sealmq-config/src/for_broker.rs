@@ -4,10 +4,10 @@
 //! in one place, next to its test. What the door decides (connections, protocol versions, identities) it reads from the
 //! typed configuration itself.
 
-use crate::config::{Config, Global, Listener, MaxQos, SessionOwner};
+use crate::config::{Config, Global, Listener, MaxQos, SessionOwner, WillOfTheRefused};
 use sealmq_broker::{
     Acl, DollarTopics, Limits, ListenerId, ListenerRules, Millis, OfflineQoS0, OutgoingQoS, Policy,
-    RetainSource, RetainedMessages,
+    RetainSource, RetainedMessages, TakenBackWill,
 };
 use sealmq_mqtt::QoS;
 use std::collections::BTreeMap;
@@ -42,6 +42,10 @@ pub fn policy(config: &Config, acl: Arc<Acl>, listener_acls: BTreeMap<ListenerId
         session_owner: match global.session_owner {
             SessionOwner::Mosquitto => sealmq_broker::SessionOwner::Mosquitto,
             SessionOwner::Bound => sealmq_broker::SessionOwner::Bound,
+        },
+        taken_back_will: match global.taken_back.will {
+            WillOfTheRefused::Published => TakenBackWill::Published,
+            WillOfTheRefused::Dropped => TakenBackWill::Dropped,
         },
         retain_source: match global.check_retain_source {
             true => RetainSource::Checked,

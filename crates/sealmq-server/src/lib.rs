@@ -17,6 +17,7 @@
 pub mod believed;
 pub mod clock;
 pub mod control;
+mod crl_files;
 pub mod directory;
 pub mod door;
 pub mod established;
@@ -43,4 +44,5 @@ mod sys_tree;
 pub mod tables;
 pub mod threads;
 pub mod trust;
+mod trust_watch;
 pub mod worker;

@@ -11,15 +11,17 @@ use std::sync::Arc;
 use sealmq_broker::Acl;
 use sealmq_config::acl_file;
 use sealmq_config::{
-    ClientCertificates, FileParsed, FileSetting, IdentityRule, ListenerTls, SourceFile, TlsVersions,
+    ClientCertificates, CrlSettings, FileParsed, FileSetting, IdentityRule, ListenerTls, Place, SourceFile,
+    TlsVersions,
 };
 use sealmq_pki::pem::PemError;
 use sealmq_pki::{Facts, Timestamp};
 use sealmq_tls::{
-    ClientAuth, Finding, KeyPair, OwnIssuer, PemSource, RecordSize, Served, ServerTls, ServerTlsSpec,
-    TlsPolicy, TrustGeneration, Versions,
+    BuildError, ClientAuth, CrlLedger, CrlSource, CrlSpec, Finding, KeyPair, OwnIssuer, PemSource,
+    RecordSize, Served, ServerTls, ServerTlsSpec, TlsPolicy, TrustGeneration, Versions,
 };
 
+use crate::crl_files;
 use crate::door::passwords::PasswordTable;
 use crate::plan::StartError;
 use crate::secrets;
@@ -38,10 +40,11 @@ pub(crate) const FILE_ACCESS: u8 = 13;
 pub(crate) struct TlsFiles {
     pub(crate) key_pair: KeyPair,
     pub(crate) anchors: Vec<PemSource>,
+    pub(crate) crls: Vec<CrlSource>,
 }
 
 impl TlsFiles {
-    /// Reads `certfile`, `keyfile`, `cafile` and `capath`.
+    /// Reads `certfile`, `keyfile`, `cafile`, `capath` and `crlfile`.
     pub(crate) fn read(tls: &ListenerTls) -> Result<(TlsFiles, Vec<Finding>), StartError> {
         let chain = pem(&tls.certfile, "certfile")?;
         let key = pem(&tls.keyfile, "keyfile")?;
@@ -56,7 +59,13 @@ impl TlsFiles {
         if let Some(capath) = &tls.capath {
             anchors.extend(folder(capath)?);
         }
-        Ok((TlsFiles { key_pair, anchors }, findings))
+        let mut crls = Vec::new();
+        if let Some(crlfile) = &tls.crl.file {
+            let (read, more) = crl_files::read(crlfile)?;
+            crls = read;
+            findings.extend(more);
+        }
+        Ok((TlsFiles { key_pair, anchors, crls }, findings))
     }
 
     /// The certificates whose end ends something: the leaf that is served, and each CA.
@@ -93,6 +102,7 @@ pub(crate) struct TlsSurroundings<'a> {
     pub(crate) own: Option<OwnIssuer>,
     pub(crate) served: &'a Served,
     pub(crate) generation: &'a Arc<TrustGeneration>,
+    pub(crate) crls: &'a Arc<CrlLedger>,
     pub(crate) now: Timestamp,
 }
 
@@ -145,6 +155,11 @@ pub(crate) fn build_tls(
             sealmq_config::LegacyClientCerts::Warn => sealmq_tls::LegacyClientCerts::Warn,
             sealmq_config::LegacyClientCerts::Deny => sealmq_tls::LegacyClientCerts::Deny,
         },
+        client_dates: match tls.client_dates {
+            sealmq_config::ClientDates::Checked => sealmq_tls::ClientDates::Checked,
+            sealmq_config::ClientDates::Unchecked => sealmq_tls::ClientDates::Unchecked,
+        },
+        crls: tls.crl.file.is_some().then(|| crl_spec(&tls.crl, files, around)),
         own: around.own.clone(),
         served: around.served.clone(),
         generation: Arc::clone(around.generation),
@@ -152,13 +167,41 @@ pub(crate) fn build_tls(
         alpn: Vec::new(),
     };
     let (built, more) = ServerTls::build(spec, around.now)
-        .map_err(|error| StartError::of_display(&error, UNUSABLE).at(&tls.certfile.at))?;
+        .map_err(|error| StartError::of_display(&error, UNUSABLE).at(asked_at(tls, &error)))?;
     findings.extend(more);
     let built = match secrets::file() {
         Some(log) => built.insecure_with_secrets_logged(log),
         None => built,
     };
     Ok((built, findings))
+}
+
+/// The line that asked for what cannot be had.
+fn asked_at<'a>(tls: &'a ListenerTls, error: &BuildError) -> &'a Place {
+    match (error, &tls.crl.file, &tls.cafile) {
+        (BuildError::Crls(_), Some(crlfile), _) => &crlfile.at,
+        (BuildError::Anchors(_), _, Some(cafile)) => &cafile.at,
+        (
+            BuildError::Anchors(_) | BuildError::Crls(_) | BuildError::Policy(_) | BuildError::Library { .. },
+            _,
+            _,
+        ) => &tls.certfile.at,
+    }
+}
+
+fn crl_spec(settings: &CrlSettings, files: &TlsFiles, around: &TlsSurroundings<'_>) -> CrlSpec {
+    CrlSpec {
+        sources: files.crls.clone(),
+        policy: match settings.policy {
+            sealmq_config::CrlPolicy::Strict => sealmq_tls::CrlPolicy::Strict,
+            sealmq_config::CrlPolicy::GraceSecs(secs) => sealmq_tls::CrlPolicy::GraceSecs(secs),
+        },
+        check: match settings.check {
+            sealmq_config::CrlCheck::Leaf => sealmq_tls::CrlCheck::Leaf,
+            sealmq_config::CrlCheck::Chain => sealmq_tls::CrlCheck::Chain,
+        },
+        ledger: Arc::clone(around.crls),
+    }
 }
 
 /// Reads a password file.
@@ -265,11 +308,11 @@ fn loose_key(path: &Path, written: &str) -> Option<Finding> {
     })
 }
 
-fn finding(code: &'static str, text: String, hint: String) -> Finding {
+pub(crate) fn finding(code: &'static str, text: String, hint: String) -> Finding {
     Finding { code, text, hint }
 }
 
-fn read(path: &Path, flags: i32) -> std::io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, flags: i32) -> std::io::Result<Vec<u8>> {
     let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if file.metadata()?.is_dir() {
         return Err(std::io::ErrorKind::IsADirectory.into());

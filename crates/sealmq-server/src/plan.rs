@@ -112,7 +112,13 @@ pub fn read_material(
         }
         files.push(read);
     }
-    let around = TlsSurroundings { own: own.cloned(), served: &served, generation: trust.counter(), now };
+    let around = TlsSurroundings {
+        own: own.cloned(),
+        served: &served,
+        generation: trust.counter(),
+        crls: trust.crls(),
+        now,
+    };
     let mut policy = for_broker::policy(config, Arc::new(Acl::Unrestricted), BTreeMap::new());
     let mut listeners = Vec::new();
     for ((listener, files), number) in config.listeners.iter().zip(files).zip(0_u16..) {
@@ -224,11 +230,13 @@ pub(crate) fn listener_state(
     material: &ListenerMaterial,
 ) -> Arc<ListenerState> {
     let tls = listener.tls.as_ref();
+    material.tls.iter().for_each(|tls| tls.in_force());
     Arc::new(ListenerState {
         id: material.id,
         name: name(&listener.bind),
         identity: identity(listener),
         proxy: listener.proxy.clone(),
+        taken_back: config.global.taken_back,
         rules: Arc::new(for_broker::listener_rules(listener, &config.global, material.id)),
         connections: Counter::new(listener.max_connections.map_or(usize::MAX, |max| max as usize)),
         record_bytes_max: tls.map_or(usize::MAX, |tls| usize::from(tls.tls_record_size_max)),

@@ -378,6 +378,7 @@ impl Control {
     /// Half of [`Control::replace_tls`]: published, not raised yet.
     pub(crate) fn publish_tls(&self, listener: ListenerId, tls: Arc<ServerTls>) {
         if let Some(state) = self.listeners.iter().find(|state| state.id == listener) {
+            tls.in_force();
             state.tls.store(Some(tls));
         }
     }

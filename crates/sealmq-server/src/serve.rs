@@ -29,9 +29,8 @@ use crate::signals::{Asked, Ended, wait};
 use crate::startup;
 use crate::sys_tree;
 use crate::trust::TrustCounter;
+use crate::trust_watch;
 
-/// How often trust that changes by itself (a CA's first or last day) is looked at.
-const TRUST_WATCH: Duration = Duration::from_millis(500);
 /// Exit code of a socket that cannot be opened, and of a broker that cannot go on.
 const UNUSABLE: u8 = 1;
 
@@ -201,7 +200,7 @@ impl Opened {
             StartError::new(format!("Error: the broker's threads cannot start: {error}"), 1)
         };
         let running = start(spec).map_err(failed)?;
-        watch_trust(&running);
+        trust_watch::start(&running, &log);
         let control = running.control();
         logging::connect_topics(&log, control.clone());
         if let Some(seconds) = config.global.sys_interval_secs {
@@ -211,29 +210,6 @@ impl Opened {
         let reloader = Reloader { config: Arc::new(config), hooks, trust, control, log };
         Ok(Served { running, reloader, pid_file })
     }
-}
-
-/// Raises the generation on the day a CA begins or ends: nobody else tells the shards.
-fn watch_trust(running: &Running) {
-    let (control, clock) = (running.control(), running.clock());
-    // The calm clock that ends sessions: a leap that they do not believe yet must not be used up here.
-    let calm = move || Timestamp::from_secs(i64::try_from(clock.now().wall.0 / 1000).unwrap_or(i64::MAX));
-    running.handle().spawn(async move {
-        let mut before = calm();
-        loop {
-            tokio::time::sleep(TRUST_WATCH).await;
-            let after = calm();
-            let moved = control
-                .listeners()
-                .iter()
-                .filter_map(|listener| listener.tls())
-                .any(|tls| tls.next_change(before).is_some_and(|change| change <= after));
-            if moved {
-                control.raise();
-            }
-            before = after;
-        }
-    });
 }
 
 /// Waits for signals; at the end tells clients and stops. `ready` runs when everything is open.

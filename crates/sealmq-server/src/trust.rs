@@ -8,39 +8,49 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sealmq_broker::{Admission, Attribute, Attributes, Ended, TrustGeneration, Wall};
+use sealmq_config::LiveSession;
 use sealmq_pki::inventory::Role;
 use sealmq_pki::{Facts, Timestamp};
-use sealmq_tls::{CertificateField, FieldValue, Judged as Decision, PeerChain};
+use sealmq_tls::{Again, CertificateField, CrlLedger, FieldValue, Judged as Decision, PeerChain, Revocation};
 
 use crate::door::listener::ListenerState;
 use crate::door::passwords::EntryMark;
 
 /// The one counter of a process, as the core sees it; sealmq-tls owns it.
 #[derive(Debug)]
-pub struct TrustCounter(Arc<sealmq_tls::TrustGeneration>);
+pub struct TrustCounter {
+    generation: Arc<sealmq_tls::TrustGeneration>,
+    crls: Arc<CrlLedger>,
+}
 
 impl TrustCounter {
     /// Over the counter that every `ServerTls` of the process was built with.
     #[must_use]
     pub fn new(counter: Arc<sealmq_tls::TrustGeneration>) -> TrustCounter {
-        TrustCounter(counter)
+        TrustCounter { generation: counter, crls: CrlLedger::new() }
     }
 
     /// The counter itself, for building a `ServerTls`.
     #[must_use]
     pub fn counter(&self) -> &Arc<sealmq_tls::TrustGeneration> {
-        &self.0
+        &self.generation
+    }
+
+    /// The newest revocation lists that have been in force: no reload goes behind them.
+    #[must_use]
+    pub fn crls(&self) -> &Arc<CrlLedger> {
+        &self.crls
     }
 
     /// Says that trust has changed: the new state must have been published already.
     pub fn raise(&self) -> u64 {
-        self.0.publish(|| ()).1.as_u64()
+        self.generation.publish(|| ()).1.as_u64()
     }
 }
 
 impl TrustGeneration for TrustCounter {
     fn current(&self) -> u64 {
-        self.0.current().as_u64()
+        self.generation.current().as_u64()
     }
 }
 
@@ -80,6 +90,8 @@ pub(crate) struct CertificateProof {
     pub(crate) name: Option<Arc<str>>,
     /// What our inventory recorded for it.
     pub(crate) role: Option<Role>,
+    /// When it was good last: with `expiry_kick false` its dates are looked at as of then.
+    pub(crate) judged_at: Timestamp,
 }
 
 /// A password: the entry of the file that it fitted.
@@ -148,9 +160,9 @@ impl Admitted {
         let Some(tls) = self.listener.tls() else {
             return Err(ended("SMQ-A001", "this listener has no TLS any more"));
         };
-        match tls.judge(&proof.chain, seconds(now)) {
+        match tls.judge_again(&proof.chain, self.again(proof, now)) {
             Ok(Decision::Identified(again))
-                if again.name() == proof.name.as_ref() && again.role() == proof.role =>
+                if again.name() == proof.name.as_ref() && self.same_role(again.role(), proof.role) =>
             {
                 Ok(())
             }
@@ -163,6 +175,28 @@ impl Admitted {
             Err(refusal) => {
                 Err(Ended { code: refusal.code.as_str(), text: first_line(&refusal.to_string()) })
             }
+        }
+    }
+
+    /// A revoked certificate has no recorded role any more; where it may stay, that is no other role.
+    fn same_role(&self, now: Option<Role>, admitted: Option<Role>) -> bool {
+        now == admitted || (now.is_none() && self.listener.taken_back.revoked == LiveSession::Stays)
+    }
+
+    /// What of the judgment counts for a session that is in: `revocation_kick` and `expiry_kick` can turn two off.
+    fn again(&self, proof: &CertificateProof, now: Wall) -> Again {
+        let taken_back = self.listener.taken_back;
+        let now = seconds(now);
+        Again {
+            now,
+            dates_as_of: match taken_back.expired {
+                LiveSession::Ends => now,
+                LiveSession::Stays => now.min(proof.judged_at),
+            },
+            revocation: match taken_back.revoked {
+                LiveSession::Ends => Revocation::Counts,
+                LiveSession::Stays => Revocation::Ignored,
+            },
         }
     }
 

@@ -111,7 +111,9 @@ impl Refusal {
             Code::WrongPurpose | Code::Version1 => CertificateError::InvalidPurpose,
             Code::BadSignature => CertificateError::BadSignature,
             Code::Revoked => CertificateError::Revoked,
-            Code::RevocationUnknown => CertificateError::UnknownRevocationStatus,
+            Code::RevocationUnknown | Code::NoCrl | Code::CrlEnded | Code::CrlNotYet => {
+                CertificateError::UnknownRevocationStatus
+            }
             Code::ServedAsClient
             | Code::IdentityAbsent
             | Code::IdentitySeveral

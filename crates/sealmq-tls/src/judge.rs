@@ -21,7 +21,8 @@ use crate::anchors::{PemSource, TrustStore};
 use crate::failure::Refusal;
 use crate::identity::{IdentityRule, Verified, VerifiedIdentity};
 use crate::keys::Served;
-use crate::path::{Check, Path, Purpose, Version1};
+use crate::path::{Check, LeafDates, Path, Purpose, Version1};
+use crate::revocation::CrlSet;
 use crate::symptoms::Code;
 use crate::trust::{Generation, TrustGeneration};
 
@@ -45,6 +46,15 @@ pub enum LegacyClientCerts {
     Warn,
     /// Refuse them.
     Deny,
+}
+
+/// `disable_client_cert_date_checks`: whether a client's own certificate must be within its dates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientDates {
+    /// It must.
+    Checked,
+    /// It need not, and its end ends nothing. The CAs above it must all the same.
+    Unchecked,
 }
 
 /// What the inventory says about a certificate of our own CA.
@@ -131,6 +141,33 @@ impl Judged {
     }
 }
 
+/// How a session that is in is judged again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// The time by which revocation lists are current or not.
+    pub now: Timestamp,
+    /// The time by which certificates are within their dates: `now`, or earlier where their end ends no session.
+    pub dates_as_of: Timestamp,
+    /// Whether a revocation ends it.
+    pub revocation: Revocation,
+}
+
+/// Whether revocation counts in a judgment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// It does.
+    Counts,
+    /// It does not (`revocation_kick false`, for sessions that are in).
+    Ignored,
+}
+
+impl Again {
+    /// As a newcomer is judged.
+    pub const fn as_new(now: Timestamp) -> Again {
+        Again { now, dates_as_of: now, revocation: Revocation::Counts }
+    }
+}
+
 /// What a listener's decision rests on.
 pub(crate) struct Judge {
     pub(crate) store: TrustStore,
@@ -140,6 +177,9 @@ pub(crate) struct Judge {
     pub(crate) client_auth: ClientAuth,
     pub(crate) identity: IdentityRule,
     pub(crate) legacy: LegacyClientCerts,
+    pub(crate) dates: ClientDates,
+    /// `crlfile`; `None`: revocation lists are not asked for.
+    pub(crate) crls: Option<CrlSet>,
     pub(crate) served: Served,
     pub(crate) generation: Arc<TrustGeneration>,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
@@ -147,7 +187,7 @@ pub(crate) struct Judge {
 
 impl Judge {
     /// The whole decision.
-    pub(crate) fn decide(&self, peer: &PeerChain, now: Timestamp) -> Result<Judged, Refusal> {
+    pub(crate) fn decide(&self, peer: &PeerChain, again: Again) -> Result<Judged, Refusal> {
         guarded(|| {
             // Before anything else is read: see `trust`.
             let generation = self.generation.current();
@@ -155,14 +195,14 @@ impl Judge {
                 (ClientAuth::None, _) | (ClientAuth::Optional, []) => Ok(Judged::Anonymous { generation }),
                 (ClientAuth::Required, []) => Err(Refusal::new(Code::NoCertificate, "")),
                 (ClientAuth::Optional | ClientAuth::Required, chain) => {
-                    self.identify(chain, now, generation).map(Judged::Identified)
+                    self.identify(chain, again, generation).map(Judged::Identified)
                 }
             }
         })
     }
 
     /// The half that needs no inventory: what the handshake verifier runs.
-    pub(crate) fn admit(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Result<Path, Refusal> {
+    pub(crate) fn admit(&self, chain: &[CertificateDer<'_>], again: Again) -> Result<Path, Refusal> {
         let version1 = match self.legacy {
             LegacyClientCerts::Accept | LegacyClientCerts::Warn => Version1::Allowed,
             LegacyClientCerts::Deny => Version1::Refused,
@@ -172,7 +212,11 @@ impl Judge {
             algorithms: &self.algorithms,
             purpose: Purpose::Client,
             version1,
-            now,
+            dates: match self.dates {
+                ClientDates::Checked => LeafDates::Checked,
+                ClientDates::Unchecked => LeafDates::Unchecked,
+            },
+            now: again.dates_as_of,
         };
         let path = check.run(chain)?;
         self.not_served(&path.leaf)?;
@@ -180,7 +224,17 @@ impl Judge {
         if ours && path.leaf.version == Version::V1 {
             return Err(Refusal::about(Code::Version1, &path.leaf, "our own CA issues none"));
         }
+        match again.revocation {
+            Revocation::Counts => self.not_on_a_list(&path, again.now)?,
+            Revocation::Ignored => {}
+        }
         Ok(path)
+    }
+
+    fn not_on_a_list(&self, path: &Path, now: Timestamp) -> Result<(), Refusal> {
+        let Some(crls) = &self.crls else { return Ok(()) };
+        let is_own = |issuer: &KeyId| self.own_keys.contains(issuer);
+        crls.check(&path.links, &path.anchor, &self.algorithms, is_own, now)
     }
 
     /// A certificate that we serve logs nobody in, unless it says clientAuth itself (a bridge's). The guide's
@@ -197,11 +251,11 @@ impl Judge {
     fn identify(
         &self,
         chain: &[CertificateDer<'_>],
-        now: Timestamp,
+        again: Again,
         generation: Generation,
     ) -> Result<VerifiedIdentity, Refusal> {
-        let path = self.admit(chain, now)?;
-        let role = self.known_role(&path)?;
+        let path = self.admit(chain, again)?;
+        let role = self.known_role(&path, again.revocation)?;
         let mut findings = Vec::new();
         if path.leaf.version == Version::V1 && self.legacy == LegacyClientCerts::Warn {
             findings.push(Finding::new(
@@ -221,7 +275,7 @@ impl Judge {
     }
 
     /// Asks the inventory about every certificate of the path that our own CA issued.
-    fn known_role(&self, path: &Path) -> Result<Option<Role>, Refusal> {
+    fn known_role(&self, path: &Path, revocation: Revocation) -> Result<Option<Role>, Refusal> {
         let mut leaf_role = None;
         for (depth, link) in
             path.links.iter().enumerate().filter(|(_, link)| self.own_keys.contains(&link.issuer))
@@ -236,6 +290,8 @@ impl Judge {
                     let detail = "its serial is that of another certificate, so somebody else has signed with the CA's key";
                     return Err(Refusal::about(Code::NotInInventory, &link.facts, detail));
                 }
+                // It stays until it disconnects, with the role that it had: that is in no record any more.
+                Status::Revoked if revocation == Revocation::Ignored => continue,
                 Status::Revoked => return Err(Refusal::about(Code::Revoked, &link.facts, "")),
                 Status::Unknown => return Err(Refusal::about(Code::NotInInventory, &link.facts, "")),
                 Status::CannotTell => return Err(Refusal::about(Code::InventorySilent, &link.facts, "")),

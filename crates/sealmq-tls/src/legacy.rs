@@ -9,10 +9,11 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_
 use rustls::pki_types::{SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
 use rustls::{CertificateError, DigitallySignedStruct, Error as RustlsError, PeerMisbehaved};
 use sealmq_pki::cert::Version;
-use sealmq_pki::{Facts, Timestamp};
+use sealmq_pki::{Crl, Facts};
 
-use crate::anchors::{CaCertificate, TrustStore};
+use crate::anchors::CaCertificate;
 use crate::failure::Refusal;
+use crate::path::{Check, LeafDates};
 use crate::symptoms::Code;
 
 /// Finds the anchor that signed a version 1 leaf.
@@ -21,20 +22,20 @@ use crate::symptoms::Code;
 pub(crate) fn verify_leaf<'s>(
     der: &[u8],
     facts: &Facts,
-    store: &'s TrustStore,
-    algorithms: &WebPkiSupportedAlgorithms,
-    now: Timestamp,
+    check: &Check<'s>,
 ) -> Result<&'s CaCertificate, Refusal> {
     debug_assert_eq!(facts.version, Version::V1);
-    if now < facts.not_before {
-        return Err(Refusal::about(
-            Code::NotYetValid,
-            facts,
-            format!("not valid before {}", facts.not_before),
-        ));
-    }
-    if now > facts.not_after {
-        return Err(Refusal::about(Code::Expired, facts, format!("ended at {}", facts.not_after)));
+    let Check { store, algorithms, dates, now, .. } = *check;
+    match dates {
+        LeafDates::Unchecked => {}
+        LeafDates::Checked if now < facts.not_before => {
+            let detail = format!("not valid before {}", facts.not_before);
+            return Err(Refusal::about(Code::NotYetValid, facts, detail));
+        }
+        LeafDates::Checked if now > facts.not_after => {
+            return Err(Refusal::about(Code::Expired, facts, format!("ended at {}", facts.not_after)));
+        }
+        LeafDates::Checked => {}
     }
     let parts = Parts::of(der)
         .ok_or_else(|| Refusal::about(Code::BadCertificate, facts, "its DER cannot be read"))?;
@@ -44,7 +45,7 @@ pub(crate) fn verify_leaf<'s>(
         "a version 1 certificate must be signed by a trust anchor itself",
     );
     for anchor in store.anchors.iter().filter(|anchor| anchor.facts.subject == facts.issuer) {
-        match check_signature(&parts, anchor, algorithms) {
+        match check_signature(&parts, &anchor.facts, algorithms) {
             Err(code) => refusal = Refusal::about(code, facts, ""),
             Ok(()) if !anchor.facts.is_current(now) => {
                 refusal = Refusal::about(
@@ -65,15 +66,21 @@ pub(crate) fn is_signed_by(
     issuer: &CaCertificate,
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> bool {
-    Parts::of(der).is_some_and(|parts| check_signature(&parts, issuer, algorithms).is_ok())
+    Parts::of(der).is_some_and(|parts| check_signature(&parts, &issuer.facts, algorithms).is_ok())
+}
+
+/// Whether `issuer`'s key signed this revocation list; its name, rights and dates are the caller's matter.
+pub(crate) fn signed_list(crl: &Crl, issuer: &Facts, algorithms: &WebPkiSupportedAlgorithms) -> bool {
+    let parts = Parts { tbs: crl.signed(), algorithm: crl.signature_algorithm(), signature: crl.signature() };
+    check_signature(&parts, issuer, algorithms).is_ok()
 }
 
 fn check_signature(
     parts: &Parts<'_>,
-    anchor: &CaCertificate,
+    issuer: &Facts,
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> Result<(), Code> {
-    let spki = SubjectPublicKeyInfoDer::from(anchor.facts.spki_der.as_slice());
+    let spki = SubjectPublicKeyInfoDer::from(issuer.spki_der.as_slice());
     let key = webpki::RawPublicKeyEntity::try_from(&spki).map_err(|_| Code::TooWeak)?;
     let mut code = Code::TooWeak;
     for algorithm in algorithms.all.iter().filter(|a| a.signature_alg_id().as_ref() == parts.algorithm) {

@@ -30,6 +30,7 @@ mod legacy;
 mod os_roots;
 mod path;
 mod policy;
+mod revocation;
 mod secret_log;
 mod server;
 mod session;
@@ -37,6 +38,7 @@ mod signature;
 mod symptoms;
 mod trust;
 mod unbuffered;
+mod undated;
 mod verifier_client;
 mod verifier_server;
 
@@ -46,10 +48,14 @@ pub use failure::{CertificateAtFault, Direction, Refusal, Role, Stage, TlsFailur
 pub use fields::{CertificateField, FieldValue, IdentitySourceError, IdentitySources};
 pub use finding::Finding;
 pub use identity::{IdentityRule, VerifiedIdentity};
-pub use judge::{ClientAuth, Judged, Known, LegacyClientCerts, OwnIssuer, PeerChain, Status};
+pub use judge::{
+    Again, ClientAuth, ClientDates, Judged, Known, LegacyClientCerts, OwnIssuer, PeerChain, Revocation,
+    Status,
+};
 pub use keys::{KeyPair, KeyPairError, Served};
 pub use os_roots::OsRoots;
 pub use policy::{PolicyError, TlsPolicy, TlsVersion, Versions};
+pub use revocation::{CrlAge, CrlCheck, CrlError, CrlLedger, CrlPolicy, CrlSource, CrlSpec};
 pub use sealmq_pki::Timestamp;
 pub use secret_log::SecretLog;
 pub use server::{BuildError, ServerTls, ServerTlsSpec};

@@ -16,6 +16,7 @@ use crate::anchors::{CaCertificate, TrustStore};
 use crate::failure::Refusal;
 use crate::legacy;
 use crate::symptoms::Code;
+use crate::undated;
 
 /// What the leaf is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +32,15 @@ pub(crate) enum Version1 {
     Refused,
 }
 
+/// Whether the leaf must be within its dates (`disable_client_cert_date_checks`). CA certificates always must.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeafDates {
+    Checked,
+    Unchecked,
+}
+
 /// The most certificates of a peer that we look at; longer chains only cost time.
-const PEER_CERTIFICATES_MAX: usize = 16;
+pub(crate) const PEER_CERTIFICATES_MAX: usize = 16;
 
 /// A verified path.
 #[derive(Clone, Debug)]
@@ -40,8 +48,10 @@ pub(crate) struct Path {
     pub(crate) leaf: Facts,
     /// (issuer's key, serial) of the leaf and every intermediate: what revocation asks about.
     pub(crate) links: Vec<Link>,
-    /// The first end in the chain, the anchor's included.
+    /// The first end in the chain, the anchor's included; without the leaf's where its dates do not count.
     pub(crate) not_after: Timestamp,
+    /// Where it ends.
+    pub(crate) anchor: Box<Facts>,
 }
 
 /// One certificate below the anchor, as its issuer knows it.
@@ -58,6 +68,7 @@ pub(crate) struct Check<'a> {
     pub(crate) algorithms: &'a WebPkiSupportedAlgorithms,
     pub(crate) purpose: Purpose,
     pub(crate) version1: Version1,
+    pub(crate) dates: LeafDates,
     pub(crate) now: Timestamp,
 }
 
@@ -77,7 +88,12 @@ impl Check<'_> {
             Version::V2 => {
                 Err(Refusal::about(Code::BadCertificate, &leaf, "version 2 certificates are not supported"))
             }
-            Version::V3 => self.version3(leaf_der, leaf, sent),
+            Version::V3 => match self.dates {
+                LeafDates::Unchecked if !leaf.is_current(self.now) => {
+                    undated::verify(self, leaf_der, leaf, sent)
+                }
+                LeafDates::Checked | LeafDates::Unchecked => self.version3(leaf_der, leaf, sent),
+            },
         }
     }
 
@@ -85,8 +101,8 @@ impl Check<'_> {
         if self.version1 == Version1::Refused {
             return Err(Refusal::about(Code::Version1, &leaf, ""));
         }
-        let anchor = legacy::verify_leaf(der, &leaf, self.store, self.algorithms, self.now)?;
-        Ok(Path::new(leaf, Vec::new(), anchor))
+        let anchor = legacy::verify_leaf(der, &leaf, self)?;
+        Ok(Path::new(leaf, Vec::new(), anchor, self.dates))
     }
 
     fn version3(
@@ -113,9 +129,7 @@ impl Check<'_> {
             Purpose::Client => KeyUsage::client_auth(),
             Purpose::Server => KeyUsage::server_auth(),
         };
-        let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(
-            u64::try_from(self.now.as_secs()).unwrap_or(0),
-        ));
+        let time = unix_time(self.now);
         let verified = end_entity.verify_for_usage(
             self.algorithms.all,
             &self.store.webpki_anchors,
@@ -128,7 +142,7 @@ impl Check<'_> {
         match verified {
             Ok(path) => {
                 let (between, anchor) = self.beyond_webpki(&path)?;
-                Ok(Path::new(leaf, between, anchor))
+                Ok(Path::new(leaf, between, anchor, self.dates))
             }
             // A path that webpki found good and we did not says more than the paths that it did not find.
             Err(error) => {
@@ -188,12 +202,21 @@ impl Check<'_> {
     }
 }
 
+/// webpki's time; what lies before 1970 is drawn there.
+pub(crate) fn unix_time(at: Timestamp) -> UnixTime {
+    UnixTime::since_unix_epoch(std::time::Duration::from_secs(u64::try_from(at.as_secs()).unwrap_or(0)))
+}
+
 impl Path {
-    fn new(leaf: Facts, between: Vec<Facts>, anchor: &CaCertificate) -> Path {
+    pub(crate) fn new(leaf: Facts, between: Vec<Facts>, anchor: &CaCertificate, dates: LeafDates) -> Path {
+        let of_leaf = match dates {
+            LeafDates::Checked => leaf.not_after,
+            LeafDates::Unchecked => Timestamp::NEVER,
+        };
         let not_after = between
             .iter()
             .map(|facts| facts.not_after)
-            .fold(leaf.not_after.min(anchor.facts.not_after), Timestamp::min);
+            .fold(of_leaf.min(anchor.facts.not_after), Timestamp::min);
         let mut links = Vec::with_capacity(between.len() + 1);
         let issuers =
             between.iter().map(|facts| &facts.computed_key_id).chain([&anchor.facts.computed_key_id]);
@@ -204,12 +227,12 @@ impl Path {
                 facts: Box::new(facts.clone()),
             });
         }
-        Path { leaf, links, not_after }
+        Path { leaf, links, not_after, anchor: Box::new(anchor.facts.clone()) }
     }
 }
 
 #[allow(clippy::wildcard_enum_match_arm)] // webpki's enum is non-exhaustive
-fn code_of(error: &webpki::Error) -> Code {
+pub(crate) fn code_of(error: &webpki::Error) -> Code {
     use webpki::Error;
     match error {
         Error::CertExpired { .. } | Error::InvalidCertValidity => Code::Expired,

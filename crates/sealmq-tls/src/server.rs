@@ -19,9 +19,10 @@ use crate::anchors::{AnchorError, PemSource, TrustStore};
 use crate::chain;
 use crate::failure::Refusal;
 use crate::identity::IdentityRule;
-use crate::judge::{ClientAuth, Judge, Judged, LegacyClientCerts, OwnIssuer, PeerChain};
+use crate::judge::{Again, ClientAuth, ClientDates, Judge, Judged, LegacyClientCerts, OwnIssuer, PeerChain};
 use crate::keys::{KeyPair, Served};
 use crate::policy::{PolicyError, SuiteOrder, TlsPolicy};
+use crate::revocation::{CrlAge, CrlError, CrlSet, CrlSpec};
 use crate::secret_log::{SecretLog, Secrets};
 use crate::session::{RecordSize, Seen, TlsSession};
 use crate::trust::TrustGeneration;
@@ -42,6 +43,10 @@ pub struct ServerTlsSpec {
     pub identity: IdentityRule,
     /// Version 1 client certificates.
     pub legacy_client_certs: LegacyClientCerts,
+    /// Whether the dates of client certificates count.
+    pub client_dates: ClientDates,
+    /// `crlfile`; `None`: no revocation lists are asked for.
+    pub crls: Option<CrlSpec>,
     /// Our own CA, where this listener trusts it.
     pub own: Option<OwnIssuer>,
     /// What *all* listeners of this broker serve; this listener's pair is added by itself.
@@ -60,6 +65,9 @@ pub enum BuildError {
     /// `cafile`, `capath`.
     #[error("{0}")]
     Anchors(#[from] AnchorError),
+    /// `crlfile`.
+    #[error("{0}")]
+    Crls(#[from] CrlError),
     /// Suites and key do not fit.
     #[error("{0}")]
     Policy(#[from] PolicyError),
@@ -114,6 +122,12 @@ impl ServerTls {
         findings.extend(spec.policy.check_key(spec.key_pair.algorithm())?);
         findings.extend(spec.key_pair.server_findings(now));
         let algorithms = spec.policy.provider.signature_verification_algorithms;
+        let mut crls = None;
+        if let Some(spec) = &spec.crls {
+            let (read, more) = CrlSet::read(spec, &store, &algorithms, now)?;
+            findings.extend(more);
+            crls = Some(read);
+        }
         let certified = spec.key_pair.certified(chain::complete(spec.key_pair.chain(), &store, &algorithms));
         let mut served = spec.served;
         served.add(&spec.key_pair);
@@ -125,6 +139,8 @@ impl ServerTls {
             client_auth: spec.client_auth,
             identity: spec.identity,
             legacy: spec.legacy_client_certs,
+            dates: spec.client_dates,
+            crls,
             served,
             generation: spec.generation,
             algorithms,
@@ -165,7 +181,15 @@ impl ServerTls {
     /// # Errors
     /// [`Refusal`]; a check that cannot be made refuses.
     pub fn judge(&self, peer: &PeerChain, now: Timestamp) -> Result<Judged, Refusal> {
-        self.0.judge.decide(peer, now)
+        self.judge_again(peer, Again::as_new(now))
+    }
+
+    /// The whole decision about a peer that was let in before, as far as it can still end its session.
+    ///
+    /// # Errors
+    /// As [`ServerTls::judge`].
+    pub fn judge_again(&self, peer: &PeerChain, again: Again) -> Result<Judged, Refusal> {
+        self.0.judge.decide(peer, again)
     }
 
     /// Whether this listener asks for client certificates.
@@ -180,8 +204,19 @@ impl ServerTls {
         store
             .all()
             .flat_map(|ca| [ca.facts.not_before, ca.facts.not_after.plus_secs(1)])
+            .chain(self.0.judge.crls.iter().flat_map(CrlSet::changes))
             .filter(|at| *at > now)
             .min()
+    }
+
+    /// This snapshot serves from now on: no revocation list older than its own is taken any more.
+    pub fn in_force(&self) {
+        self.0.judge.crls.iter().for_each(CrlSet::in_force);
+    }
+
+    /// What should be said about the revocation lists at `now`, each with its age: to be said again when that changes.
+    pub fn crl_alarms(&self, now: Timestamp) -> Vec<(CrlAge, Finding)> {
+        self.0.judge.crls.iter().flat_map(|crls| crls.alarms(now)).collect()
     }
 
     /// How many certificates are presented: the leaf and those that complete its chain.

@@ -77,6 +77,12 @@ pub enum Code {
     NotTls = 38,
     /// The server closed before its first byte of TLS.
     ClosedAtOnce = 39,
+    /// Revocation is checked, and no list of the issuer is here.
+    NoCrl = 40,
+    /// The issuer's list is past its end and its grace.
+    CrlEnded = 41,
+    /// The issuer's list begins later.
+    CrlNotYet = 42,
 }
 
 /// A row: one failure in plain words.
@@ -108,12 +114,13 @@ impl Code {
     /// `SMQ-T001` and so on.
     pub fn as_str(self) -> &'static str {
         // A `match` would repeat the table; the numbers are the discriminants.
-        const NAMES: [&str; 40] = [
+        const NAMES: [&str; 43] = [
             "SMQ-T000", "SMQ-T001", "SMQ-T002", "SMQ-T003", "SMQ-T004", "SMQ-T005", "SMQ-T006", "SMQ-T007",
             "SMQ-T008", "SMQ-T009", "SMQ-T010", "SMQ-T011", "SMQ-T012", "SMQ-T013", "SMQ-T014", "SMQ-T015",
             "SMQ-T016", "SMQ-T017", "SMQ-T018", "SMQ-T019", "SMQ-T020", "SMQ-T021", "SMQ-T022", "SMQ-T023",
             "SMQ-T024", "SMQ-T025", "SMQ-T026", "SMQ-T027", "SMQ-T028", "SMQ-T029", "SMQ-T030", "SMQ-T031",
             "SMQ-T032", "SMQ-T033", "SMQ-T034", "SMQ-T035", "SMQ-T036", "SMQ-T037", "SMQ-T038", "SMQ-T039",
+            "SMQ-T040", "SMQ-T041", "SMQ-T042",
         ];
         NAMES[self as usize]
     }
@@ -232,7 +239,7 @@ rows! {
         they "{peer} refused us: {ours} was revoked"
         hint "get a new certificate";
     RevocationUnknown "revocation-unknown"
-        ["CRL has expired", "unable to get certificate CRL", "UnknownRevocationStatus"]
+        ["UnknownRevocationStatus", "bad certificate status response"]
         we "we refused {peer}: it cannot be found out whether {theirs} was revoked"
         hint "bring a current CRL of its issuer"
         they "{peer} refused us: it could not find out whether {ours} was revoked"
@@ -340,6 +347,24 @@ rows! {
         hint "check port and scheme; a PROXY header needs 'enable_proxy_protocol'; SSL 2 and 3 are not supported"
         they "{peer} does not speak TLS on this port"
         hint "check port and scheme: TLS is usually on 8883";
+    NoCrl "no-crl"
+        ["unable to get certificate CRL", "UnknownRevocationStatus", "MBEDTLS_X509_BADCRL_NOT_TRUSTED"]
+        we "we refused {peer}: 'crlfile' has no CRL of the CA that issued {theirs}, so it cannot be found out whether it was revoked"
+        hint "put that CA's CRL into 'crlfile' as well (`openssl ca -gencrl -out FILE`; several may stand one after the other) and reload; with 'crl_check chain' every CA needs one"
+        they "{peer} refused us: it has no CRL of the CA that issued {ours}"
+        hint "bring that CA's CRL to {peer}";
+    CrlEnded "crl-ended"
+        ["CRL has expired", "MBEDTLS_X509_BADCRL_EXPIRED", "ExpiredRevocationList"]
+        we "we refused {peer}: the CRL of the CA that issued {theirs} is out of date, so it cannot be found out whether it was revoked"
+        hint "bring the CA's newest CRL (`openssl ca -gencrl -out FILE`) into 'crlfile' and reload; 'crl_policy grace 7d' gives time to do so"
+        they "{peer} refused us: its CRL is out of date"
+        hint "bring a current CRL to {peer}";
+    CrlNotYet "crl-not-yet-valid"
+        ["CRL is not yet valid", "MBEDTLS_X509_BADCRL_FUTURE"]
+        we "we refused {peer}: the CRL of the CA that issued {theirs} is not valid yet"
+        hint "compare the clock of this machine with that of the CA's (`date -u`, `openssl crl -noout -lastupdate -in FILE`)"
+        they "{peer} refused us: its CRL is not valid yet"
+        hint "look at the clock of {peer}";
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error as RustlsError, SignatureScheme};
 use sealmq_pki::Timestamp;
 
-use crate::judge::{ClientAuth, Judge, guarded};
+use crate::judge::{Again, ClientAuth, Judge, guarded};
 use crate::session::Seen;
 use crate::signature;
 
@@ -50,7 +50,7 @@ impl ClientCertVerifier for HandshakeVerifier {
             .chain(intermediates)
             .map(|der| CertificateDer::from(der.as_ref()))
             .collect();
-        match guarded(|| self.judge.admit(&chain, self.now)) {
+        match guarded(|| self.judge.admit(&chain, Again::as_new(self.now))) {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             Err(refusal) => {
                 let error = refusal.for_rustls();

@@ -18,7 +18,7 @@ use crate::Finding;
 use crate::anchors::TrustStore;
 use crate::failure::Refusal;
 use crate::judge::guarded;
-use crate::path::{Check, Purpose, Version1};
+use crate::path::{Check, LeafDates, Purpose, Version1};
 use crate::session::Seen;
 use crate::signature;
 use crate::symptoms::Code;
@@ -87,7 +87,15 @@ impl Trust {
             LegacyServerCerts::Deny => Version1::Refused,
         };
         let check = |store, version1| {
-            Check { store, algorithms: &self.algorithms, purpose: Purpose::Server, version1, now }.run(chain)
+            Check {
+                store,
+                algorithms: &self.algorithms,
+                purpose: Purpose::Server,
+                version1,
+                dates: LeafDates::Checked,
+                now,
+            }
+            .run(chain)
         };
         let refusal = match check(&self.configured, version1) {
             Ok(path) => return Ok((path.leaf, Under::Configured)),

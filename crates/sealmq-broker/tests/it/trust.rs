@@ -1,7 +1,7 @@
 //! Judging again: at arrival and once per turn.
 
 use crate::harness::{Dial, Net, TestAdmission, Verdict, What, dial};
-use sealmq_broker::{Ending, Event, Refusal, Wall};
+use sealmq_broker::{Ending, Event, Refusal, TakenBackWill, Wall};
 use sealmq_mqtt::{QoS, Version};
 use std::sync::{Arc, Mutex, atomic::Ordering};
 
@@ -91,6 +91,27 @@ fn the_end_of_a_certificate_ends_the_live_session() {
     assert_eq!(net.take(client), What::Disconnect(0x87));
     assert_eq!(net.ending(client), Some(&Ending::CertificateEnded));
     assert_eq!(net.payloads(watcher), ["gone"]);
+}
+
+/// `revocation_will drop`.
+#[test]
+fn the_will_of_who_was_taken_back_can_be_dropped_and_an_ordinary_one_is_published() {
+    let mut net = Net::with_policy(|policy| policy.taken_back_will = TakenBackWill::Dropped);
+    let watcher = net.v5("watcher");
+    net.sub(watcher, "will", QoS::AtMostOnce);
+    let (asked, revoked) = judged("revoked", 1, Verdict::Good(1));
+    let gone = net.connect(asked.will("will", "of the revoked"));
+    let mut asked = dial(Version::V5, "ends").will("will", "of the expired");
+    asked.ends_at = Some(Wall(net.now.wall.0 + 1_000));
+    let expires = net.connect(asked);
+    let lost = net.connect(dial(Version::V5, "lost").will("will", "of the lost"));
+    *revoked.0.lock().unwrap() = Verdict::Ended;
+    move_trust(&net, 2);
+    net.turn();
+    net.pass(2);
+    assert!(net.ending(gone).is_some() && net.ending(expires) == Some(&Ending::CertificateEnded));
+    net.drop_conn(lost);
+    assert_eq!(net.payloads(watcher), ["of the lost"]);
 }
 
 #[test]

@@ -56,6 +56,8 @@ pub struct Global {
     pub connection_rate: ConnectionRate,
     /// `ban_after`. `None`: nobody is banned, the default.
     pub ban_after: Option<BanAfter>,
+    /// `revocation_kick`, `expiry_kick`, `revocation_will`.
+    pub taken_back: TakenBack,
     /// `data_dir`: this broker is that data directory's (own CA, inventory, control socket).
     pub data_dir: Option<FileSetting>,
 }
@@ -85,6 +87,35 @@ pub struct BanAfter {
     pub within_secs: u32,
     /// … ban for so many seconds.
     pub lasts_secs: u32,
+}
+
+/// What becomes of a client that is in when the right to be here is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TakenBack {
+    /// `revocation_kick`: its certificate was revoked.
+    pub revoked: LiveSession,
+    /// `expiry_kick`: its certificate, or a CA above it, expired.
+    pub expired: LiveSession,
+    /// `revocation_will`.
+    pub will: WillOfTheRefused,
+}
+
+/// What becomes of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LiveSession {
+    /// It ends within a second (the default).
+    Ends,
+    /// It stays until its client disconnects, as in mosquitto.
+    Stays,
+}
+
+/// `revocation_will`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WillOfTheRefused {
+    /// Published, as far as the ACL allows (the default).
+    Published,
+    /// Dropped.
+    Dropped,
 }
 
 /// Logging keys.

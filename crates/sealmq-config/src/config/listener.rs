@@ -145,6 +145,48 @@ pub struct ListenerTls {
     pub legacy_client_certs: LegacyClientCerts,
     /// `tls_record_size_max` in bytes, 512 to 16,384.
     pub tls_record_size_max: u16,
+    /// `crlfile`, `crl_policy`, `crl_check`.
+    pub crl: CrlSettings,
+    /// `disable_client_cert_date_checks`.
+    pub client_dates: ClientDates,
+}
+
+/// Certificate revocation lists of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrlSettings {
+    /// `crlfile`, a file or a folder; `None`: nobody asks whether a certificate was revoked.
+    pub file: Option<FileSetting>,
+    /// `crl_policy`.
+    pub policy: CrlPolicy,
+    /// `crl_check`.
+    pub check: CrlCheck,
+}
+
+/// `crl_policy`: what holds after a list's nextUpdate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CrlPolicy {
+    /// `strict`: its issuer's clients are refused.
+    Strict,
+    /// `grace`: it serves for so many more seconds.
+    GraceSecs(u32),
+}
+
+/// `crl_check`: what is looked up in the lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CrlCheck {
+    /// The client's certificate.
+    Leaf,
+    /// Every certificate below the root.
+    Chain,
+}
+
+/// `disable_client_cert_date_checks`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClientDates {
+    /// A client's certificate must be within its dates.
+    Checked,
+    /// It need not.
+    Unchecked,
 }
 
 /// `require_certificate`.

@@ -1,7 +1,7 @@
 //! Keys about one listener.
 
 use super::{Choice, Issue, Kind, OptionRow, Reload, Scope, clamped, integer, row, word, word_not_yet};
-use Issue::{CertificatesForLife, CompleteBroker};
+use Issue::CompleteBroker;
 use Kind::{Boolean, Path, Text};
 use Scope::{DefaultListener, Listener, ListenerOrDefault, NamedListener};
 
@@ -58,13 +58,13 @@ pub(super) const ROWS: &[OptionRow] = &[
     row("ciphers_tls1.3", ListenerOrDefault, Text, "all three of RFC 8446 that are not CCM", "TLS_AES_256_GCM_SHA384",
         "OpenSSL suite names for TLS 1.3.").restricts(),
     row("crlfile", ListenerOrDefault, Path, "", "ca.crl",
-        "Certificate revocation list, PEM.").restricts().reload(Reload::Content).not_yet(CertificatesForLife),
+        "Certificate revocation lists: a file (PEM with any number of them, or DER), or a folder of such files. An issuer \
+         without one: its clients are refused.").restricts().reload(Reload::Content),
     row("dhparamfile", Listener, Kind::Unread, "", "dh.pem", "Parameters of finite-field Diffie-Hellman.")
         .ignored("dhparamfile is no longer required."),
     row("disable_client_cert_date_checks", Listener, Boolean, "false", "true",
-        "Accept client certificates that are expired or not yet valid.").restricts().harmless(&["false", "0"]).refused(
-        "a certificate that never ends cannot be taken back by waiting",
-        "issue the devices new certificates: `sealmq device add NAME --days N`"),
+        "Accept client certificates that are expired or not yet valid. The CAs above them must be within their dates.")
+        .restricts(),
     row("tls_engine", ListenerOrDefault, Text, "", "pkcs11", "OpenSSL engine.").restricts()
         .refused(NO_ENGINES, INSTEAD_OF_ENGINES),
     row("tls_engine_kpass_sha1", ListenerOrDefault, Text, "", "da39a3ee5e6b4b0d3255bfef95601890afd80709",

@@ -101,6 +101,8 @@ pub enum Kind {
     LogDest,
     /// `Ns`, `Nh`, `Nd`, `Nw`, `Nm` or `Ny`.
     Duration,
+    /// `strict`, or `grace` and a duration.
+    CrlPolicy,
     /// `BASE [CAP [STABLE]]` seconds.
     RestartTimeout,
     /// `IDLE INTERVAL COUNT`.

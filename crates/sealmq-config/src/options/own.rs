@@ -33,19 +33,24 @@ pub(super) const ROWS: &[OptionRow] = &[
         "Binds a prefix of names to an issuer.").restricts().adds().not_yet(CertificatesForLife),
     row("trust_intermediates", ListenerOrDefault, Boolean, "false", "true",
         "Intermediates in cafile are anchors.").restricts().not_yet(CertificatesForLife).harmless(&["false", "0"]),
-    row("crl_policy", ListenerOrDefault, Text, "grace 7d", "strict",
-        "What holds after a CRL's nextUpdate.").restricts().not_yet(CertificatesForLife),
+    row("crl_policy", ListenerOrDefault, Kind::CrlPolicy, "grace 7d", "strict",
+        "What holds after a CRL's nextUpdate: grace N (s, h, d, w; 90d at most) uses it so long with alarms; strict refuses \
+         its issuer's clients at once, as mosquitto.").restricts(),
     row("crl_check", ListenerOrDefault, Kind::Word(&[word("leaf"), word("chain")], "Invalid 'crl_check' value ({})."),
-        "leaf", "chain", "How much of the chain is looked up in the CRLs.").restricts().not_yet(CertificatesForLife),
+        "leaf", "chain", "Look up the client's certificate in the CRLs, or every certificate below the root.").restricts(),
     row("client_ocsp", ListenerOrDefault,
         Kind::Word(&[word("off"), word("soft"), word("hard")], "Invalid 'client_ocsp' value ({})."), "off", "hard",
         "Ask the issuer about client certificates.").restricts().not_yet(CertificatesForLife).harmless(&["off"]),
     row("revocation_kick", Global, Boolean, "true", "false",
-        "End the session of a client whose certificate is revoked.").restricts()
-        .not_yet(CertificatesForLife).harmless(&["true", "1"]),
+        "End the session of a client whose certificate is revoked, within a second. false: as mosquitto, it stays until it \
+         disconnects.").restricts(),
     row("expiry_kick", Global, Boolean, "true", "false",
-        "End the session of a client whose certificate expires.").restricts()
-        .not_yet(CertificatesForLife).harmless(&["true", "1"]),
+        "End the session of a client whose certificate, or a CA above it, expires. false: as mosquitto, it stays.")
+        .restricts(),
+    row("revocation_will", Global,
+        Kind::Word(&[word("publish"), word("drop")], "Invalid 'revocation_will' value ({})."), "publish", "drop",
+        "The will of a client whose right to be here was taken back: published as far as the ACL allows, or dropped.")
+        .restricts(),
     row("connection_rate", Global, Kind::Counts(&["RATE", "BURST"]), "200 2000, loopback exempt", "50 500",
         "Connections that one IPv4 address or IPv6 /64 may open: RATE a second in the long run, BURST at once; more are \
          closed before the first byte. Written out, it counts for loopback too. 0: off.").restricts(),

@@ -2,7 +2,8 @@
 
 use super::data_dir_base;
 use crate::config::{
-    BanAfter, ConnectionRate, FileSetting, Global, Log, LogDest, LogFormat, LogTypes, SessionOwner,
+    BanAfter, ConnectionRate, FileSetting, Global, LiveSession, Log, LogDest, LogFormat, LogTypes,
+    SessionOwner, TakenBack, WillOfTheRefused,
 };
 use crate::diagnostic::Diagnostic;
 use crate::document::{Base, Document, Findings, Section};
@@ -70,6 +71,7 @@ pub(super) fn resolve(
             Some(_) | None => None,
         },
         session_owner,
+        taken_back: taken_back(global),
         data_dir,
     }
 }
@@ -77,6 +79,21 @@ pub(super) fn resolve(
 fn counts<'a>(section: &'a Section, key: &str) -> Option<&'a [u32]> {
     let Value::Counts(numbers) = &section.last(key)?.value else { return None };
     Some(numbers)
+}
+
+fn taken_back(global: &Section) -> TakenBack {
+    let live = |key: &str| match global.flag(key) {
+        Some(false) => LiveSession::Stays,
+        Some(true) | None => LiveSession::Ends,
+    };
+    TakenBack {
+        revoked: live("revocation_kick"),
+        expired: live("expiry_kick"),
+        will: match global.word("revocation_will") {
+            Some("drop") => WillOfTheRefused::Dropped,
+            Some(_) | None => WillOfTheRefused::Published,
+        },
+    }
 }
 
 /// A limit where any negative number and 0 are "none", as in mosquitto.

@@ -2,8 +2,9 @@
 
 use super::global::if_positive;
 use crate::config::{
-    Access, Bind, ClientCertificates, FileSetting, IdentityRule, LegacyClientCerts, Listener, ListenerTls,
-    MaxQos, Mode, Protocol, ProtocolVersions, Proxy, ProxyVersion, SocketFamily,
+    Access, Bind, ClientCertificates, ClientDates, CrlCheck, CrlPolicy, CrlSettings, FileSetting,
+    IdentityRule, LegacyClientCerts, Listener, ListenerTls, MaxQos, Mode, Protocol, ProtocolVersions, Proxy,
+    ProxyVersion, SocketFamily,
 };
 use crate::diagnostic::Diagnostic;
 use crate::document::{Base, Document, Findings, ListenerSection, Origin, Section};
@@ -12,6 +13,7 @@ use crate::value::Value;
 
 const TOPIC_ALIAS_DEFAULT: u16 = 10;
 const TLS_RECORD_BYTES_DEFAULT: u16 = 4_096;
+const CRL_GRACE_SECS_DEFAULT: u32 = 7 * 86_400;
 const AUTO_ID_PREFIX: &str = "auto-";
 
 /// What is the same for all listeners.
@@ -115,6 +117,7 @@ fn tls(
     match (file("certfile"), file("keyfile")) {
         (Some(certfile), Some(keyfile)) => {
             let tls = tls_with(section, shared.base, certfile, keyfile);
+            without_effect(&tls, section, findings);
             let sound = one_rule(section, findings) & anchors(&tls, section, shared.document, findings);
             sound.then_some(Some(tls))
         }
@@ -147,6 +150,47 @@ fn tls_with(section: &Section, base: &Base, certfile: FileSetting, keyfile: File
             Some(_) | None => LegacyClientCerts::Warn,
         },
         tls_record_size_max: section.bounded("tls_record_size_max").unwrap_or(TLS_RECORD_BYTES_DEFAULT),
+        crl: crl(section, base),
+        client_dates: match section.flag("disable_client_cert_date_checks") {
+            Some(true) => ClientDates::Unchecked,
+            Some(false) | None => ClientDates::Checked,
+        },
+    }
+}
+
+fn crl(section: &Section, base: &Base) -> CrlSettings {
+    CrlSettings {
+        file: section.file("crlfile", base),
+        policy: match section.last("crl_policy").map(|setting| &setting.value) {
+            Some(Value::CrlPolicy(policy)) => *policy,
+            _ => CrlPolicy::GraceSecs(CRL_GRACE_SECS_DEFAULT),
+        },
+        check: match section.word("crl_check") {
+            Some("chain") => CrlCheck::Chain,
+            Some(_) | None => CrlCheck::Leaf,
+        },
+    }
+}
+
+/// Keys about client certificates say nothing where none is asked for, or where there are no lists.
+fn without_effect(tls: &ListenerTls, section: &Section, findings: &mut Findings) {
+    let mut warn = |key: &str, why: &str| {
+        if section.has(key) {
+            let text = format!("'{key}' has no effect: {why}.");
+            findings.add(
+                Diagnostic::warning(section.at(key), text).hint("is the line under the right listener?"),
+            );
+        }
+    };
+    if tls.client_certificates == ClientCertificates::None {
+        for key in ["crlfile", "disable_client_cert_date_checks"] {
+            warn(key, "this listener does not ask for client certificates (require_certificate)");
+        }
+    }
+    if tls.crl.file.is_none() {
+        for key in ["crl_policy", "crl_check"] {
+            warn(key, "this listener has no crlfile");
+        }
     }
 }
 
@@ -206,7 +250,7 @@ fn plaintext(section: &Section, proxy: Option<&Proxy>, findings: &mut Findings) 
         findings.add(Diagnostic::error(section.at(key), text).hint(hint));
         sound = false;
     };
-    for key in ["cafile", "capath"] {
+    for key in ["cafile", "capath", "crlfile"] {
         if section.has(key) {
             refuse(key, format!("{key} specified without certfile and keyfile."));
         }
@@ -229,7 +273,17 @@ fn plaintext(section: &Section, proxy: Option<&Proxy>, findings: &mut Findings) 
         let text = "identity_source specified without certfile and keyfile: there is no certificate that names a client.";
         refuse("identity_source", text.to_owned());
     }
-    for key in ["tls_version", "ciphers", "ciphers_tls1.3", "legacy_client_certs", "tls_record_size_max"] {
+    let of_tls = [
+        "tls_version",
+        "ciphers",
+        "ciphers_tls1.3",
+        "legacy_client_certs",
+        "tls_record_size_max",
+        "crl_policy",
+        "crl_check",
+        "disable_client_cert_date_checks",
+    ];
+    for key in of_tls {
         if section.has(key) {
             let text =
                 format!("'{key}' has no effect: this listener is plaintext (no certfile and keyfile).");

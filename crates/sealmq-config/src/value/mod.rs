@@ -5,8 +5,9 @@
 
 mod bridge;
 mod counts;
+mod crl_policy;
 
-use crate::config::{BridgeAddress, BridgeTopic, Network, NetworkError, ProtocolVersions};
+use crate::config::{BridgeAddress, BridgeTopic, CrlPolicy, Network, NetworkError, ProtocolVersions};
 use crate::diagnostic::Exit;
 use crate::lexer::{blank, words};
 use crate::options::{Choice, Kind, OptionRow, Outside, Support};
@@ -33,6 +34,7 @@ pub(crate) enum Value {
     LogDest(Destination),
     Seconds(u64),
     Counts(Vec<u32>),
+    CrlPolicy(CrlPolicy),
     Unread,
 }
 
@@ -92,6 +94,7 @@ pub(crate) fn read<'a>(
         }
         Kind::Word(choices, error) => first(rest, name, |word| choice(word, choices, error)),
         Kind::Duration => first(rest, name, duration),
+        Kind::CrlPolicy => crl_policy::read(rest, name),
         Kind::Text | Kind::Path | Kind::Plugin | Kind::IncludeDir => {
             text(rest, name).map(|text| whole(Value::Text(text)))
         }
@@ -214,6 +217,14 @@ fn choice(word: &str, choices: &'static [Choice], error: &str) -> Result<Value, 
 }
 
 fn duration(word: &str) -> Result<Value, BadValue> {
+    seconds(word).map(Value::Seconds).ok_or_else(|| {
+        BadValue::new("Invalid 'persistent_client_expiration' duration in configuration.")
+            .hint("a number with s, h, d, w, m or y, as in `14d`")
+    })
+}
+
+/// A number of more than 0 with its unit, in seconds.
+fn seconds(word: &str) -> Option<u64> {
     let seconds = |unit: char| match unit {
         's' => Some(1),
         'h' => Some(3_600),
@@ -223,15 +234,9 @@ fn duration(word: &str) -> Result<Value, BadValue> {
         'y' => Some(365 * 86_400),
         _ => None,
     };
-    let read = || {
-        let unit = seconds(word.chars().next_back()?)?;
-        let count: u64 = word[..word.len() - 1].parse().ok().filter(|count| *count > 0)?;
-        count.checked_mul(unit)
-    };
-    read().map(Value::Seconds).ok_or_else(|| {
-        BadValue::new("Invalid 'persistent_client_expiration' duration in configuration.")
-            .hint("a number with s, h, d, w, m or y, as in `14d`")
-    })
+    let unit = seconds(word.chars().next_back()?)?;
+    let count: u64 = word[..word.len() - 1].parse().ok().filter(|count| *count > 0)?;
+    count.checked_mul(unit)
 }
 
 fn mount_point(text: String) -> Result<Value, BadValue> {
@@ -374,6 +379,7 @@ pub(crate) fn support(row: &'static OptionRow, value: &Value) -> Support {
         | Value::LogDest(_)
         | Value::Seconds(_)
         | Value::Counts(_)
+        | Value::CrlPolicy(_)
         | Value::Unread => row.support,
     }
 }

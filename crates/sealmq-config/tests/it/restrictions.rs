@@ -1,7 +1,7 @@
 //! What restricts is honoured or stops the start. Each refusal beside the configuration that is accepted.
 
 use crate::reading::{config, errors, warnings};
-use sealmq_config::{ClientCertificates, IdentityRule, TlsVersions};
+use sealmq_config::{ClientCertificates, CrlCheck, CrlPolicy, IdentityRule, TlsVersions};
 
 const CERT: &str = "listener 8883\ncertfile c.crt\nkeyfile c.key\n";
 
@@ -113,6 +113,33 @@ fn a_ca_without_a_key_pair_is_refused() {
 }
 
 #[test]
+fn revocation_lists_are_refused_where_there_is_no_certificate_to_look_up() {
+    let refused = errors("listener 8883\ncrlfile ca.crl\n");
+    assert_eq!(refused, ["2: Error: crlfile specified without certfile and keyfile."]);
+    let tls = |lines: &str| {
+        config(format!("{CERT}cafile ca.crt\nrequire_certificate true\n{lines}"))
+            .listeners
+            .remove(0)
+            .tls
+            .unwrap()
+            .crl
+    };
+    assert!(tls("").file.is_none());
+    let crl = tls("crlfile ca.crl\n");
+    assert_eq!((crl.policy, crl.check), (CrlPolicy::GraceSecs(7 * 86_400), CrlCheck::Leaf));
+    let crl = tls("crlfile ca.crl\ncrl_policy grace 36h\ncrl_check chain\n");
+    assert_eq!((crl.policy, crl.check), (CrlPolicy::GraceSecs(36 * 3600), CrlCheck::Chain));
+    assert_eq!(tls("crlfile ca.crl\ncrl_policy strict\n").policy, CrlPolicy::Strict);
+    assert_eq!(tls("crlfile ca.crl\ncrl_policy grace 90d\n").policy, CrlPolicy::GraceSecs(90 * 86_400));
+    for bad in ["grace", "grace 0d", "grace 91d", "grace 7", "never", "grace 9999999999999999999d"] {
+        let refused = errors(format!("{CERT}crl_policy {bad}\n"));
+        assert_eq!(refused, [format!("4: Error: Invalid 'crl_policy' value ({bad}).")]);
+    }
+    let idle = warnings(format!("{CERT}crlfile ca.crl\n"));
+    assert!(idle.iter().any(|warning| warning.contains("does not ask for client certificates")), "{idle:?}");
+}
+
+#[test]
 fn old_tls_is_refused_with_the_reason() {
     let refused = errors(format!("{CERT}tls_version tlsv1.1\n"));
     assert!(refused[0].contains("TLS below 1.2 is not in SealMQ"), "{refused:?}");
@@ -126,10 +153,10 @@ fn old_tls_is_refused_with_the_reason() {
 
 #[test]
 fn what_is_not_built_yet_stops_the_start_unless_it_asks_for_nothing() {
-    let refused = errors(format!("{CERT}crlfile ca.crl\n"));
+    let refused = errors(format!("{CERT}client_ocsp hard\n"));
     assert_eq!(
         refused,
-        ["4: Error: 'crlfile ca.crl' is not honoured yet: it comes with \"Certificates for life\"."]
+        ["4: Error: 'client_ocsp hard' is not honoured yet: it comes with \"Certificates for life\"."]
     );
     let refused = errors("listener 8080\nprotocol websockets\n");
     assert_eq!(
@@ -139,8 +166,6 @@ fn what_is_not_built_yet_stops_the_start_unless_it_asks_for_nothing() {
     assert_eq!(errors("memory_limit 1000000").len(), 1);
     config("memory_limit 0");
     config("listener 8080\nprotocol mqtt");
-    config("listener 8883\ndisable_client_cert_date_checks false");
-    assert_eq!(errors("listener 8883\ndisable_client_cert_date_checks true").len(), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use sealmq_broker::{Assigned, ClientId, Owner, Peer, Principal, Role, TrustGeneration, Wall};
-use sealmq_config::IdentityRule;
+use sealmq_config::{IdentityRule, LiveSession};
 use sealmq_mqtt::{Connect, ConnectReturnCode, ReasonCode, Version};
 use sealmq_tls::{ClientAuth, PeerChain, VerifiedIdentity};
 use zeroize::Zeroizing;
@@ -15,6 +15,7 @@ use super::hashing::{HashingError, HashingPool, Verdict};
 use super::listener::{AccessRules, ListenerState};
 use super::proxy::stage::Vouched;
 use super::stream::Origin;
+use crate::believed;
 use crate::trust::{Admitted, CertificateProof, PasswordProof, Proofs};
 
 /// Names that belong to a live certificate: no password may use them. Answered by the inventory of a data directory.
@@ -94,12 +95,16 @@ pub(crate) async fn authenticate(
     check_matching_id(&access, &client_id, proved)?;
     let role = shown.as_ref().map_or(Role::Ordinary, |shown| role_of(&shown.identity));
     check_operator(role, rules.origin)?;
-    let ends_at = shown.as_ref().map(|shown| end_of(&shown.identity));
+    let ends_at = match rules.listener.taken_back.expired {
+        LiveSession::Ends => shown.as_ref().map(|shown| end_of(&shown.identity)),
+        LiveSession::Stays => None,
+    };
     let owner = owner(rules, username.as_deref(), shown.as_ref());
     let certificate = shown.map(|Shown { chain, identity }| CertificateProof {
         chain,
         name: identity.name().cloned(),
         role: identity.role(),
+        judged_at: believed::now(),
     });
     let admitted = Admitted {
         listener: Arc::clone(rules.listener),

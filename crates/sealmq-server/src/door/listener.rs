@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use sealmq_broker::{ListenerId, ListenerRules};
-use sealmq_config::{IdentityRule, ProtocolVersions, Proxy};
+use sealmq_config::{IdentityRule, ProtocolVersions, Proxy, TakenBack};
 use sealmq_tls::ServerTls;
 
 use super::limits::Counter;
@@ -43,6 +43,8 @@ pub struct ListenerState {
     pub proxy: Option<Proxy>,
     /// How the user name comes from a certificate: one that was shown to us, or to a proxy that we believe.
     pub identity: IdentityRule,
+    /// What becomes of clients whose certificate is taken back while they are in.
+    pub taken_back: TakenBack,
     /// What the core rules for its clients.
     pub rules: Arc<ListenerRules>,
     /// Its connections, up to `max_connections`.

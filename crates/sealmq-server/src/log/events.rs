@@ -109,6 +109,7 @@ events! {
     CertificateEnds "SMQ-L005" "certificate_ends" Information "when a certificate that a listener uses ends"
     CertificateEndsSoon "SMQ-L006" "certificate_ends_soon" Warning "a certificate that a listener uses ends within 45 days, or has ended"
     TrustFinding "SMQ-L007" "trust_finding" Warning "something about a listener's certificates or authorities that should be mended"
+    CrlOutOfDate "SMQ-L040" "crl_out_of_date" Error "a certificate revocation list is past its end, or not valid yet"
     PlainBesideTls "SMQ-L008" "plain_beside_tls" Warning "a listener without TLS stands beside one with TLS"
     Running "SMQ-L009" "running" Information "the broker is ready"
     Stopping "SMQ-L010" "stopping" Information "the broker stops"

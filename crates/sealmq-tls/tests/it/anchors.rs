@@ -8,7 +8,9 @@ use crate::pair::{chain_of, client, client_spec, meet, meet_at, server, server_s
 fn refused(spec: ServerTlsSpec, at: sealmq_pki::Timestamp) -> AnchorError {
     match ServerTls::build(spec, at).expect_err("a build error") {
         BuildError::Anchors(error) => error,
-        other @ (BuildError::Policy(_) | BuildError::Library { .. }) => panic!("{other}"),
+        other @ (BuildError::Crls(_) | BuildError::Policy(_) | BuildError::Library { .. }) => {
+            panic!("{other}")
+        }
     }
 }
 

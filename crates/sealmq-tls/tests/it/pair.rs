@@ -2,9 +2,9 @@
 
 use sealmq_pki::Timestamp;
 use sealmq_tls::{
-    ClientAuth, ClientTls, ClientTlsSpec, IdentityRule, Judged, LegacyClientCerts, LegacyServerCerts,
-    PeerChain, Progress, RecordSize, Refusal, Served, ServerTls, ServerTlsSpec, TlsFailure, TlsPolicy,
-    TlsSession, TrustGeneration, VerifyServer, Versions,
+    ClientAuth, ClientDates, ClientTls, ClientTlsSpec, IdentityRule, Judged, LegacyClientCerts,
+    LegacyServerCerts, PeerChain, Progress, RecordSize, Refusal, Served, ServerTls, ServerTlsSpec,
+    TlsFailure, TlsPolicy, TlsSession, TrustGeneration, VerifyServer, Versions,
 };
 
 use crate::fixture::{Pair, fixtures, now};
@@ -18,6 +18,8 @@ pub(crate) fn server_spec() -> ServerTlsSpec {
         client_auth: ClientAuth::Required,
         identity: IdentityRule::CommonName,
         legacy_client_certs: LegacyClientCerts::Warn,
+        client_dates: ClientDates::Checked,
+        crls: None,
         own: None,
         served: Served::default(),
         generation: TrustGeneration::new(),

@@ -219,6 +219,7 @@ pub(super) fn now() -> Timestamp {
 /// A CA, a server certificate and a device certificate in a folder.
 pub(super) struct Pki {
     ca: Ca,
+    pub(super) key: Arc<dyn Signer>,
     pub(super) ca_pem: String,
 }
 
@@ -226,9 +227,9 @@ impl Pki {
     pub(super) fn new() -> Pki {
         let key: Arc<dyn Signer> = Arc::new(SoftKey::generate().unwrap());
         let subject = CaSubject::root("Test CA", 1).unwrap();
-        let ca = issue_root(key, &subject, serial(1), now()).unwrap();
+        let ca = issue_root(Arc::clone(&key), &subject, serial(1), now()).unwrap();
         let ca_pem = ca.certificate().pem();
-        Pki { ca, ca_pem }
+        Pki { ca, key, ca_pem }
     }
 
     pub(super) fn write_server(&self, folder: &Path) {
@@ -240,21 +241,30 @@ impl Pki {
     }
 
     pub(super) fn device(&self, name: &str) -> KeyPair {
+        self.device_of(name, 3, now(), End::Profile)
+    }
+
+    /// A device whose serial is made of this number, issued at this time.
+    pub(super) fn device_of(&self, name: &str, number: u8, at: Timestamp, end: End) -> KeyPair {
         let name = Name::parse(name).unwrap();
-        let (certificate, key) = self.leaf(Holder::Device(&name), 3);
+        let (certificate, key) = self.leaf_of(Holder::Device(&name), number, at, end);
         let chain = PemSource::new("device.crt", certificate.pem());
         KeyPair::load(&chain, &PemSource::new("device.key", key.to_pem().as_bytes()), None).unwrap()
     }
 
+    /// The CA's name, DER.
+    pub(super) fn issuer(&self) -> Vec<u8> {
+        self.ca.facts().subject.der().to_vec()
+    }
+
     fn leaf(&self, holder: Holder<'_>, number: u8) -> (Certificate, SoftKey) {
+        self.leaf_of(holder, number, now(), End::Profile)
+    }
+
+    fn leaf_of(&self, holder: Holder<'_>, number: u8, at: Timestamp, end: End) -> (Certificate, SoftKey) {
         let key = SoftKey::generate().unwrap();
-        let request = LeafRequest {
-            holder,
-            public_key: key.public_key(),
-            serial: serial(number),
-            now: now(),
-            end: End::Profile,
-        };
+        let request =
+            LeafRequest { holder, public_key: key.public_key(), serial: serial(number), now: at, end };
         (issue_leaf(&self.ca, &request).unwrap(), key)
     }
 }

@@ -8,6 +8,7 @@ mod names;
 mod operator;
 mod proxies;
 mod reload;
+mod revocation;
 mod strangers;
 
 use std::fs;

@@ -2,8 +2,8 @@
 
 use sealmq_broker::ListenerId;
 use sealmq_tls::{
-    ClientAuth, IdentityRule, LegacyClientCerts, RecordSize, Served, ServerTls, ServerTlsSpec, TlsPolicy,
-    TrustGeneration,
+    ClientAuth, ClientDates, IdentityRule, LegacyClientCerts, RecordSize, Served, ServerTls, ServerTlsSpec,
+    TlsPolicy, TrustGeneration,
 };
 
 use super::*;
@@ -105,6 +105,8 @@ fn who_came_without_a_certificate_goes_when_one_is_demanded() {
             client_auth,
             identity: IdentityRule::None,
             legacy_client_certs: LegacyClientCerts::Deny,
+            client_dates: ClientDates::Checked,
+            crls: None,
             own: None,
             served: Served::default(),
             generation: TrustGeneration::new(),
