@@ -4,7 +4,7 @@ use crate::{
     Commit, ConnId, Counters, Durability, Ending, Event, Input, Lane, Limits, Lost, Mono, Now, Outgoing,
     Output, Pick, Policy, Record, ShardId, Tables,
     route::Route,
-    session::{Connection, Session},
+    session::{Backlog, Connection, Session},
     sessions::{SessionIndex, Sessions},
     subscriber::Subscriber,
     timers::Timers,
@@ -41,6 +41,7 @@ pub struct Broker {
     pub(crate) generation: u64,
     pub(crate) stage: Stage,
     pub(crate) counters: Counters,
+    pub(crate) backlog: Backlog,
     pub(crate) route: Route,
     pub(crate) picks: Vec<Pick>,
     outputs: VecDeque<Output>,
@@ -89,6 +90,7 @@ impl Broker {
             generation,
             stage: Stage::Serving,
             counters: Counters::default(),
+            backlog: Backlog::default(),
             route: Route::default(),
             picks: Vec::new(),
             outputs: VecDeque::new(),
@@ -126,6 +128,7 @@ impl Broker {
             }
             Input::Forwarded { from, forward } => self.forwarded(now, from, forward),
             Input::Local(publish) => self.publish_local(now, publish),
+            Input::ControlAnswer(answer) => self.control_answer(now, answer),
             Input::Committed { upto } => self.committed(upto),
             Input::Fetched { client, messages } => self.fetched(now, &client, messages),
             Input::Turn => self.turn(now),
@@ -166,6 +169,8 @@ impl Broker {
         Counters {
             clients_connected: self.sessions.connections() as u64,
             sessions: self.sessions.len() as u64,
+            messages_held: self.backlog.messages(),
+            held_bytes: self.backlog.payload_bytes(),
             ..self.counters
         }
     }

@@ -122,7 +122,7 @@ impl Broker {
                 life,
                 link: Link::Offline,
                 subscriptions: Subscriptions::default(),
-                outgoing: Window::new(),
+                outgoing: Window::new(self.backlog.clone()),
                 incoming: Incoming::default(),
                 will: None,
                 deadlines: Deadlines::default(),

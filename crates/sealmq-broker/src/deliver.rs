@@ -300,6 +300,7 @@ impl Broker {
             aliases_out.sent(&message.topic, form);
         }
         self.counters.publish_sent += 1;
+        self.counters.publish_bytes_sent += message.payload.len() as u64;
         self.send(index, Outgoing::Publish { shared, packet_id, dup }, Lane::Flow, gate);
     }
 }

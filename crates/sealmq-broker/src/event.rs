@@ -101,6 +101,10 @@ pub struct Counters {
     pub publish_received: u64,
     /// PUBLISH packets given to clients.
     pub publish_sent: u64,
+    /// Their payload bytes.
+    pub publish_bytes_received: u64,
+    /// Payload bytes of PUBLISH packets given to clients.
+    pub publish_bytes_sent: u64,
     /// Messages dropped: queue or outgoing bytes full, expired, too large for the client.
     pub publish_dropped: u64,
     /// Messages refused by the ACL.
@@ -117,8 +121,16 @@ pub struct Counters {
     pub clients_connected: u64,
     /// Sessions now, with those whose client is away.
     pub sessions: u64,
+    /// Sessions that ended because their client stayed away too long.
+    pub sessions_expired: u64,
     /// Subscriptions now, shared ones included.
     pub subscriptions: u64,
+    /// Shared ones now.
+    pub shared_subscriptions: u64,
+    /// Messages now in flight to clients or queued for them in memory; one for several clients counts for each.
+    pub messages_held: u64,
+    /// Their payload bytes.
+    pub held_bytes: u64,
 }
 
 /// Those of two shards together.
@@ -126,6 +138,8 @@ impl std::ops::AddAssign for Counters {
     fn add_assign(&mut self, other: Counters) {
         self.publish_received += other.publish_received;
         self.publish_sent += other.publish_sent;
+        self.publish_bytes_received += other.publish_bytes_received;
+        self.publish_bytes_sent += other.publish_bytes_sent;
         self.publish_dropped += other.publish_dropped;
         self.publish_denied += other.publish_denied;
         self.packets_received += other.packets_received;
@@ -134,6 +148,10 @@ impl std::ops::AddAssign for Counters {
         self.forwards_repeated += other.forwards_repeated;
         self.clients_connected += other.clients_connected;
         self.sessions += other.sessions;
+        self.sessions_expired += other.sessions_expired;
         self.subscriptions += other.subscriptions;
+        self.shared_subscriptions += other.shared_subscriptions;
+        self.messages_held += other.messages_held;
+        self.held_bytes += other.held_bytes;
     }
 }

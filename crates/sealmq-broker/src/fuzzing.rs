@@ -311,7 +311,7 @@ impl World {
                     let messages = Vec::new();
                     self.brokers[shard].handle(self.now, Input::Fetched { client, messages });
                 }
-                Output::Event(_) => {}
+                Output::Control(_) | Output::Event(_) => {}
             }
         }
     }

@@ -4,7 +4,7 @@
 //! is sent travels in two lines ([`Lane`]); within a line the order is the order of the outputs.
 
 use crate::{
-    ClientId, ConnId, Event, Forward, Message, Peer, Policy, ShardId,
+    ClientId, ConnId, ControlAnswer, ControlRequest, Event, Forward, Message, Peer, Policy, ShardId,
     record::{Commit, Record},
 };
 use bytes::Bytes;
@@ -66,6 +66,8 @@ pub enum Input<'a> {
     },
     /// A message that the broker itself publishes (`$SYS`, bridge states): no ACL, no acknowledgement.
     Local(LocalPublish<'a>),
+    /// The answer to [`Output::Control`].
+    ControlAnswer(ControlAnswer<'a>),
     /// Every record up to this one is durable.
     Committed {
         /// The last one.
@@ -185,6 +187,8 @@ pub enum Output {
         /// At most so many.
         messages_max: usize,
     },
+    /// A client asks the broker itself for something. Answered with [`Input::ControlAnswer`], or not at all.
+    Control(ControlRequest),
     /// For the log, `$SYS` and metrics.
     Event(Event),
 }

@@ -104,7 +104,10 @@ impl Broker {
             TimerKind::CertificateEnd => self.certificate_end_due(now, index),
             TimerKind::Will if self.session(index).life == Life::Connection => self.end_session(now, index),
             TimerKind::Will => self.will_due(now, index),
-            TimerKind::SessionEnd => self.end_session(now, index),
+            TimerKind::SessionEnd => {
+                self.counters.sessions_expired += 1;
+                self.end_session(now, index);
+            }
         }
     }
 

@@ -4,7 +4,10 @@
 
 use crate::{
     Action, Broker, Commit, Ending, Lane, LocalPublish, Message, Now, Outgoing, Record, Retain,
-    RetainedMessages, answers, route::Subscribers, session::Connection, sessions::SessionIndex,
+    RetainedMessages, answers, control,
+    route::{Routed, Subscribers},
+    session::Connection,
+    sessions::SessionIndex,
 };
 use bytes::Bytes;
 use sealmq_mqtt::{Dup, ForwardedProperties, PacketId, Publish, QoS, ReasonCode, Version};
@@ -27,6 +30,7 @@ impl Broker {
     /// Handles a PUBLISH.
     pub(crate) fn publish(&mut self, now: Now, index: SessionIndex, publish: &Publish<'_>) {
         self.counters.publish_received += 1;
+        self.counters.publish_bytes_received += publish.payload.len() as u64;
         let topic = match self.check_publish(index, publish) {
             Ok(topic) => topic,
             Err(Stop::Disconnect(reason, rule)) => {
@@ -37,7 +41,7 @@ impl Broker {
         let message = self.message(now, index, publish, topic);
         match (publish.qos, publish.packet_id) {
             (QoS::AtLeastOnce, Some(id)) => {
-                let routed = self.accept(now, message);
+                let routed = self.accept_published(now, index, message);
                 let reason = match routed.subscribers {
                     Subscribers::Some => ReasonCode::Success,
                     Subscribers::None => ReasonCode::NoMatchingSubscribers,
@@ -47,9 +51,20 @@ impl Broker {
             (QoS::ExactlyOnce, Some(id)) => self.receive_qos2(now, index, id, publish.dup, message),
             // The codec gives QoS 1 and 2 a packet id always.
             (QoS::AtMostOnce, _) | (QoS::AtLeastOnce | QoS::ExactlyOnce, None) => {
-                self.accept(now, message);
+                self.accept_published(now, index, message);
             }
         }
+    }
+
+    /// Routes what a client published, or takes it as a command to the broker.
+    fn accept_published(&mut self, now: Now, index: SessionIndex, message: Message) -> Routed {
+        if !message.topic.starts_with(control::PREFIX) {
+            return self.accept(now, message);
+        }
+        if let Some(conn) = self.session(index).connection().map(|connection| connection.conn) {
+            self.control_request(conn, message);
+        }
+        Routed { subscribers: Subscribers::Some, commit: None }
     }
 
     /// A message of the broker itself.
@@ -211,7 +226,7 @@ impl Broker {
             let packet = answers::pubcomp(version, id, ReasonCode::Success);
             return self.send(index, Outgoing::Packet(packet), Lane::Ack, None);
         };
-        let routed = self.accept(now, Arc::unwrap_or_clone(message));
+        let routed = self.accept_published(now, index, Arc::unwrap_or_clone(message));
         let done = self.append_session(index, |session| Record::Routed {
             client: session.client_id.clone(),
             packet_id: id,

@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 pub struct RetainedTable {
     messages: BTreeMap<Key, RetainedMessage>,
     bytes: usize,
+    payload_bytes: usize,
     version: RetainedVersion,
     messages_max: usize,
     bytes_max: usize,
@@ -28,6 +29,7 @@ impl RetainedTable {
         RetainedTable {
             messages: BTreeMap::new(),
             bytes: 0,
+            payload_bytes: 0,
             version: RetainedVersion(0),
             messages_max,
             bytes_max,
@@ -43,7 +45,9 @@ impl RetainedTable {
         let old = self.messages.get(&key).map(|old| old.message.size());
         // A zero-byte payload removes what is there and is itself not kept. [MQTT-3.3.1-6] [MQTT-3.3.1-7]
         if message.payload.is_empty() {
-            self.messages.remove(&key);
+            if let Some(old) = self.messages.remove(&key) {
+                self.payload_bytes -= old.message.payload.len();
+            }
             self.bytes -= old.unwrap_or(0);
         } else {
             let bytes = self.bytes - old.unwrap_or(0) + message.size();
@@ -55,7 +59,10 @@ impl RetainedTable {
             }
             self.bytes = bytes;
             let version = RetainedVersion(self.version.0 + 1);
-            self.messages.insert(key, RetainedMessage { version, message: Arc::clone(message) });
+            self.payload_bytes += message.payload.len();
+            let replaced =
+                self.messages.insert(key, RetainedMessage { version, message: Arc::clone(message) });
+            self.payload_bytes -= replaced.map_or(0, |old| old.message.payload.len());
         }
         self.version.0 += 1;
         Ok(self.version)
@@ -72,8 +79,10 @@ impl RetainedTable {
     pub fn forget(&mut self, topic: &str, version: RetainedVersion) {
         let key = key(topic);
         if self.messages.get(&key).is_some_and(|kept| kept.version == version) {
-            let size = self.messages.remove(&key).map_or(0, |kept| kept.message.size());
-            self.bytes -= size;
+            if let Some(kept) = self.messages.remove(&key) {
+                self.bytes -= kept.message.size();
+                self.payload_bytes -= kept.message.payload.len();
+            }
         }
     }
 
@@ -90,6 +99,11 @@ impl RetainedTable {
     /// How many bytes they have: topics, payloads, properties.
     pub const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How many bytes their payloads have.
+    pub const fn payload_bytes(&self) -> usize {
+        self.payload_bytes
     }
 
     /// Collects what is at or below `path` and matches `levels` there. As deep as the filter has levels.

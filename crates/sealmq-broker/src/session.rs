@@ -1,8 +1,10 @@
 //! A session: what the broker remembers of a client, and the connection it has now, if any.
 
+mod backlog;
 mod incoming;
 mod window;
 
+pub(crate) use backlog::Backlog;
 pub(crate) use incoming::Incoming;
 pub(crate) use window::{Enqueued, FullSaid, Queued, Receiver, Stage, StoreBehind, Window};
 

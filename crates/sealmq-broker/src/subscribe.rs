@@ -111,7 +111,9 @@ impl Broker {
             if session.subscriptions.get(filter).is_some() { Novelty::Replaced } else { Novelty::New };
         session.subscriptions.insert(filter, subscription);
         let client = session.client_id.clone();
-        self.counters.subscriptions += u64::from(novelty == Novelty::New);
+        let new = u64::from(novelty == Novelty::New);
+        self.counters.subscriptions += new;
+        self.counters.shared_subscriptions += new * u64::from(is_shared(filter));
         self.event(Event::Subscribed { client, filter: Box::from(filter), qos: subscription.qos });
         Ok(novelty)
     }
@@ -237,6 +239,7 @@ impl Broker {
             return false;
         }
         self.counters.subscriptions -= 1;
+        self.counters.shared_subscriptions -= u64::from(is_shared(filter));
         if let Some(share) = TopicFilter::parse(filter).ok().and_then(TopicFilter::share) {
             let client = &self.session(index).client_id;
             self.tables.groups.leave(share.group, share.filter.as_str(), client);
@@ -262,6 +265,11 @@ fn gets_retained(filter: &str, handling: RetainHandling, novelty: Novelty) -> bo
         RetainHandling::DoNotSend => false,
     };
     wanted && !filter.starts_with("$share/")
+}
+
+/// MQTT §4.8.2
+fn is_shared(filter: &str) -> bool {
+    filter.starts_with("$share/")
 }
 
 /// What a client is granted: at most the listener's QoS [MQTT-3.8.4-7]; a bridge's subscriptions are no-local and

@@ -3,6 +3,7 @@
 //! Invariants: packet ids under way are distinct [MQTT-2.2.1-4]; messages in flight stay in the order they were first
 //! sent [MQTT-4.6.0-1], PUBRELs in the order of their PUBRECs [MQTT-4.6.0-4]; the queue is a window of messages in memory with `behind` more in the store, all of them later.
 
+use super::Backlog;
 use crate::{Delivery, Limits, Message, Mono, Stored};
 use sealmq_mqtt::{PacketId, QoS};
 use std::{collections::VecDeque, sync::Arc};
@@ -27,6 +28,8 @@ pub(crate) struct Window {
     /// How many messages the store was asked for; 0: it was not asked.
     asked: usize,
     ids: PacketIds,
+    /// What all sessions of the shard hold.
+    backlog: Backlog,
     /// Whether the queue being full has been said.
     pub(crate) full_said: FullSaid,
 }
@@ -87,7 +90,7 @@ pub(crate) enum Enqueued {
 }
 
 impl Window {
-    pub(crate) fn new() -> Window {
+    pub(crate) fn new(backlog: Backlog) -> Window {
         Window {
             flights: VecDeque::new(),
             flight_bytes: 0,
@@ -100,6 +103,7 @@ impl Window {
             behind_bytes: 0,
             asked: 0,
             ids: PacketIds::new(),
+            backlog,
             full_said: FullSaid::No,
         }
     }
@@ -139,6 +143,7 @@ impl Window {
     ) -> PacketId {
         let id = reserved.unwrap_or_else(|| self.take_id());
         self.flight_bytes += message.payload.len();
+        self.backlog.add(&message);
         self.flights.push_back(Flight { id, message, delivery, sent: Sent::Yes });
         id
     }
@@ -226,6 +231,7 @@ impl Window {
     pub(crate) fn dequeue(&mut self) -> Option<Queued> {
         let queued = self.queue.pop_front()?;
         self.queue_bytes -= counted(&queued.message);
+        self.backlog.remove(&queued.message);
         self.full_said = FullSaid::No;
         Some(queued)
     }
@@ -275,6 +281,7 @@ impl Window {
         let Some(at) = self.flights.iter().position(|flight| flight.id == id) else { return false };
         if let Some(flight) = self.flights.remove(at) {
             self.flight_bytes -= flight.message.payload.len();
+            self.backlog.remove(&flight.message);
             self.unsent -= usize::from(flight.sent == Sent::Before);
         }
         true
@@ -282,6 +289,7 @@ impl Window {
 
     fn push(&mut self, queued: Queued) {
         self.queue_bytes += counted(&queued.message);
+        self.backlog.add(&queued.message);
         let end = queued.message.expires_at();
         self.next_expiry = match (self.next_expiry, end) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -307,7 +315,13 @@ impl Window {
         if self.behind > 0 || self.next_expiry.is_none_or(|end| end > now) {
             return;
         }
-        self.queue.retain(|queued| !queued.message.is_expired(now));
+        self.queue.retain(|queued| {
+            let alive = !queued.message.is_expired(now);
+            if !alive {
+                self.backlog.remove(&queued.message);
+            }
+            alive
+        });
         self.queue_bytes = self.queue.iter().map(|queued| counted(&queued.message)).sum();
         self.next_expiry = self.queue.iter().filter_map(|queued| queued.message.expires_at()).min();
     }

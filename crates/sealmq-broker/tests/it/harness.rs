@@ -37,6 +37,8 @@ pub(crate) struct Net {
     pub(crate) exchanges: Vec<Exchange>,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) events: Vec<Event>,
+    /// What clients asked the broker itself.
+    pub(crate) requests: Vec<sealmq_broker::ControlRequest>,
     pub(crate) records: Vec<(Commit, Record)>,
     pub(crate) fetches: Vec<(ClientId, usize)>,
     /// Whether written bytes are reported at once.
@@ -89,6 +91,7 @@ impl Net {
             mailboxes: ids().map(|_| Mailbox::new(marks)).collect(),
             tables,
             events: Vec::new(),
+            requests: Vec::new(),
             records: Vec::new(),
             fetches: Vec::new(),
             writes: true,
@@ -190,6 +193,7 @@ impl Net {
                 Output::Forward { to, forward } => self.exchanges[shard].push(to, forward),
                 Output::Append { commit, record } => self.records.push((commit, record)),
                 Output::Fetch { client, messages_max } => self.fetches.push((client, messages_max)),
+                Output::Control(request) => self.requests.push(request),
                 Output::Event(event) => self.events.push(event),
             }
         }

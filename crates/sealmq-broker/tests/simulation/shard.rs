@@ -261,7 +261,7 @@ impl Shard {
                     self.record(record);
                 }
                 Output::Fetch { client, messages_max } => self.fetches.push_back((client, messages_max)),
-                Output::Event(_) => {}
+                Output::Control(_) | Output::Event(_) => {}
             }
         }
     }
