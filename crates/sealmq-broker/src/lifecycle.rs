@@ -52,8 +52,9 @@ impl Broker {
             None | Some(Millis(0)) => self.end_session(now, index),
             Some(delay) => {
                 self.drop_subscriptions(index);
+                let window = Window::new(self.backlog.clone());
                 let session = self.session_mut(index);
-                (session.outgoing, session.incoming) = (Window::new(), Incoming::default());
+                (session.outgoing, session.incoming) = (window, Incoming::default());
                 self.arm(index, TimerKind::Will, now.mono + delay);
             }
         }

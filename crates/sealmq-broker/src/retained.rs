@@ -78,11 +78,11 @@ impl RetainedTable {
     /// See [`crate::Retained::forget`].
     pub fn forget(&mut self, topic: &str, version: RetainedVersion) {
         let key = key(topic);
-        if self.messages.get(&key).is_some_and(|kept| kept.version == version) {
-            if let Some(kept) = self.messages.remove(&key) {
-                self.bytes -= kept.message.size();
-                self.payload_bytes -= kept.message.payload.len();
-            }
+        if self.messages.get(&key).is_some_and(|kept| kept.version == version)
+            && let Some(kept) = self.messages.remove(&key)
+        {
+            self.bytes -= kept.message.size();
+            self.payload_bytes -= kept.message.payload.len();
         }
     }
 

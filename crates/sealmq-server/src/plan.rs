@@ -15,10 +15,11 @@ use sealmq_config::{
 use sealmq_pki::Timestamp;
 use sealmq_tls::{Finding, OwnIssuer, Served, ServerTls};
 
+use crate::dollar_control::ControlApi;
 use crate::door::ban::BanRule;
 use crate::door::fence::FenceRules;
 use crate::door::limits::{Counter, DoorLimits};
-use crate::door::listener::{AccessRules, ListenerState};
+use crate::door::listener::{AccessRules, ListenerFacts, ListenerState};
 use crate::door::passwords::PasswordTable;
 use crate::door::rate::{self, Loopback};
 use crate::material::{self, Ends, TlsFiles, TlsSurroundings};
@@ -204,6 +205,18 @@ pub fn door_limits(global: &Global) -> DoorLimits {
     }
 }
 
+/// `sys_interval`.
+#[must_use]
+pub fn sys_interval(global: &Global) -> Option<Duration> {
+    global.sys_interval_secs.map(|secs| Duration::from_secs(secs.into()))
+}
+
+/// `enable_control_api`.
+#[must_use]
+pub fn control_api(global: &Global) -> ControlApi {
+    if global.enable_control_api { ControlApi::Answers } else { ControlApi::Off }
+}
+
 /// How often an address may come.
 #[must_use]
 pub fn fence_rules(global: &Global) -> FenceRules {
@@ -234,6 +247,7 @@ pub(crate) fn listener_state(
     Arc::new(ListenerState {
         id: material.id,
         name: name(&listener.bind),
+        facts: facts(listener),
         identity: identity(listener),
         proxy: listener.proxy.clone(),
         taken_back: config.global.taken_back,
@@ -252,6 +266,14 @@ fn identity(listener: &Listener) -> IdentityRule {
         (None, Some(proxy)) => proxy.identity,
         (None, None) => IdentityRule::None,
     }
+}
+
+fn facts(listener: &Listener) -> ListenerFacts {
+    let (port, address, path) = match &listener.bind {
+        Bind::Tcp { port, address, .. } => (*port, address.clone(), None),
+        Bind::Unix { path } => (0, None, Some(path.display().to_string())),
+    };
+    ListenerFacts { port, address, path, protocol: listener.protocol }
 }
 
 fn access(config: &Config, listener: &Listener) -> AccessRules {

@@ -22,9 +22,61 @@ pub enum Mail {
     /// The broker itself publishes.
     Publish(OwnMessage),
     /// Say what has been counted; a shard that is too late is not heard.
-    Count(tokio::sync::mpsc::Sender<Counters>),
+    Count(tokio::sync::mpsc::Sender<Tally>),
     /// The process stops.
     Shutdown,
+}
+
+/// What a shard has counted since its birth, and holds now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The core's.
+    pub core: Counters,
+    /// The sockets'.
+    pub traffic: Traffic,
+}
+
+/// What went through the sockets of a shard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// MQTT bytes read, CONNECT included, without TLS.
+    pub bytes_received: u64,
+    /// MQTT bytes written.
+    pub bytes_sent: u64,
+    /// Packets that wait for a socket now.
+    pub waiting: Waiting,
+}
+
+/// Packets that wait to be written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many.
+    pub packets: u64,
+    /// Their MQTT bytes.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Waiting {
+    fn add_assign(&mut self, other: Waiting) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+    }
+}
+
+impl std::ops::SubAssign for Waiting {
+    fn sub_assign(&mut self, other: Waiting) {
+        self.packets -= other.packets;
+        self.bytes -= other.bytes;
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
+        self.core += other.core;
+        self.traffic.bytes_received += other.traffic.bytes_received;
+        self.traffic.bytes_sent += other.traffic.bytes_sent;
+        self.traffic.waiting += other.traffic.waiting;
+    }
 }
 
 /// A message of the broker itself.
@@ -39,8 +91,14 @@ pub struct OwnMessage {
 }
 
 impl OwnMessage {
+    /// At QoS 2, as mosquitto's: each subscriber gets it with the QoS that it asked for.
     pub(crate) fn as_input(&self) -> LocalPublish<'_> {
-        LocalPublish { topic: &self.topic, payload: &self.payload, qos: QoS::AtMostOnce, retain: self.retain }
+        LocalPublish {
+            topic: &self.topic,
+            payload: &self.payload,
+            qos: QoS::ExactlyOnce,
+            retain: self.retain,
+        }
     }
 }
 

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use sealmq_broker::{Counters, ListenerId, Marks, Policy, ShardId};
+use sealmq_broker::{ListenerId, Marks, Policy, ShardId, Tables};
 use sealmq_tls::ServerTls;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle as Task;
 
 use crate::clock::Clock;
+use crate::dollar_control::{ControlApi, Endpoint};
 use crate::door::accept::{OpenSocket, accept};
 use crate::door::authenticate::CertificateNames;
 use crate::door::fence::{Fence, FenceRules};
@@ -26,8 +27,9 @@ use crate::door::passwords::PasswordTable;
 use crate::door::{Door, DoorSpec, Nodelay};
 use crate::log::{Event, Line, Log};
 use crate::mailbox::Bell;
-use crate::post::{Mail, OwnMessage, PostOffice};
+use crate::post::{Mail, OwnMessage, PostOffice, Tally};
 use crate::shard::{Shard, ShardSpec};
+use crate::sys_tree::Observed;
 use crate::tables;
 use crate::trust::{Judged, TrustCounter};
 use crate::worker::{Pulse, Seat, Stop, Worker};
@@ -65,6 +67,10 @@ pub struct ServerSpec {
     pub names: Option<Arc<dyn CertificateNames>>,
     /// `set_tcp_nodelay`.
     pub nodelay: Nodelay,
+    /// `sys_interval`; `None`: no `$SYS`.
+    pub sys_interval: Option<Duration>,
+    /// `enable_control_api`.
+    pub control_api: ControlApi,
     /// How many shards and threads.
     pub threads: Threads,
     /// Where lines go.
@@ -102,6 +108,8 @@ pub struct Running {
     judged: Arc<Judged>,
     pulse: Arc<Pulse>,
     clock: Clock,
+    observed: Arc<Observed>,
+    endpoint: Arc<Endpoint>,
     stop: Arc<Stop>,
     runtime: Option<Runtime>,
     accepting: Vec<Task<io::Result<()>>>,
@@ -132,7 +140,10 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
     let bells: Vec<Arc<Bell>> =
         (0..threads.shards).map(|n| Arc::clone(&seats[n % seats.len()].bell)).collect();
     let post = Arc::new(PostOffice::new(bells, Marks::default()));
-    let shards = make_shards(&spec, &post, &judged);
+    let (tables, retained) = tables::new(&spec.limits, Arc::clone(&spec.trust) as _);
+    let states = spec.listeners.iter().map(|listener| Arc::clone(&listener.state)).collect();
+    let endpoint = Arc::new(Endpoint::new(states, spec.control_api));
+    let shards = make_shards(&spec, &tables, &post, &judged, &endpoint);
     let clock = Clock::start();
     let workers = start_workers(seats, shards, &clock, &pulse, &stop, &fail)?;
 
@@ -168,6 +179,8 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         judged,
         pulse,
         clock,
+        observed: Arc::new(Observed::new(retained, spec.sys_interval)),
+        endpoint,
         stop,
         runtime: Some(runtime),
         accepting: Vec::new(),
@@ -178,11 +191,22 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         running.serve(listener);
     }
     running.sum_up_from_time_to_time();
+    let told = crate::sys_tree::publish_for_ever(running.control());
+    let told = running.runtime().spawn(async move {
+        told.await;
+        Ok(())
+    });
+    running.accepting.push(told);
     Ok(running)
 }
 
-fn make_shards(spec: &ServerSpec, post: &Arc<PostOffice>, judged: &Arc<Judged>) -> Vec<Shard> {
-    let tables = tables::new(&spec.limits, Arc::clone(&spec.trust) as _);
+fn make_shards(
+    spec: &ServerSpec,
+    tables: &Tables,
+    post: &Arc<PostOffice>,
+    judged: &Arc<Judged>,
+    endpoint: &Arc<Endpoint>,
+) -> Vec<Shard> {
     let policy = Arc::new(spec.policy.clone());
     (0..spec.threads.shards)
         .filter_map(ShardId::new)
@@ -197,6 +221,7 @@ fn make_shards(spec: &ServerSpec, post: &Arc<PostOffice>, judged: &Arc<Judged>) 
                 judged: Arc::clone(judged),
                 log: spec.log.clone(),
                 topic_separators_max: sealmq_mqtt::Limits::of_broker().topic_separators_max,
+                endpoint: Arc::clone(endpoint),
             })
         })
         .collect()
@@ -292,6 +317,8 @@ impl Running {
             trust: Arc::clone(&self.trust),
             judged: Arc::clone(&self.judged),
             door: Arc::clone(&self.door),
+            observed: Arc::clone(&self.observed),
+            endpoint: Arc::clone(&self.endpoint),
         }
     }
 
@@ -354,6 +381,8 @@ pub struct Control {
     trust: Arc<TrustCounter>,
     judged: Arc<Judged>,
     door: Arc<Door>,
+    observed: Arc<Observed>,
+    endpoint: Arc<Endpoint>,
 }
 
 impl Control {
@@ -440,14 +469,14 @@ impl Control {
     }
 
     /// What all shards have counted, together; a shard that does not answer within `deadline` is missing in it.
-    pub async fn counters(&self, deadline: Duration) -> Counters {
+    pub async fn tally(&self, deadline: Duration) -> Tally {
         let (to, mut from) = mpsc::channel(self.post.shards());
         self.post.post_all(|| Mail::Count(to.clone()));
         drop(to);
-        let mut sum = Counters::default();
+        let mut sum = Tally::default();
         let all = async {
-            while let Some(counters) = from.recv().await {
-                sum += counters;
+            while let Some(tally) = from.recv().await {
+                sum += tally;
             }
         };
         // What came in time counts.
@@ -462,6 +491,21 @@ impl Control {
         if self.post.mail_waiting(shard) < OWN_MAIL_MAX {
             self.post.post(shard, Mail::Publish(message));
         }
+    }
+
+    /// What `$SYS` is made of, remembered from one time to the next.
+    pub(crate) fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
+    /// `sys_interval` from now on; `None`: no `$SYS`.
+    pub fn replace_sys_interval(&self, every: Option<Duration>) {
+        self.observed.replace_interval(every);
+    }
+
+    /// `enable_control_api` from now on.
+    pub fn replace_control_api(&self, api: ControlApi) {
+        self.endpoint.replace(api);
     }
 
     /// Publishes as the broker itself.

@@ -27,7 +27,6 @@ use crate::rereading;
 use crate::running::{Control, OpenListener, Running, ServerSpec, Threads, start};
 use crate::signals::{Asked, Ended, wait};
 use crate::startup;
-use crate::sys_tree;
 use crate::trust::TrustCounter;
 use crate::trust_watch;
 
@@ -98,6 +97,8 @@ impl Prepared {
             trust: Arc::clone(&trust),
             names: hooks.names.clone(),
             nodelay: if config.global.set_tcp_nodelay { Nodelay::On } else { Nodelay::Off },
+            sys_interval: plan::sys_interval(&config.global),
+            control_api: plan::control_api(&config.global),
             threads: threads(&config),
             log: log.clone(),
         };
@@ -203,10 +204,6 @@ impl Opened {
         trust_watch::start(&running, &log);
         let control = running.control();
         logging::connect_topics(&log, control.clone());
-        if let Some(seconds) = config.global.sys_interval_secs {
-            let every = Duration::from_secs(u64::from(seconds));
-            running.handle().spawn(sys_tree::publish_for_ever(control.clone(), every));
-        }
         let reloader = Reloader { config: Arc::new(config), hooks, trust, control, log };
         Ok(Served { running, reloader, pid_file })
     }

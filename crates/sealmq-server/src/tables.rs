@@ -14,21 +14,44 @@ use sealmq_broker::{
 };
 use sealmq_mqtt::QoS;
 
-/// New, empty tables for all shards of a process.
+/// Looks at the retained messages without being a shard: for `$SYS`.
+#[derive(Clone)]
+pub struct RetainedGauge(Arc<LockedRetained>);
+
+/// How many retained messages there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RetainedHeld {
+    /// How many.
+    pub messages: u64,
+    /// Bytes of their payloads.
+    pub payload_bytes: u64,
+}
+
+impl RetainedGauge {
+    /// What is kept now.
+    #[must_use]
+    pub fn held(&self) -> RetainedHeld {
+        let table = self.0.0.read().unwrap_or_else(PoisonError::into_inner);
+        RetainedHeld { messages: table.len() as u64, payload_bytes: table.payload_bytes() as u64 }
+    }
+}
+
+/// New, empty tables for all shards of a process, and what may look into them.
 #[must_use]
-pub fn new(limits: &Limits, trust: Arc<dyn TrustGeneration>) -> Tables {
-    Tables {
+pub fn new(limits: &Limits, trust: Arc<dyn TrustGeneration>) -> (Tables, RetainedGauge) {
+    let table = RetainedTable::new(limits.retained_max, limits.retained_bytes_max);
+    let retained = Arc::new(LockedRetained(RwLock::new(table)));
+    let gauge = RetainedGauge(Arc::clone(&retained));
+    let tables = Tables {
         interest: Arc::new(LockedInterest::default()),
-        retained: Arc::new(LockedRetained(RwLock::new(RetainedTable::new(
-            limits.retained_max,
-            limits.retained_bytes_max,
-        )))),
+        retained,
         groups: Arc::new(LockedGroups {
             used: AtomicBool::new(false),
             table: Mutex::new(GroupTable::new(limits.shared_members_max)),
         }),
         trust,
-    }
+    };
+    (tables, gauge)
 }
 
 // A panic under one of these locks ends the process (worker), so a poisoned lock is only ever seen on the way down.

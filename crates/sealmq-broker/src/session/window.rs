@@ -340,6 +340,14 @@ pub(crate) enum Receiver {
     There { receive_max: usize },
 }
 
+impl Drop for Window {
+    /// The session has ended: what it held is held no more.
+    fn drop(&mut self) {
+        self.flights.iter().for_each(|flight| self.backlog.remove(&flight.message));
+        self.queue.iter().for_each(|queued| self.backlog.remove(&queued.message));
+    }
+}
+
 /// Whether a store holds what does not fit into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StoreBehind {

@@ -42,6 +42,8 @@ pub struct Global {
     pub persistent_client_expiration_secs: Option<u64>,
     /// `sys_interval` in seconds between updates of `$SYS`. `None` (written 0) is off.
     pub sys_interval_secs: Option<u16>,
+    /// `enable_control_api`: commands on `$CONTROL/broker/v1` are answered.
+    pub enable_control_api: bool,
     /// `set_tcp_nodelay`. Default true (mosquitto: false).
     pub set_tcp_nodelay: bool,
     /// `user` to become when started as root. `None`: not written; the server tries `mosquitto`, then `nobody`.

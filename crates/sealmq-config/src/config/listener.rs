@@ -67,11 +67,13 @@ pub enum SocketFamily {
     Ipv6,
 }
 
-/// `protocol`. WebSockets and the HTTP API stop the start until they are built.
+/// `protocol`. WebSockets stop the start until they are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// MQTT on a byte stream.
     Mqtt,
+    /// `http_api`: what the broker says about itself, over HTTP.
+    HttpApi,
 }
 
 /// `max_qos`.

@@ -108,8 +108,7 @@ pub(super) const ROWS: &[OptionRow] = &[
         .not_yet(NothingLost),
     row("autosave_on_changes", Global, Boolean, "false", "true", "Count changes instead of seconds.")
         .not_yet(NothingLost).harmless(&["false", "0"]),
-    row("enable_control_api", Global, Boolean, "false", "true", "Answer $CONTROL/broker/v1.")
-        .not_yet(CompleteBroker).harmless(&["false", "0"]),
+    row("enable_control_api", Global, Boolean, "false", "true", "Answer $CONTROL/broker/v1: listListeners, listPlugins."),
     row("packet_buffer_size", Global, integer(0, 65_535, "Packet buffer size must be between 0 and 65535 inclusive."),
         "", "4096", "HTTP header buffer of WebSocket listeners.").aliases(&["websockets_headers_size"])
         .reload(Reload::No).not_yet(CompleteBroker),

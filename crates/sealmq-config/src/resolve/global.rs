@@ -55,6 +55,7 @@ pub(super) fn resolve(
         upgrade_outgoing_qos: global.flag("upgrade_outgoing_qos").unwrap_or(false),
         persistent_client_expiration_secs: seconds(global, "persistent_client_expiration"),
         sys_interval_secs: global.limit("sys_interval", Some(SYS_INTERVAL_DEFAULT)),
+        enable_control_api: global.flag("enable_control_api").unwrap_or(false),
         set_tcp_nodelay: global.flag("set_tcp_nodelay").unwrap_or(true),
         user: global.text("user"),
         pid_file: global.file("pid_file", base),

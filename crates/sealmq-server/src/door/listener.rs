@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use sealmq_broker::{ListenerId, ListenerRules};
-use sealmq_config::{IdentityRule, ProtocolVersions, Proxy, TakenBack};
+use sealmq_config::{IdentityRule, Protocol, ProtocolVersions, Proxy, TakenBack};
 use sealmq_tls::ServerTls;
 
 use super::limits::Counter;
@@ -32,6 +32,19 @@ pub struct AccessRules {
     pub versions: ProtocolVersions,
 }
 
+/// What a listener is, for those who ask for the list of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerFacts {
+    /// Its port; 0 for a unix socket.
+    pub port: u16,
+    /// The address or host name that it binds to; `None`: all.
+    pub address: Option<String>,
+    /// The path of its unix socket.
+    pub path: Option<String>,
+    /// What is spoken there.
+    pub protocol: Protocol,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct ListenerState {
@@ -39,6 +52,8 @@ pub struct ListenerState {
     pub id: ListenerId,
     /// Its port or path, for log lines: `port 8883`.
     pub name: String,
+    /// Where it is and what is spoken there.
+    pub facts: ListenerFacts,
     /// The PROXY header that comes first, and whose is believed; `None`: clients come directly.
     pub proxy: Option<Proxy>,
     /// How the user name comes from a certificate: one that was shown to us, or to a proxy that we believe.

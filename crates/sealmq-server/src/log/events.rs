@@ -142,6 +142,7 @@ events! {
     Unsubscribed "SMQ-M002" "unsubscribed" Unsubscribe "a client unsubscribed"
     Denied "SMQ-M003" "denied" Debug "the access list denied a publish or a delivery"
     Dropped "SMQ-M004" "dropped" Warning "messages to a client were dropped because its queue is full"
+    ControlAsked "SMQ-M006" "control_asked" Information "a client asked the broker itself on $CONTROL/broker/v1, and what for"
     Protocol "SMQ-M005" "protocol" Debug "a step of the protocol"
 }
 

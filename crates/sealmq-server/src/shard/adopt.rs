@@ -28,10 +28,11 @@ impl Shard {
             self.log.line(Line::new(Event::LimitReached, text));
             return;
         };
-        let Established { stream, layer, framing: _, connect, pending, peer, address, guard } = established;
+        let Established { stream, layer, framing: _, connect: connect_bytes, pending, peer, address, guard } =
+            established;
         let limits =
-            Limits::of_broker().with_packet_bytes_max(u32::try_from(connect.len()).unwrap_or(u32::MAX));
-        let Ok(DecodedConnect::Connect { connect, .. }) = decode_connect(&connect, &limits) else {
+            Limits::of_broker().with_packet_bytes_max(u32::try_from(connect_bytes.len()).unwrap_or(u32::MAX));
+        let Ok(DecodedConnect::Connect { connect, .. }) = decode_connect(&connect_bytes, &limits) else {
             // The door decoded the same bytes; if they are no CONNECT now, that is a fault of ours and refuses.
             self.log.line(Line::new(
                 Event::DoorFault,
@@ -40,6 +41,7 @@ impl Shard {
             self.conns.give_back(id);
             return;
         };
+        self.traffic.bytes_received += (connect_bytes.len() + pending.len()) as u64;
         let mut stream = stream.into_shard();
         let interest = mio::Interest::READABLE | mio::Interest::WRITABLE;
         if let Err(error) = registry.register(stream.as_source(), token_of(self.id, slot_of(id)), interest) {

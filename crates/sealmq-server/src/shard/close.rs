@@ -67,6 +67,7 @@ impl Shard {
     pub(super) fn lose_tls(&mut self, now: Now, id: ConnId) -> bool {
         self.handle(now, Input::Lost { conn: id, cause: Lost::Tls });
         if let Some(conn) = self.conns.get_mut(id) {
+            self.traffic.waiting -= conn.lines.waiting();
             conn.lines.clear();
         }
         self.finish(now, id, Ending::Lost(Lost::Tls));
@@ -86,6 +87,8 @@ impl Shard {
 
     /// Closes the socket and gives its counts back. The poll forgets a socket that is closed.
     pub(super) fn drop_conn(&mut self, id: ConnId) {
-        drop(self.conns.take(id));
+        if let Some(conn) = self.conns.take(id) {
+            self.traffic.waiting -= conn.lines.waiting();
+        }
     }
 }

@@ -6,6 +6,7 @@ use sealmq_broker::{ConnId, Input, Lost, Now};
 
 use super::conn::{Conn, Layer, State};
 use super::{Lent, Shard};
+use crate::post::Waiting;
 
 /// MQTT bytes sealed at once.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -33,7 +34,7 @@ impl Shard {
         for _ in 0..BATCHES_PER_TURN {
             let Some(conn) = self.conns.get_mut(id) else { return };
             if conn.batch.mqtt_bytes == 0 && conn.lines.has_ready() {
-                fill(conn, lent);
+                self.traffic.waiting -= fill(conn, lent);
             }
             if conn.batch.is_empty() {
                 conn.lines.rest();
@@ -43,6 +44,7 @@ impl Shard {
             match write(conn, lent) {
                 Wrote::All => {
                     let bytes = std::mem::take(&mut conn.batch.mqtt_bytes);
+                    self.traffic.bytes_sent += bytes as u64;
                     if bytes > 0 && conn.is_open() {
                         self.handle(now, Input::Written { conn: id, bytes });
                     }
@@ -58,8 +60,8 @@ impl Shard {
     }
 }
 
-/// Takes packets that may go and seals them, records of whole packets where they fit.
-fn fill(conn: &mut Conn, lent: &mut Lent) {
+/// Takes packets that may go and seals them, records of whole packets where they fit. Says what waits no more.
+fn fill(conn: &mut Conn, lent: &mut Lent) -> Waiting {
     let plain = &mut lent.plain_out;
     let mut out = std::mem::take(&mut lent.sealed_out);
     out.clear();
@@ -67,6 +69,7 @@ fn fill(conn: &mut Conn, lent: &mut Lent) {
     out.extend_from_slice(&conn.batch.bytes[conn.batch.sent..]);
     conn.batch.sent = 0;
     let mut total = 0;
+    let mut left = Waiting::default();
     while total < BATCH_BYTES && conn.lines.has_ready() {
         plain.clear();
         while let Some(packet) = conn.lines.peek() {
@@ -75,6 +78,7 @@ fn fill(conn: &mut Conn, lent: &mut Lent) {
                 break;
             }
             if let Some(packet) = conn.lines.pop() {
+                left += Waiting { packets: 1, bytes: packet.len() as u64 };
                 packet.write(plain);
             }
         }
@@ -84,6 +88,7 @@ fn fill(conn: &mut Conn, lent: &mut Lent) {
             Layer::Tls(session) => {
                 if session.seal(plain, &mut out).is_err() {
                     // A session that cannot seal any more has failed or said goodbye: nothing can be sent on it.
+                    left += conn.lines.waiting();
                     conn.lines.clear();
                     conn.read_closed = true;
                     break;
@@ -93,6 +98,7 @@ fn fill(conn: &mut Conn, lent: &mut Lent) {
     }
     conn.batch.mqtt_bytes += total;
     conn.batch.bytes = out;
+    left
 }
 
 /// Writes what the socket takes. A batch that has left gives its buffer back to the worker.

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 use sealmq_broker::{Commit, Lane, Outgoing};
 
+use crate::post::Waiting;
+
 /// The lines of one connection. At rest it holds nothing on the heap.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
@@ -75,6 +77,16 @@ impl Lines {
     /// Whether nothing waits at all, gated or not.
     pub(crate) fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.held.is_none()
+    }
+
+    /// What waits, gated or not.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let held = self.held.as_deref().into_iter().flat_map(|held| held.acks.iter().chain(&held.flow));
+        let packets = self.ready.iter().chain(held.map(|gated| &gated.packet));
+        packets.fold(Waiting::default(), |mut sum, packet| {
+            sum += Waiting { packets: 1, bytes: packet.len() as u64 };
+            sum
+        })
     }
 
     /// Forgets everything: nobody will read it.

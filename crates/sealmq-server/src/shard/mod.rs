@@ -19,12 +19,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sealmq_broker::{
-    Broker, Commit, ConnId, Exchange, Input, Letter, Limits, Mailbox as Letters, Marks, Mono, Now, Output,
-    Policy, Reading, ShardId, Tables,
+    Broker, Commit, ConnId, ControlAnswer, ControlRequest, Exchange, Input, Letter, Limits,
+    Mailbox as Letters, Marks, Mono, Now, Output, Policy, Reading, ShardId, Tables,
 };
 
+use crate::dollar_control::Endpoint;
 use crate::log::Log;
-use crate::post::{Mail, PostOffice};
+use crate::post::{Mail, PostOffice, Tally, Traffic, Waiting};
 use crate::trust::Judged;
 use conn::State;
 use slab::Slab;
@@ -79,6 +80,7 @@ pub(crate) struct ShardSpec {
     pub(crate) judged: Arc<Judged>,
     pub(crate) log: Log,
     pub(crate) topic_separators_max: u16,
+    pub(crate) endpoint: Arc<Endpoint>,
 }
 
 /// See the module.
@@ -99,6 +101,8 @@ pub(crate) struct Shard {
     /// Connections to look at in the next turn although no event tells of them.
     woken: Vec<ConnId>,
     topic_separators_max: u16,
+    traffic: Traffic,
+    endpoint: Arc<Endpoint>,
     log: Log,
 }
 
@@ -123,6 +127,8 @@ impl Shard {
             closing: VecDeque::new(),
             woken: Vec::new(),
             topic_separators_max: spec.topic_separators_max,
+            traffic: Traffic::default(),
+            endpoint: spec.endpoint,
             log: spec.log,
         }
     }
@@ -170,7 +176,9 @@ impl Shard {
                 Mail::Policy(policy) => self.handle(now, Input::Policy(policy)),
                 Mail::Publish(publish) => self.handle(now, Input::Local(publish.as_input())),
                 // Full or gone only if the asker has given up.
-                Mail::Count(to) => drop(to.try_send(self.broker.counters())),
+                Mail::Count(to) => {
+                    let _ = to.try_send(Tally { core: self.broker.counters(), traffic: self.traffic });
+                }
                 Mail::Shutdown => self.handle(now, Input::Shutdown),
             }
         }
@@ -216,6 +224,7 @@ impl Shard {
                 Output::Send { conn: id, packet, lane, gate } => {
                     let committed = self.committed;
                     if let Some(conn) = self.conns.get_mut(id) {
+                        self.traffic.waiting += Waiting { packets: 1, bytes: packet.len() as u64 };
                         conn.lines.push(packet, lane, gate, committed);
                         self.make_dirty(id);
                     }
@@ -228,9 +237,22 @@ impl Shard {
                 Output::Fetch { client, messages_max: _ } => {
                     self.broker.handle(now, Input::Fetched { client, messages: Vec::new() });
                 }
+                Output::Control(request) => self.answer_control(now, &request),
                 Output::Event(event) => self.report(event),
             }
         }
+    }
+
+    /// Answers a client that asked the broker itself (`$CONTROL/…`).
+    fn answer_control(&mut self, now: Now, request: &ControlRequest) {
+        let answer = self.endpoint.answer(request, &self.log);
+        let answer = ControlAnswer {
+            conn: request.conn,
+            topic: &answer.topic,
+            payload: &answer.payload,
+            unasked: answer.unasked,
+        };
+        self.broker.handle(now, Input::ControlAnswer(answer));
     }
 
     fn commit(&mut self, now: Now, upto: Commit) {

@@ -70,7 +70,10 @@ impl Shard {
                 Stopped::Over => return false,
             }
             let Some(conn) = self.conns.get_mut(id) else { return false };
-            match read_some(conn, lent, plain) {
+            let before = plain.len();
+            let brought = read_some(conn, lent, plain);
+            self.traffic.bytes_received += (plain.len() - before) as u64;
+            match brought {
                 Brought::Bytes => self.flush_tls(id),
                 Brought::Drained => {
                     self.keep_undecoded(id, plain);

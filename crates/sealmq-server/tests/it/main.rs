@@ -8,3 +8,4 @@ mod fail_open;
 mod home;
 mod inventory;
 mod log_destinations;
+mod reference_pages;

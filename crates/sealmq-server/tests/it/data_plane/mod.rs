@@ -356,6 +356,16 @@ impl TlsClient {
         self.plain.drain(..len).collect()
     }
 
+    /// Everything up to these bytes, them included.
+    pub(super) fn read_until(&mut self, end: &[u8]) -> Vec<u8> {
+        loop {
+            if let Some(at) = self.plain.windows(end.len()).position(|bytes| bytes == end) {
+                return self.plain.drain(..at + end.len()).collect();
+            }
+            assert!(self.step().unwrap() > 0, "the broker closed after {:?}", self.plain);
+        }
+    }
+
     /// What the broker says when it refuses: the alert, in the words of our table.
     pub(super) fn refusal(&mut self) -> String {
         loop {
