@@ -59,7 +59,7 @@ fn nobody_gets_in(config: &Config, findings: &mut Findings) {
         let named_by_certificate = takes_names_from_certificates(listener);
         let access = &listener.access;
         let own_users = config.global.data_dir.is_some();
-        if access.allow_anonymous || access.password_file.is_some() || named_by_certificate || own_users {
+        if access.allow_anonymous || access.checks_names() || named_by_certificate || own_users {
             continue;
         }
         let text = format!(
@@ -75,7 +75,7 @@ fn nobody_gets_in(config: &Config, findings: &mut Findings) {
 fn names_believed(config: &Config, findings: &mut Findings) {
     for listener in &config.listeners {
         let access = &listener.access;
-        let checked = access.password_file.is_some() || takes_names_from_certificates(listener);
+        let checked = access.checks_names() || takes_names_from_certificates(listener);
         if checked || !access.allow_anonymous || access.acl_file.is_none() {
             continue;
         }

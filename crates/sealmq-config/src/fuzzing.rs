@@ -2,7 +2,7 @@
 //!
 //! Each panics where an invariant of the crate is broken, and only then.
 
-use crate::{Arguments, Diagnostic, NoLoader, SourceFile, acl_file, parse, passwords};
+use crate::{Arguments, Diagnostic, NoLoader, SourceFile, acl_file, parse, passwords, scram_file};
 
 /// Any bytes as a configuration: a configuration comes out exactly if there is no error, and findings can be printed.
 pub fn config(bytes: &[u8]) {
@@ -18,6 +18,17 @@ pub fn passwords(bytes: &[u8]) {
     let parsed = passwords::parse_file(&SourceFile { path: "fuzz".into(), bytes: bytes.to_vec() });
     assert_eq!(parsed.value.is_none(), parsed.diagnostics.iter().any(Diagnostic::is_error));
     printable(&parsed.diagnostics);
+}
+
+/// Any bytes as a SCRAM file; what is read is written, and is the same.
+pub fn scram_file(bytes: &[u8]) {
+    let parsed = scram_file::parse_file(&SourceFile { path: "fuzz".into(), bytes: bytes.to_vec() });
+    assert_eq!(parsed.value.is_none(), parsed.diagnostics.iter().any(Diagnostic::is_error));
+    printable(&parsed.diagnostics);
+    if let Some(file) = parsed.value {
+        let written = SourceFile { path: "fuzz".into(), bytes: file.to_text().as_bytes().to_vec() };
+        assert!(scram_file::parse_file(&written).value.is_some_and(|again| again == file));
+    }
 }
 
 /// Any bytes as an ACL file.

@@ -1,7 +1,7 @@
 //! mosquitto.conf and SealMQ's own keys: text to typed options, all diagnostics with lines.
 //!
 //! [`parse()`] reads a main file, what it includes and the command line, and gives a [`Config`] or the errors, never both.
-//! [`passwords`] and [`acl_file`] read the two files that decide who may come in and what they may do.
+//! [`passwords`], [`scram_file`] and [`acl_file`] read the files that decide who may come in and what they may do.
 //!
 //! What it is: one option table ([`OPTIONS`]) that knows every key of mosquitto 2.1 and what SealMQ does with it, and
 //! the code that reads by it. What it is not: it opens no file (the caller reads, [`Loader`] lists), checks no
@@ -28,6 +28,7 @@ pub mod passwords;
 mod plugins;
 pub mod reference;
 mod resolve;
+pub mod scram_file;
 mod source;
 mod suggest;
 pub mod tls_version;
@@ -35,7 +36,7 @@ mod value;
 
 pub use config::{
     Access, BanAfter, Bind, Bridge, ClientCertificates, ClientDates, ClientTls, Config, ConnectionRate,
-    CrlCheck, CrlPolicy, CrlSettings, FileSetting, Global, IdentityRule, LegacyClientCerts, Listener,
+    CrlCheck, CrlPolicy, CrlSettings, FileSetting, Global, IdentityRule, Jwt, LegacyClientCerts, Listener,
     ListenerTls, LiveSession, Log, LogDest, LogFormat, LogTypes, MaxQos, Mode, Network, NetworkError,
     Protocol, ProtocolVersions, Proxy, ProxySources, ProxyVersion, SessionOwner, SocketFamily, TakenBack,
     TextSetting, WillOfTheRefused,

@@ -110,6 +110,10 @@ pub struct Access {
     pub allow_anonymous: bool,
     /// `password_file`. With it, a user name needs its password (unless a certificate gave the name).
     pub password_file: Option<FileSetting>,
+    /// `scram_file`: who logs in with SCRAM-SHA-256.
+    pub scram_file: Option<FileSetting>,
+    /// `jwt_key` and the keys beside it: tokens count as passwords.
+    pub jwt: Option<Jwt>,
     /// `acl_file`. Without it everything is allowed, as in mosquitto; an empty file denies everything.
     pub acl_file: Option<FileSetting>,
     /// `allow_zero_length_clientid`: we choose an id for a client without one.
@@ -120,6 +124,22 @@ pub struct Access {
     pub use_username_as_clientid: bool,
     /// `client_id_matches_identity`: the client id must be the user name, and something must have proved that.
     pub client_id_matches_identity: bool,
+}
+
+impl Access {
+    /// Whether something can tell if a user name is its bearer's: without that, names are believed or refused.
+    pub fn checks_names(&self) -> bool {
+        self.password_file.is_some() || self.scram_file.is_some() || self.jwt.is_some()
+    }
+}
+
+/// Tokens that count as passwords.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwt {
+    /// `jwt_key`: PEM or a JWK Set.
+    pub key: FileSetting,
+    /// `jwt_issuer`, `jwt_audience`, `jwt_username_claim`, `jwt_acl_claim`.
+    pub rules: sealmq_auth::jwt::Rules,
 }
 
 /// TLS of a listener.

@@ -3,7 +3,7 @@
 use super::{Issue, Kind, OptionRow, Reload, Scope, integer, row, word};
 use Issue::CertificatesForLife;
 use Kind::{Boolean, Path, Text};
-use Scope::{Bridge, Global, Listener, ListenerOrDefault};
+use Scope::{Bridge, Global, GlobalOrListener, Listener, ListenerOrDefault};
 
 // One row of the table is one row of the text.
 #[rustfmt::skip]
@@ -15,6 +15,20 @@ pub(super) const ROWS: &[OptionRow] = &[
         Kind::Word(&[word("mosquitto"), word("bound")], "Invalid 'session_owner' value ({})."),
         "mosquitto; bound where data_dir is set", "bound",
         "The same client id under another identity: mosquitto lets it take over, bound refuses it.").restricts(),
+    row("scram_file", GlobalOrListener, Path, "", "scram",
+        "File of user:SCRAM-SHA-256$… lines (`sealmq passwd --scram`): MQTT 5 clients log in with the Authentication \
+         Method SCRAM-SHA-256.").restricts().reload(Reload::Content),
+    row("jwt_key", GlobalOrListener, Path, "", "issuer.pem",
+        "Public keys (PEM, or a JWK Set) whose JSON Web Tokens count as passwords. RS256, ES256 and EdDSA.")
+        .restricts().reload(Reload::Content),
+    row("jwt_issuer", GlobalOrListener, Text, "", "https://idp.example",
+        "The `iss` that each token must have.").restricts(),
+    row("jwt_audience", GlobalOrListener, Text, "", "mqtt",
+        "The `aud` that each token must have. Without this key a token must have none (RFC 7519).").restricts(),
+    row("jwt_username_claim", GlobalOrListener, Text, "sub", "preferred_username",
+        "The claim that names the user.").restricts(),
+    row("jwt_acl_claim", GlobalOrListener, Text, "acl", "mqtt_acl",
+        "The claim that narrows the access list: {\"pub\": [filters], \"sub\": [filters]}.").restricts(),
     row("log_format", Global, Kind::Word(&[word("human"), word("json")], "Invalid 'log_format' value ({})."),
         "human", "json", "Sentences, or one JSON object for each line.").reload(Reload::No),
     row("legacy_client_certs", ListenerOrDefault,

@@ -3,7 +3,7 @@
 use super::global::if_positive;
 use crate::config::{
     Access, Bind, ClientCertificates, ClientDates, CrlCheck, CrlPolicy, CrlSettings, FileSetting,
-    IdentityRule, LegacyClientCerts, Listener, ListenerTls, MaxQos, Mode, Protocol, ProtocolVersions, Proxy,
+    IdentityRule, Jwt, LegacyClientCerts, Listener, ListenerTls, MaxQos, Mode, Protocol, ProtocolVersions, Proxy,
     ProxyVersion, SocketFamily,
 };
 use crate::diagnostic::Diagnostic;
@@ -32,6 +32,9 @@ pub(super) fn resolve(
     let section = &listener.section;
     let proxy = super::proxy::resolve(section, findings)?;
     let tls = tls(listener, shared, proxy.as_ref(), findings)?;
+    if !tokens_without_key(section, shared, findings) {
+        return None;
+    }
     Some(Listener {
         at: listener.at.clone(),
         bind: bind(listener, shared.base),
@@ -94,6 +97,8 @@ fn access(section: &Section, shared: &Shared<'_>) -> Access {
     Access {
         allow_anonymous,
         password_file: file("password_file"),
+        scram_file: file("scram_file"),
+        jwt: keys.file("jwt_key", shared.base).map(|key| Jwt { key, rules: token_rules(keys) }),
         acl_file: file("acl_file"),
         allow_zero_length_clientid: keys.flag("allow_zero_length_clientid").unwrap_or(true),
         auto_id_prefix: section
@@ -103,6 +108,28 @@ fn access(section: &Section, shared: &Shared<'_>) -> Access {
         use_username_as_clientid: section.flag("use_username_as_clientid").unwrap_or(false),
         client_id_matches_identity: section.flag("client_id_matches_identity").unwrap_or(false),
     }
+}
+
+fn token_rules(keys: &Section) -> sealmq_auth::jwt::Rules {
+    let usual = sealmq_auth::jwt::Rules::default();
+    sealmq_auth::jwt::Rules {
+        issuer: keys.text("jwt_issuer"),
+        audience: keys.text("jwt_audience"),
+        username_claim: keys.text("jwt_username_claim").unwrap_or(usual.username_claim),
+        acl_claim: keys.text("jwt_acl_claim").unwrap_or(usual.acl_claim),
+    }
+}
+
+/// What is demanded of tokens demands tokens: alone, such a key would promise a check that nobody makes.
+fn tokens_without_key(section: &Section, shared: &Shared<'_>, findings: &mut Findings) -> bool {
+    let keys = if shared.document.per_listener_settings { section } else { &shared.document.global };
+    let demands = ["jwt_issuer", "jwt_audience", "jwt_username_claim", "jwt_acl_claim"];
+    let lonely: Vec<_> = demands.iter().filter(|key| keys.has(key) && !keys.has("jwt_key")).collect();
+    for key in &lonely {
+        let text = format!("{key} specified without jwt_key: there is no key that could check a token.");
+        findings.add(Diagnostic::error(keys.at(key), text).hint("add `jwt_key PATH` beside it"));
+    }
+    lonely.is_empty()
 }
 
 /// `None`: an error was found. `Some(None)`: plaintext.

@@ -16,4 +16,5 @@ mod reading;
 mod reference_page;
 mod restrictions;
 mod robustness;
+mod scram_files;
 mod the_guide;

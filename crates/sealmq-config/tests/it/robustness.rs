@@ -49,6 +49,7 @@ proptest! {
     fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         fuzzing::config(&bytes);
         fuzzing::passwords(&bytes);
+        fuzzing::scram_file(&bytes);
         fuzzing::acl_file(&bytes);
     }
 
@@ -119,6 +120,7 @@ fn the_corpus_of_the_fuzz_targets_is_read() {
         ("config", fuzzing::config as Target),
         ("passwords", fuzzing::passwords as Target),
         ("acl_file", fuzzing::acl_file as Target),
+        ("scram_file", fuzzing::scram_file as Target),
     ];
     for (name, target) in targets {
         let files: Vec<_> =
