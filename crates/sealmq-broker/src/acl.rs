@@ -8,10 +8,12 @@
 //! Invariant: no path from an unknown to a yes. A subject without user name never matches an entry of a user.
 
 mod attributes;
+mod scope;
 mod substituted;
 
 use crate::{DollarTopics, Policy, Role, Source};
 pub use attributes::{Attribute, Attributes};
+pub use scope::TopicScope;
 use std::{collections::BTreeMap, fmt};
 use substituted::matches;
 
@@ -26,6 +28,8 @@ pub struct Subject<'a> {
     pub role: Role,
     /// The fields of its certificate; `None`: it has shown none, or no list names any.
     pub attributes: Option<&'a Attributes>,
+    /// What its token is meant for; `None`: nothing narrows it.
+    pub topics: Option<&'a TopicScope>,
 }
 
 /// For what.
@@ -231,6 +235,10 @@ impl Policy {
         action: Action,
         topic: &str,
     ) -> bool {
+        // First of all: nothing below may give back what the proof was not meant for.
+        if subject.topics.is_some_and(|scope| !scope.covers(action, topic)) {
+            return false;
+        }
         if topic.starts_with('$') {
             if !self.dollar_allows(subject, action, topic) {
                 return false;
@@ -272,6 +280,7 @@ impl Source {
             client_id: self.client_id.as_str(),
             role: self.role,
             attributes: self.attributes.as_deref(),
+            topics: self.topics.as_deref(),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The packets the core answers with, encoded.
 
-use crate::{ListenerRules, Refusal, RetainedMessages};
+use crate::{AuthData, Authentication, ListenerRules, Refusal, RetainedMessages};
 use bytes::Bytes;
 use sealmq_mqtt::{
-    Ack, ConnAck, ConnAckCode, ConnectReturnCode, Disconnect, MaximumQoS, Packet, PacketId, Properties,
-    PropertiesBuf, Property, QoS, ReasonCode, ReasonCodes, SubAck, UnsubAck, Version, encode,
+    Ack, Auth, ConnAck, ConnAckCode, ConnectReturnCode, Disconnect, MaximumQoS, Packet, PacketId, Properties,
+    PropertiesBuf, Property, QoS, ReasonCode, ReasonCodes, Secret, SubAck, UnsubAck, Version, encode,
 };
 use std::num::{NonZeroU16, NonZeroU32};
 
@@ -17,6 +17,8 @@ pub(crate) struct Accepted<'a> {
     pub(crate) server_keep_alive: Option<u16>,
     /// Where we chose the client id. [MQTT-3.2.2-16]
     pub(crate) assigned: Option<&'a str>,
+    /// The exchange that admitted it. [MQTT-4.12.0-5] [MQTT-4.12.0-6]
+    pub(crate) authentication: Option<&'a Authentication>,
     pub(crate) retained: RetainedMessages,
     pub(crate) inflight_max: u16,
     pub(crate) rules: &'a ListenerRules,
@@ -40,6 +42,8 @@ pub(crate) fn connack_accepted(accepted: &Accepted<'_>) -> Bytes {
         (rules.topic_alias_max > 0).then_some(Property::TopicAliasMaximum(rules.topic_alias_max)),
         retain_off.then_some(Property::RetainAvailable(false)),
         accepted.assigned.map(Property::AssignedClientIdentifier),
+        accepted.authentication.map(|done| Property::AuthenticationMethod(&done.method)),
+        accepted.authentication.and_then(|done| authentication_data(&done.data)),
         NonZeroU32::new(rules.packet_bytes_max).map(Property::MaximumPacketSize),
         // 65,535 is what holds without it. MQTT §3.2.2.3.3
         NonZeroU16::new(accepted.inflight_max)
@@ -119,6 +123,16 @@ pub(crate) fn pingresp() -> Bytes {
     packet(&Packet::PingResp, Version::V311)
 }
 
+/// AUTH from the server: 5.0 only.
+pub(crate) fn auth(reason: ReasonCode, method: &str, data: &AuthData) -> Bytes {
+    let properties = list([Some(Property::AuthenticationMethod(method)), authentication_data(data)]);
+    packet(&Packet::Auth(Auth { reason, properties: properties.as_properties() }), Version::V5)
+}
+
+fn authentication_data(data: &AuthData) -> Option<Property<'_>> {
+    (!data.expose().is_empty()).then(|| Property::AuthenticationData(Secret::new(data.expose())))
+}
+
 /// DISCONNECT from the server: 5.0 only.
 pub(crate) fn disconnect(reason: ReasonCode) -> Bytes {
     packet(&Packet::Disconnect(Disconnect::new(reason)), Version::V5)
@@ -140,7 +154,7 @@ fn maximum_qos(max: QoS) -> Option<Property<'static>> {
 
 fn list<'a, const N: usize>(properties: [Option<Property<'a>>; N]) -> PropertiesBuf {
     PropertiesBuf::of(properties.into_iter().flatten())
-        .expect("each once; the client id came through the codec")
+        .expect("each once; client id and method came through the codec, and data is bounded by its maker")
 }
 
 fn packet(packet: &Packet<'_>, version: Version) -> Bytes {

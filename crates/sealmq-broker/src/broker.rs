@@ -131,6 +131,7 @@ impl Broker {
             Input::ControlAnswer(answer) => self.control_answer(now, answer),
             Input::Committed { upto } => self.committed(upto),
             Input::Fetched { client, messages } => self.fetched(now, &client, messages),
+            Input::ErrandDone { conn, outcome } => self.errand_done(now, conn, outcome),
             Input::Turn => self.turn(now),
             Input::Policy(policy) => self.replace_policy(policy),
             Input::Shutdown => self.shutdown(now),

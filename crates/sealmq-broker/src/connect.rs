@@ -6,7 +6,7 @@ use crate::{
     answers::{self, Accepted},
     broker::Stage,
     session::{
-        AliasesOut, ClientKind, Connection, Incoming, Life, Link, Session, Subscriptions, Will, Window,
+        AliasesOut, ClientKind, Connection, Incoming, Known, Life, Link, Session, Subscriptions, Will, Window,
     },
     sessions::SessionIndex,
     timers::{Deadlines, TimerKind},
@@ -36,7 +36,9 @@ impl Broker {
             return Err(Refusal::Shutdown);
         }
         self.judge_newcomer(now.wall, &mut peer.principal)?;
-        if connect.properties.authentication_method().is_some() {
+        // Who names a method must have been authenticated by it. [MQTT-4.12.0-1]
+        let done = peer.authentication.as_ref().map(|done| &*done.method);
+        if connect.properties.authentication_method() != done {
             return Err(Refusal::AuthenticationMethod);
         }
         self.check_keep_alive(connect)?;
@@ -112,6 +114,7 @@ impl Broker {
         let (client_id, assigned, rules) = (peer.client_id.clone(), peer.assigned, Arc::clone(&peer.rules));
         let owner = peer.principal.owner.clone();
         let username = peer.principal.username.clone();
+        let authentication = peer.authentication.clone();
         let connection = self.connection(now, conn, connect, peer, keep_alive_secs);
         let index = match existing {
             Some(index) => index,
@@ -143,6 +146,7 @@ impl Broker {
             server_keep_alive: (announced != connect.keep_alive_secs).then_some(announced),
             assigned: (assigned == Assigned::ByServer).then_some(client_id.as_str()),
             retained: self.policy.retained,
+            authentication: authentication.as_ref(),
             inflight_max: self.limits.inflight_max.max(1),
             rules: &rules,
         };
@@ -217,6 +221,7 @@ impl Broker {
             admitted_by: peer.principal.admitted_by,
             generation: peer.principal.generation,
             ends_at: peer.principal.ends_at,
+            authentication: peer.authentication.map(|done| Known::by(done.method)),
             rules: peer.rules,
         }
     }

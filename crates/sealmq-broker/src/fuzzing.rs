@@ -264,10 +264,11 @@ impl World {
             admitted_by: Arc::clone(&admission) as _,
             generation,
             ends_at: None,
+            topics: None,
         };
         let adopted = Adopted { conn, shard, version: connect.version, unwritten: 0, admission };
         self.lines[line].adopted = Some(adopted);
-        let peer = Peer { client_id, assigned, principal, rules: Arc::new(rules()) };
+        let peer = Peer { client_id, assigned, principal, rules: Arc::new(rules()), authentication: None };
         self.input(shard, Input::Connected { conn, connect, peer });
         Some(())
     }
@@ -307,6 +308,7 @@ impl World {
                 Output::Append { commit, record: _ } => {
                     self.brokers[shard].handle(self.now, Input::Committed { upto: commit });
                 }
+                Output::Errand { .. } => panic!("nobody here has an authentication method"),
                 Output::Fetch { client, messages_max: _ } => {
                     let messages = Vec::new();
                     self.brokers[shard].handle(self.now, Input::Fetched { client, messages });

@@ -4,7 +4,8 @@
 //! is sent travels in two lines ([`Lane`]); within a line the order is the order of the outputs.
 
 use crate::{
-    ClientId, ConnId, ControlAnswer, ControlRequest, Event, Forward, Message, Peer, Policy, ShardId,
+    ClientId, ConnId, ControlAnswer, ControlRequest, Errand, ErrandOutcome, Event, Forward, Message, Peer,
+    Policy, ShardId,
     record::{Commit, Record},
 };
 use bytes::Bytes;
@@ -79,6 +80,13 @@ pub enum Input<'a> {
         client: ClientId,
         /// Its next messages.
         messages: Vec<Stored>,
+    },
+    /// The answer to [`Output::Errand`].
+    ErrandDone {
+        /// Whose errand it was.
+        conn: ConnId,
+        /// What it came to.
+        outcome: ErrandOutcome,
     },
     /// Once per turn of the worker's loop: judges the sessions again where the trust generation has moved.
     Turn,
@@ -189,6 +197,13 @@ pub enum Output {
     },
     /// A client asks the broker itself for something. Answered with [`Input::ControlAnswer`], or not at all.
     Control(ControlRequest),
+    /// Find something out and come back with [`Input::ErrandDone`], always, and without holding anything up.
+    Errand {
+        /// Who waits for it.
+        conn: ConnId,
+        /// What.
+        errand: Errand,
+    },
     /// For the log, `$SYS` and metrics.
     Event(Event),
 }
@@ -283,7 +298,7 @@ pub enum Refusal {
     SessionOfAnother,
     /// Keep alive above `max_keepalive` (3.x).
     KeepAlive,
-    /// It asks for an authentication method, and there is none.
+    /// It asks for an authentication method by which the door has not authenticated it.
     AuthenticationMethod,
     /// Its will is larger than `message_size_limit` or has too many levels.
     Will,

@@ -17,6 +17,7 @@ mod broker;
 mod connect;
 mod control;
 mod deliver;
+mod errand;
 mod event;
 mod exchange;
 #[doc(hidden)]
@@ -32,6 +33,7 @@ mod now;
 mod peer;
 mod policy;
 mod publish;
+mod reauthenticate;
 mod received;
 mod record;
 mod retained;
@@ -46,10 +48,13 @@ mod trie;
 mod trust;
 mod will;
 
-pub use acl::{Access, Acl, AclEntry, AclError, AclRules, AclUser, Action, Attribute, Attributes, Subject};
+pub use acl::{
+    Access, Acl, AclEntry, AclError, AclRules, AclUser, Action, Attribute, Attributes, Subject, TopicScope,
+};
 pub use answers::connack_refusal;
 pub use broker::{Broker, SessionFacts};
 pub use control::{ControlAnswer, ControlRequest, Unasked};
+pub use errand::{AuthData, AuthStep, Authentication, Errand, ErrandOutcome, Renewed};
 pub use event::{Counters, Event, Start};
 pub use exchange::{Exchange, Letter, Mailbox, Marks, Reading};
 pub use groups::GroupTable;

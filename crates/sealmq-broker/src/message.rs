@@ -1,6 +1,6 @@
 //! The application message, as it travels between sessions and shards.
 
-use crate::{Attributes, ClientId, ListenerId, Millis, Mono, Now, Retain, Role, ShardId};
+use crate::{Attributes, ClientId, ListenerId, Millis, Mono, Now, Retain, Role, ShardId, TopicScope};
 use bytes::Bytes;
 use sealmq_mqtt::{ForwardedProperties, QoS};
 use std::sync::Arc;
@@ -43,6 +43,8 @@ pub struct Source {
     pub attributes: Option<Arc<Attributes>>,
     /// The listener it came through, whose ACL counts.
     pub listener: ListenerId,
+    /// What its token was meant for.
+    pub topics: Option<Arc<TopicScope>>,
 }
 
 impl Message {

@@ -3,7 +3,7 @@
 //! The core knows no certificate. It holds an [`Admission`] per connection, and asks it again whenever the trust
 //! generation has moved: a level that is compared, not a message that could be lost.
 
-use crate::{Attributes, ClientId, Wall, policy::Owner};
+use crate::{Attributes, Authentication, ClientId, TopicScope, Wall, policy::Owner};
 use sealmq_mqtt::QoS;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub struct Peer {
     pub principal: Principal,
     /// The rules of the listener it came through.
     pub rules: Arc<ListenerRules>,
+    /// The exchange of AUTH packets that the door had with it. `None` refuses a CONNECT that names a method.
+    pub authentication: Option<Authentication>,
 }
 
 /// Who chose a client id.
@@ -42,8 +44,10 @@ pub struct Principal {
     pub admitted_by: Arc<dyn Admission>,
     /// The trust generation at which it was judged.
     pub generation: u64,
-    /// When its certificate (or one above it) ends; `None`: it has none.
+    /// When its certificate (or one above it) or its token ends; `None`: it has none.
     pub ends_at: Option<Wall>,
+    /// What its token is meant for; `None`: nothing narrows the access list.
+    pub topics: Option<Arc<TopicScope>>,
 }
 
 /// What a certificate of ours was issued for.

@@ -29,8 +29,7 @@ impl Broker {
             Packet::Connect(_) => {
                 self.end_connection(now, index, Ending::ProtocolError("a second CONNECT"));
             }
-            // No authentication method was agreed on. [MQTT-4.12.0-6]
-            Packet::Auth(_) => self.protocol_error(now, index, "AUTH without an authentication method"),
+            Packet::Auth(auth) => self.auth(now, index, &auth),
             Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
                 self.protocol_error(now, index, "a packet that only servers send");
             }

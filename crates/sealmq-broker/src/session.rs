@@ -86,6 +86,26 @@ pub(crate) struct Connection {
     pub(crate) admitted_by: Arc<dyn Admission>,
     pub(crate) generation: u64,
     pub(crate) ends_at: Option<Wall>,
+    /// The method by which it authenticated in AUTH packets; `None`: by none, and it may send no AUTH.
+    pub(crate) authentication: Option<Box<Known>>,
+}
+
+/// An Authentication Method, and how far an exchange is. [MQTT-4.12.1-1]
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) method: Box<str>,
+    pub(crate) turn: AuthTurn,
+}
+
+/// Who speaks next in an exchange of AUTH packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AuthTurn {
+    /// There is none.
+    Nobodys,
+    /// An errand is under way.
+    Ours,
+    /// It was asked.
+    Clients,
 }
 
 impl Connection {
@@ -273,6 +293,7 @@ impl Source {
             role: principal.role,
             attributes: named.then(|| principal.admitted_by.attributes()).flatten(),
             listener: rules.listener,
+            topics: principal.topics.clone(),
         }
     }
 }

@@ -78,12 +78,21 @@ impl Broker {
         if principal.ends_at.is_some_and(|end| end <= now) {
             return Err(Refusal::CertificateEnded);
         }
-        let current = self.tables.trust.current();
-        if principal.generation < current {
-            principal.generation =
-                judge(&*principal.admitted_by, now, current).map_err(Refusal::NotAuthorised)?;
-        }
+        principal.generation = self
+            .judged_now(now, &*principal.admitted_by, principal.generation)
+            .map_err(Refusal::NotAuthorised)?;
         Ok(())
+    }
+
+    /// The generation at which a judgment made at `generation` holds: that one, or the one of now after asking again.
+    pub(crate) fn judged_now(
+        &self,
+        now: Wall,
+        admission: &dyn Admission,
+        generation: u64,
+    ) -> Result<u64, Ended> {
+        let current = self.tables.trust.current();
+        if generation < current { judge(admission, now, current) } else { Ok(generation) }
     }
 }
 

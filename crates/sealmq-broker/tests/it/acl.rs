@@ -12,7 +12,7 @@ fn entry(access: Access, filter: &str) -> AclEntry {
 }
 
 fn who<'a>(username: Option<&'a str>, client_id: &'a str) -> Subject<'a> {
-    Subject { username, client_id, role: Role::Ordinary, attributes: None }
+    Subject { username, client_id, role: Role::Ordinary, attributes: None, topics: None }
 }
 
 /// mosquitto's example, more or less.

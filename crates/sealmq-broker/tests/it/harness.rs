@@ -11,8 +11,8 @@ pub(crate) use talking::{Pub, id};
 pub(crate) use wire::{Got, Msg, What};
 
 use sealmq_broker::{
-    Broker, ClientId, Commit, ConnId, Ending, Event, Exchange, Input, Limits, Mailbox, Marks, Millis, Mono,
-    Now, Output, Policy, Record, ShardId, Wall,
+    Broker, ClientId, Commit, ConnId, Ending, Errand, Event, Exchange, Input, Limits, Mailbox, Marks, Millis,
+    Mono, Now, Output, Policy, Record, ShardId, Wall,
 };
 use sealmq_mqtt::Version;
 use std::{
@@ -41,6 +41,7 @@ pub(crate) struct Net {
     pub(crate) requests: Vec<sealmq_broker::ControlRequest>,
     pub(crate) records: Vec<(Commit, Record)>,
     pub(crate) fetches: Vec<(ClientId, usize)>,
+    pub(crate) errands: Vec<(ConnId, Errand)>,
     /// Whether written bytes are reported at once.
     pub(crate) writes: bool,
     /// Whether forwards stay in their outboxes.
@@ -94,6 +95,7 @@ impl Net {
             requests: Vec::new(),
             records: Vec::new(),
             fetches: Vec::new(),
+            errands: Vec::new(),
             writes: true,
             hold_exchange: false,
             lines: BTreeMap::new(),
@@ -194,6 +196,7 @@ impl Net {
                 Output::Append { commit, record } => self.records.push((commit, record)),
                 Output::Fetch { client, messages_max } => self.fetches.push((client, messages_max)),
                 Output::Control(request) => self.requests.push(request),
+                Output::Errand { conn, errand } => self.errands.push((conn, errand)),
                 Output::Event(event) => self.events.push(event),
             }
         }

@@ -11,6 +11,7 @@ mod acl;
 mod acl_attributes;
 mod aliases;
 mod anything;
+mod authentication;
 mod connect;
 mod control;
 mod corpus;

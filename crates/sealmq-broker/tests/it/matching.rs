@@ -102,7 +102,7 @@ proptest! {
     fn an_acl_filter_matches_as_the_reference_does(filter in filter(), topic in topic()) {
         let mut rules = AclRules::new();
         rules.add(AclUser::Anonymous, AclEntry::new(Access::Read, &filter).unwrap());
-        let subject = Subject { username: None, client_id: "c", role: Role::Ordinary, attributes: None };
+        let subject = Subject { username: None, client_id: "c", role: Role::Ordinary, attributes: None, topics: None };
         let allowed = Acl::Rules(rules).allows(&subject, Action::Read, &topic);
         prop_assert_eq!(allowed, reference(&filter, &topic));
     }
@@ -112,7 +112,7 @@ proptest! {
         let pattern = filter.replace('b', "%u");
         let mut rules = AclRules::new();
         rules.add_pattern(AclEntry::new(Access::Read, &pattern).unwrap());
-        let subject = Subject { username: Some(&name), client_id: "c", role: Role::Ordinary, attributes: None };
+        let subject = Subject { username: Some(&name), client_id: "c", role: Role::Ordinary, attributes: None, topics: None };
         let allowed = Acl::Rules(rules).allows(&subject, Action::Read, &topic);
         prop_assert_eq!(allowed, reference(&pattern.replace("%u", &name), &topic));
     }

@@ -262,6 +262,7 @@ impl Shard {
                 }
                 Output::Fetch { client, messages_max } => self.fetches.push_back((client, messages_max)),
                 Output::Control(_) | Output::Event(_) => {}
+                Output::Errand { .. } => panic!("nobody here has an authentication method"),
             }
         }
     }

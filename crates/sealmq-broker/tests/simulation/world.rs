@@ -185,12 +185,14 @@ impl World {
             admitted_by: Arc::new(Judgment { identity: number, trust: Arc::clone(&self.trust) }),
             generation: self.trust.current(),
             ends_at: None,
+            topics: None,
         };
         let peer = Peer {
             client_id: ClientId::parse(&client.id).expect("a valid client id"),
             assigned: Assigned::ByClient,
             principal,
             rules: Arc::new(ListenerRules::default()),
+            authentication: None,
         };
         let version = client.version;
         self.shards[shard].door.push_back(Handover {

@@ -3,8 +3,8 @@
 use super::global::if_positive;
 use crate::config::{
     Access, Bind, ClientCertificates, ClientDates, CrlCheck, CrlPolicy, CrlSettings, FileSetting,
-    IdentityRule, Jwt, LegacyClientCerts, Listener, ListenerTls, MaxQos, Mode, Protocol, ProtocolVersions, Proxy,
-    ProxyVersion, SocketFamily,
+    IdentityRule, Jwt, LegacyClientCerts, Listener, ListenerTls, MaxQos, Mode, Protocol, ProtocolVersions,
+    Proxy, ProxyVersion, SocketFamily,
 };
 use crate::diagnostic::Diagnostic;
 use crate::document::{Base, Document, Findings, ListenerSection, Origin, Section};

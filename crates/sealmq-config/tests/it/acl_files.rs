@@ -46,7 +46,7 @@ fn the_core_gets_each_rule_for_whom_it_is() {
     let acl = Acl::Rules(file.value.unwrap().rules());
     let allows = |username, action, topic| {
         acl.allows(
-            &Subject { username, client_id: "c", role: Role::Ordinary, attributes: None },
+            &Subject { username, client_id: "c", role: Role::Ordinary, attributes: None, topics: None },
             action,
             topic,
         )

@@ -1,7 +1,10 @@
 //! Connecting: from a CONNECT in the making to an adopted connection, through bytes.
 
 use super::{Client, Line, Net, TestAdmission, Verdict, What};
-use sealmq_broker::{Assigned, ClientId, ConnId, Input, ListenerRules, Owner, Peer, Principal, Role, Wall};
+use sealmq_broker::{
+    Assigned, Authentication, ClientId, ConnId, Input, ListenerRules, Owner, Peer, Principal, Role,
+    TopicScope, Wall,
+};
 use sealmq_mqtt::{
     Connect, Decoded, Packet, Properties, PropertiesBuf, Property, QoS, TopicName, Version, Will, decode,
     encode,
@@ -26,6 +29,8 @@ pub(crate) struct Dial {
     pub(crate) admission: Arc<TestAdmission>,
     pub(crate) generation: u64,
     pub(crate) ends_at: Option<Wall>,
+    pub(crate) topics: Option<Arc<TopicScope>>,
+    pub(crate) authentication: Option<Authentication>,
 }
 
 #[derive(Clone)]
@@ -54,6 +59,8 @@ pub(crate) fn dial(version: Version, client_id: &str) -> Dial {
         admission: Arc::new(TestAdmission(Mutex::new(Verdict::Good(u64::MAX)))),
         generation: u64::MAX,
         ends_at: None,
+        topics: None,
+        authentication: None,
     }
 }
 
@@ -167,8 +174,10 @@ impl Net {
                 admitted_by: dial.admission.clone(),
                 generation: dial.generation,
                 ends_at: dial.ends_at,
+                topics: dial.topics.clone(),
             },
             rules: Arc::new(dial.rules.clone()),
+            authentication: dial.authentication.clone(),
         };
         self.input(shard, Input::Connected { conn, connect: &connect, peer });
         Client { conn, shard, version: dial.version }

@@ -24,6 +24,7 @@ pub(crate) enum What {
     UnsubAck(u16, Vec<u8>),
     PingResp,
     Disconnect(u8),
+    Auth { reason: u8, method: String, data: Vec<u8> },
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -49,6 +50,15 @@ pub(super) fn read(bytes: &[u8], version: Version) -> What {
     };
     assert_eq!(len, bytes.len());
     match packet {
+        Packet::Auth(auth) => What::Auth {
+            reason: auth.reason.as_u8(),
+            method: auth.properties.authentication_method().unwrap_or_default().to_owned(),
+            data: auth
+                .properties
+                .authentication_data()
+                .map(|data| data.expose().to_vec())
+                .unwrap_or_default(),
+        },
         Packet::ConnAck(connack) => What::ConnAck {
             session_present: connack.session_present,
             code: match connack.code {
