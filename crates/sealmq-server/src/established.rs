@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::door::limits::ConnectionGuard;
 use crate::door::stream::{LooseStream, PeerAddress};
+use crate::shard::errands::Again;
 
 /// How MQTT packets lie in the (opened) byte stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct Established {
     pub pending: Vec<u8>,
     /// Who it is, and the judgment that can be taken back.
     pub peer: Peer,
+    /// How it may be authenticated again, where it was in AUTH packets.
+    pub(crate) again: Option<Again>,
     /// Where it comes from.
     pub address: PeerAddress,
     /// Counts it until it is closed.

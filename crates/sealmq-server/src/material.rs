@@ -8,11 +8,12 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::Path;
 use std::sync::Arc;
 
+use sealmq_auth::jwt::Keys;
 use sealmq_broker::Acl;
 use sealmq_config::acl_file;
 use sealmq_config::{
-    ClientCertificates, CrlSettings, FileParsed, FileSetting, IdentityRule, ListenerTls, Place, SourceFile,
-    TlsVersions,
+    Access, ClientCertificates, CrlSettings, FileParsed, FileSetting, IdentityRule, ListenerTls, Place,
+    SourceFile, TlsVersions,
 };
 use sealmq_pki::pem::PemError;
 use sealmq_pki::{Facts, Timestamp};
@@ -22,6 +23,7 @@ use sealmq_tls::{
 };
 
 use crate::crl_files;
+use crate::door::name_proofs::{NameProofs, ScramTable, TokenJudge};
 use crate::door::passwords::PasswordTable;
 use crate::plan::StartError;
 use crate::secrets;
@@ -109,8 +111,12 @@ pub(crate) struct TlsSurroundings<'a> {
 /// What TLS itself demands of a client. Where a certificate is optional, names come from certificates, and nobody has
 /// a password, nobody could come in without one: then the handshake says so, not a CONNACK to a peer that we already
 /// keep a session for.
-pub(crate) fn client_auth(tls: &ListenerTls, passwords: Option<&PasswordTable>) -> ClientAuth {
-    let nobody_has_a_password = passwords.is_none_or(PasswordTable::is_empty);
+pub(crate) fn client_auth(
+    tls: &ListenerTls,
+    passwords: Option<&PasswordTable>,
+    proofs: &NameProofs,
+) -> ClientAuth {
+    let nobody_has_a_password = passwords.is_none_or(PasswordTable::is_empty) && !proofs.lets_somebody_in();
     match tls.client_certificates {
         ClientCertificates::None => ClientAuth::None,
         ClientCertificates::Optional if nobody_has_a_password => match tls.identity {
@@ -209,6 +215,47 @@ pub(crate) fn passwords(setting: &FileSetting) -> Result<(PasswordTable, Vec<Fin
     let (file, findings) = guarded_file(setting, "password_file")?;
     let parsed = sealmq_config::passwords::parse_file(&file);
     value_of(parsed).map(|users| (PasswordTable::new(users), findings))
+}
+
+/// Reads what else proves names: the SCRAM file, the keys of tokens.
+pub(crate) fn name_proofs(access: &Access) -> Result<(NameProofs, Vec<Finding>), StartError> {
+    let mut proofs = NameProofs::default();
+    let mut findings = Vec::new();
+    if let Some(setting) = &access.scram_file {
+        let (file, found) = guarded_file(setting, "scram_file")?;
+        findings.extend(found);
+        let users = value_of(sealmq_config::scram_file::parse_file(&file))?;
+        if users.decoy_key().is_none() {
+            findings.push(finding(
+                "scram-decoy-key",
+                format!(
+                    "{}: without a decoy key, what unknown names are asked changes with the file, and tells which names exist",
+                    setting.written
+                ),
+                format!("`sealmq passwd --scram {} USER` writes one", setting.written),
+            ));
+        }
+        proofs.scram = Some(ScramTable::new(users));
+    }
+    if let Some(jwt) = &access.jwt {
+        let (file, _public) = guarded_file(&jwt.key, "jwt_key")?;
+        let keys = Keys::parse(&file.bytes).map_err(|error| {
+            let whole = error.to_string();
+            let (text, hint) = whole.split_once("\nhint: ").unwrap_or((&whole, ""));
+            let text = format!("Error: Unable to use jwt_key \"{}\": {text}.", jwt.key.written);
+            StartError::new(text, UNUSABLE).hint(hint).at(&jwt.key.at)
+        })?;
+        findings.extend(keys.passed_over().iter().map(|key| {
+            finding(
+                "jwt-key-passed-over",
+                format!("{}: {key} checks no signature that is known here; tokens by it are refused", jwt.key.written),
+                "nothing to do, unless clients are refused by it: let the issuer sign with RS256, ES256 or EdDSA"
+                    .to_owned(),
+            )
+        }));
+        proofs.tokens = Some(TokenJudge::new(keys, jwt.rules.clone()));
+    }
+    Ok((proofs, findings))
 }
 
 /// Reads an ACL file.

@@ -20,6 +20,7 @@ use crate::door::ban::BanRule;
 use crate::door::fence::FenceRules;
 use crate::door::limits::{Counter, DoorLimits};
 use crate::door::listener::{AccessRules, ListenerFacts, ListenerState};
+use crate::door::name_proofs::NameProofs;
 use crate::door::passwords::PasswordTable;
 use crate::door::rate::{self, Loopback};
 use crate::material::{self, Ends, TlsFiles, TlsSurroundings};
@@ -90,6 +91,7 @@ pub(crate) struct ListenerMaterial {
     pub(crate) id: ListenerId,
     pub(crate) tls: Option<Arc<ServerTls>>,
     pub(crate) passwords: Option<Arc<PasswordTable>>,
+    pub(crate) proofs: Arc<NameProofs>,
     pub(crate) ends: Vec<Ends>,
     pub(crate) findings: Vec<Finding>,
 }
@@ -124,8 +126,10 @@ pub fn read_material(
     let mut listeners = Vec::new();
     for ((listener, files), number) in config.listeners.iter().zip(files).zip(0_u16..) {
         let id = ListenerId(number);
+        let (proofs, findings) = material::name_proofs(&listener.access)?;
+        let proofs = Arc::new(proofs);
         let mut material =
-            ListenerMaterial { id, tls: None, passwords: None, ends: Vec::new(), findings: Vec::new() };
+            ListenerMaterial { id, tls: None, passwords: None, proofs, ends: Vec::new(), findings };
         if let Some(setting) = &listener.access.password_file {
             let (table, findings) = material::passwords(setting)?;
             material.passwords = Some(Arc::new(table));
@@ -173,7 +177,7 @@ impl ListenerMaterial {
         files: &TlsFiles,
         around: &TlsSurroundings<'_>,
     ) -> Result<(), StartError> {
-        let client_auth = material::client_auth(tls, self.passwords.as_deref());
+        let client_auth = material::client_auth(tls, self.passwords.as_deref(), &self.proofs);
         let (built, findings) = material::build_tls(tls, client_auth, files, around)?;
         self.tls = Some(Arc::new(built));
         self.ends = files.ends();
@@ -257,6 +261,7 @@ pub(crate) fn listener_state(
         access: ArcSwap::from_pointee(access(config, listener)),
         tls: ArcSwapOption::from(material.tls.clone()),
         passwords: ArcSwapOption::from(material.passwords.clone()),
+        proofs: ArcSwap::from(Arc::clone(&material.proofs)),
     })
 }
 

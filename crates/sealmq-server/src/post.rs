@@ -11,6 +11,7 @@ use sealmq_mqtt::QoS;
 
 use crate::established::Established;
 use crate::mailbox::{Bell, Mailbox};
+use crate::shard::errands::ErrandReport;
 
 /// One value for a shard.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub enum Mail {
     Publish(OwnMessage),
     /// Say what has been counted; a shard that is too late is not heard.
     Count(tokio::sync::mpsc::Sender<Tally>),
+    /// What a shard asked for is done.
+    ErrandDone(Box<ErrandReport>),
     /// The process stops.
     Shutdown,
 }

@@ -23,6 +23,7 @@ use crate::door::fence::{Fence, FenceRules};
 use crate::door::hashing::HashingPool;
 use crate::door::limits::DoorLimits;
 use crate::door::listener::ListenerState;
+use crate::door::name_proofs::NameProofs;
 use crate::door::passwords::PasswordTable;
 use crate::door::{Door, DoorSpec, Nodelay};
 use crate::log::{Event, Line, Log};
@@ -143,15 +144,15 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
     let (tables, retained) = tables::new(&spec.limits, Arc::clone(&spec.trust) as _);
     let states = spec.listeners.iter().map(|listener| Arc::clone(&listener.state)).collect();
     let endpoint = Arc::new(Endpoint::new(states, spec.control_api));
-    let shards = make_shards(&spec, &tables, &post, &judged, &endpoint);
-    let clock = Clock::start();
-    let workers = start_workers(seats, shards, &clock, &pulse, &stop, &fail)?;
-
-    let hashing = HashingPool::start(
+    let hashing = Arc::new(HashingPool::start(
         threads.hashing,
         spec.door_limits.hashing_queue_max,
         spec.door_limits.hashing_deadline,
-    )?;
+    )?);
+    let shards = make_shards(&spec, &tables, &post, &judged, &endpoint, &hashing);
+    let clock = Clock::start();
+    let workers = start_workers(seats, shards, &clock, &pulse, &stop, &fail)?;
+
     let door = Arc::new(Door::new(DoorSpec {
         limits: spec.door_limits,
         hashing,
@@ -206,6 +207,7 @@ fn make_shards(
     post: &Arc<PostOffice>,
     judged: &Arc<Judged>,
     endpoint: &Arc<Endpoint>,
+    hashing: &Arc<HashingPool>,
 ) -> Vec<Shard> {
     let policy = Arc::new(spec.policy.clone());
     (0..spec.threads.shards)
@@ -219,6 +221,7 @@ fn make_shards(
                 post: Arc::clone(post),
                 marks: Marks::default(),
                 judged: Arc::clone(judged),
+                hashing: Arc::clone(hashing),
                 log: spec.log.clone(),
                 topic_separators_max: sealmq_mqtt::Limits::of_broker().topic_separators_max,
                 endpoint: Arc::clone(endpoint),
@@ -417,6 +420,28 @@ impl Control {
         if let Some(state) = self.listeners.iter().find(|state| state.id == listener) {
             state.passwords.store(passwords);
         }
+    }
+
+    /// The same for what else proves names.
+    pub(crate) fn publish_proofs(&self, listener: ListenerId, proofs: Arc<NameProofs>) {
+        if let Some(state) = self.listeners.iter().find(|state| state.id == listener) {
+            state.proofs.store(proofs);
+        }
+    }
+
+    /// What proves names beside passwords and certificates now.
+    pub(crate) fn proofs(&self, listener: ListenerId) -> Arc<NameProofs> {
+        self.listeners
+            .iter()
+            .find(|state| state.id == listener)
+            .map(|state| state.proofs())
+            .unwrap_or_default()
+    }
+
+    /// Passwords hashed since the start: what is remembered costs none.
+    #[must_use]
+    pub fn passwords_hashed(&self) -> u64 {
+        self.door.hashing.checks_run()
     }
 
     /// The passwords that count now.

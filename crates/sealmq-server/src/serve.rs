@@ -272,6 +272,7 @@ impl Reloader {
                 self.control.publish_tls(fresh.id, tls);
             }
             self.control.publish_passwords(fresh.id, fresh.passwords);
+            self.control.publish_proofs(fresh.id, fresh.proofs);
         }
         self.control.replace_policy(material.policy);
         self.control.raise();
@@ -288,7 +289,10 @@ impl Reloader {
         let changes_tls = |(id, table): &plan::ListenerPasswords| {
             let tls = self.config.listeners.get(usize::from(id.0)).and_then(|listener| listener.tls.as_ref());
             let now = self.control.passwords(*id);
-            tls.is_some_and(|tls| client_auth(tls, table.as_deref()) != client_auth(tls, now.as_deref()))
+            let proofs = self.control.proofs(*id);
+            tls.is_some_and(|tls| {
+                client_auth(tls, table.as_deref(), &proofs) != client_auth(tls, now.as_deref(), &proofs)
+            })
         };
         if fresh.iter().any(changes_tls) {
             return self.reload();

@@ -13,7 +13,9 @@ use sealmq_pki::inventory::Role;
 use sealmq_pki::{Facts, Timestamp};
 use sealmq_tls::{Again, CertificateField, CrlLedger, FieldValue, Judged as Decision, PeerChain, Revocation};
 
+use crate::door::credentials::token_holds;
 use crate::door::listener::ListenerState;
+use crate::door::name_proofs::TokenProof;
 use crate::door::passwords::EntryMark;
 
 /// The one counter of a process, as the core sees it; sealmq-tls owns it.
@@ -77,8 +79,8 @@ impl Judged {
 /// What a client proved when it was let in. All that was proved must go on holding.
 #[derive(Debug)]
 pub(crate) struct Proofs {
-    pub(crate) certificate: Option<CertificateProof>,
-    pub(crate) password: Option<PasswordProof>,
+    pub(crate) certificate: Option<Arc<CertificateProof>>,
+    pub(crate) name: Option<NameProof>,
     /// A proxy that this listener believes vouched for a certificate. It is not asked again.
     pub(crate) proxied: Option<Arc<str>>,
 }
@@ -94,11 +96,27 @@ pub(crate) struct CertificateProof {
     pub(crate) judged_at: Timestamp,
 }
 
-/// A password: the entry of the file that it fitted.
+/// What proved the name where no certificate did, or beside one.
 #[derive(Debug)]
-pub(crate) struct PasswordProof {
-    pub(crate) username: Arc<str>,
-    pub(crate) entry: EntryMark,
+pub(crate) enum NameProof {
+    /// A password: the entry of the password file that it fitted.
+    Password { username: Arc<str>, entry: EntryMark },
+    /// An exchange by SCRAM: the entry of the SCRAM file.
+    Scram { username: Arc<str>, entry: EntryMark },
+    /// A token.
+    Token(TokenProof),
+    /// Nothing: whoever says a name has it where nobody checks names (mosquitto's rule).
+    Believed,
+}
+
+impl NameProof {
+    /// Whether it proves anything.
+    pub(crate) fn is_proof(&self) -> bool {
+        match self {
+            NameProof::Password { .. } | NameProof::Scram { .. } | NameProof::Token(_) => true,
+            NameProof::Believed => false,
+        }
+    }
 }
 
 /// The judgment that admitted one client, over the listener's trust of whenever it is asked.
@@ -122,11 +140,11 @@ impl Admission for Admitted {
             Some(proof) => self.judge_certificate(proof, now)?,
             None => self.judge_absence(now)?,
         }
-        if let Some(proof) = &self.proofs.password {
-            self.judge_password(proof)?;
+        if let Some(proof) = &self.proofs.name {
+            self.judge_name(proof, now)?;
         }
-        let Proofs { certificate, password, proxied } = &self.proofs;
-        let proved = certificate.is_some() || password.is_some() || proxied.is_some();
+        let Proofs { certificate, name, proxied } = &self.proofs;
+        let proved = certificate.is_some() || name.is_some() || proxied.is_some();
         if !proved && !access.allow_anonymous {
             return Err(ended("SMQ-A003", "this listener does not allow anonymous clients any more"));
         }
@@ -211,12 +229,30 @@ impl Admitted {
         }
     }
 
-    fn judge_password(&self, proof: &PasswordProof) -> Result<(), Ended> {
-        let passwords = self.listener.passwords();
-        if passwords.is_some_and(|table| table.has(&proof.username, &proof.entry)) {
-            return Ok(());
-        }
-        Err(ended("SMQ-A002", "its password was changed or removed"))
+    fn judge_name(&self, proof: &NameProof, now: Wall) -> Result<(), Ended> {
+        let (holds, code, text) = match proof {
+            NameProof::Password { username, entry } => {
+                let passwords = self.listener.passwords();
+                let holds = passwords.is_some_and(|table| table.has(username, entry));
+                (holds, "SMQ-A002", "its password was changed or removed")
+            }
+            NameProof::Scram { username, entry } => {
+                let proofs = self.listener.proofs();
+                let holds = proofs.scram.as_ref().is_some_and(|table| table.has(username, entry));
+                (holds, "SMQ-A004", "its SCRAM entry was changed or removed")
+            }
+            NameProof::Token(token) => {
+                let holds = token_holds(&self.listener, token, now);
+                (holds, "SMQ-A005", "its token has ended, or its key or what is demanded of it has changed")
+            }
+            NameProof::Believed => {
+                let proved_now =
+                    self.listener.passwords().is_some() || self.listener.proofs().are_configured();
+                let holds = self.listener.access.load().allow_anonymous && !proved_now;
+                (holds, "SMQ-A003", "this listener takes no name without its proof any more")
+            }
+        };
+        if holds { Ok(()) } else { Err(ended(code, text)) }
     }
 }
 

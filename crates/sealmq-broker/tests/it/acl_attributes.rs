@@ -23,7 +23,8 @@ fn fields(fields: &[(Attribute, &str)]) -> Attributes {
 }
 
 fn allows(acl: &Acl, attributes: Option<&Attributes>, topic: &str) -> bool {
-    let subject = Subject { username: Some("u"), client_id: "c", role: Role::Ordinary, attributes };
+    let subject =
+        Subject { username: Some("u"), client_id: "c", role: Role::Ordinary, attributes, topics: None };
     acl.allows(&subject, Action::Write, topic)
 }
 

@@ -5,18 +5,22 @@
 
 use std::sync::Arc;
 
-use sealmq_broker::{Assigned, ClientId, Owner, Peer, Principal, Role, TrustGeneration, Wall};
+use sealmq_broker::{
+    Assigned, AuthData, Authentication, ClientId, Owner, Peer, Principal, Role, TrustGeneration, Wall,
+};
 use sealmq_config::{IdentityRule, LiveSession};
 use sealmq_mqtt::{Connect, ConnectReturnCode, ReasonCode, Version};
 use sealmq_tls::{ClientAuth, PeerChain, VerifiedIdentity};
-use zeroize::Zeroizing;
 
-use super::hashing::{HashingError, HashingPool, Verdict};
+use super::credentials::{Named, by_word, other_name};
+use super::enhanced::ScramLogin;
+use super::hashing::HashingPool;
 use super::listener::{AccessRules, ListenerState};
 use super::proxy::stage::Vouched;
+use super::remembered::Remembered;
 use super::stream::Origin;
 use crate::believed;
-use crate::trust::{Admitted, CertificateProof, PasswordProof, Proofs};
+use crate::trust::{Admitted, CertificateProof, NameProof, Proofs};
 
 /// Names that belong to a live certificate: no password may use them. Answered by the inventory of a data directory.
 pub trait CertificateNames: Send + Sync {
@@ -69,6 +73,7 @@ pub(crate) struct Shown {
 pub(crate) struct Rules<'a> {
     pub(crate) listener: &'a Arc<ListenerState>,
     pub(crate) hashing: &'a HashingPool,
+    pub(crate) remembered: Option<&'a Remembered>,
     pub(crate) names: Option<&'a dyn CertificateNames>,
     pub(crate) trust: &'a Arc<dyn TrustGeneration>,
     /// What a proxy said of its certificate.
@@ -79,51 +84,66 @@ pub(crate) struct Rules<'a> {
     pub(crate) generation: u64,
 }
 
-/// Decides who this is.
+/// Somebody who is let in.
+pub(crate) struct Authenticated {
+    pub(crate) peer: Peer,
+    pub(crate) admitted: Arc<Admitted>,
+}
+
+/// Decides who this is. `login`: what the exchange of AUTH packets before it proved, if CONNECT asked for one.
 pub(crate) async fn authenticate(
     rules: &Rules<'_>,
     connect: &Connect<'_>,
     shown: Option<Shown>,
-) -> Result<Peer, Denied> {
+    login: Option<ScramLogin>,
+) -> Result<Authenticated, Denied> {
     let access = rules.listener.access.load_full();
     check_version(&access, connect.version)?;
-    let (username, password) = username(rules, &access, connect, shown.as_ref()).await?;
+    let named = named(rules, &access, connect, shown.as_ref(), login.as_ref()).await?;
+    let token_ends_at = named.ends_at();
+    let Named { username, proof, topics } = named;
     let (client_id, assigned) = client_id(&access, connect, username.as_deref())?;
     let by_certificate =
         shown.as_ref().is_some_and(|shown| shown.identity.name().is_some()) || vouched_name(rules).is_some();
-    let proved = username.as_deref().filter(|_| by_certificate || password.is_some());
+    let proved =
+        username.as_deref().filter(|_| by_certificate || proof.as_ref().is_some_and(NameProof::is_proof));
     check_matching_id(&access, &client_id, proved)?;
     let role = shown.as_ref().map_or(Role::Ordinary, |shown| role_of(&shown.identity));
     check_operator(role, rules.origin)?;
-    let ends_at = match rules.listener.taken_back.expired {
+    let certificate_ends_at = match rules.listener.taken_back.expired {
         LiveSession::Ends => shown.as_ref().map(|shown| end_of(&shown.identity)),
         LiveSession::Stays => None,
     };
+    let ends_at = [certificate_ends_at, token_ends_at].into_iter().flatten().min();
     let owner = owner(rules, username.as_deref(), shown.as_ref());
-    let certificate = shown.map(|Shown { chain, identity }| CertificateProof {
-        chain,
-        name: identity.name().cloned(),
-        role: identity.role(),
-        judged_at: believed::now(),
+    let certificate = shown.map(|Shown { chain, identity }| {
+        let (name, role) = (identity.name().cloned(), identity.role());
+        Arc::new(CertificateProof { chain, name, role, judged_at: believed::now() })
     });
-    let admitted = Admitted {
+    let admitted = Arc::new(Admitted {
         listener: Arc::clone(rules.listener),
         trust: Arc::clone(rules.trust),
-        proofs: Proofs { certificate, password, proxied: vouched_name(rules) },
-    };
-    Ok(Peer {
+        proofs: Proofs { certificate, name: proof, proxied: vouched_name(rules) },
+    });
+    let peer = Peer {
         client_id,
         assigned,
         principal: Principal {
             username,
             role,
             owner,
-            admitted_by: Arc::new(admitted),
+            admitted_by: Arc::clone(&admitted) as _,
             generation: rules.generation,
             ends_at,
+            topics,
         },
         rules: Arc::clone(&rules.listener.rules),
-    })
+        authentication: login.map(|login| Authentication {
+            method: sealmq_auth::scram::METHOD.into(),
+            data: AuthData::new(login.server_final),
+        }),
+    };
+    Ok(Authenticated { peer, admitted })
 }
 
 /// The role is what the inventory recorded at the certificate, never what its name says.
@@ -157,7 +177,7 @@ fn end_of(identity: &VerifiedIdentity) -> Wall {
     Wall(secs.saturating_add(1).saturating_mul(1000))
 }
 
-fn check_version(access: &AccessRules, version: Version) -> Result<(), Denied> {
+pub(crate) fn check_version(access: &AccessRules, version: Version) -> Result<(), Denied> {
     let served = match version {
         Version::V31 => access.versions.v31,
         Version::V311 => access.versions.v311,
@@ -176,84 +196,71 @@ fn check_version(access: &AccessRules, version: Version) -> Result<(), Denied> {
     })
 }
 
-/// The user name and, where a password vouches for it, the proof.
-async fn username(
+/// The user name and, where the client itself vouches for it, the proof.
+async fn named(
     rules: &Rules<'_>,
     access: &AccessRules,
     connect: &Connect<'_>,
     shown: Option<&Shown>,
-) -> Result<(Option<Arc<str>>, Option<PasswordProof>), Denied> {
+    login: Option<&ScramLogin>,
+) -> Result<Named, Denied> {
     match rules.listener.identity {
         IdentityRule::CommonName | IdentityRule::Subject | IdentityRule::Sources(_) => {
             if let Some(name) = vouched_name(rules) {
-                return Ok((Some(name), None));
+                return beside_certificate(&name, login);
             }
             if let Vouched::Unusable(why) = rules.vouched {
                 return Err(unusable_name(why));
             }
             // The certificate names the client; user name, password and password file do not count.
             if let Some(name) = shown.and_then(|shown| shown.identity.name()) {
-                return Ok((Some(Arc::clone(name)), None));
+                return beside_certificate(name, login);
             }
-            if shown.is_none() && takes_passwords_too(rules) && connect.username.is_some() {
-                return by_password(rules, access, connect).await;
+            let says_something = login.is_some() || connect.username.is_some() || connect.password.is_some();
+            if shown.is_none() && takes_words_too(rules) && says_something {
+                let named = by_word(rules, access, connect, login).await?;
+                // Who proves nothing must show a certificate here.
+                let is_proved = named.proof.as_ref().is_some_and(NameProof::is_proof);
+                return if is_proved { Ok(named) } else { Err(identity_missing()) };
             }
             Err(identity_missing())
         }
-        IdentityRule::None => by_password(rules, access, connect).await,
+        IdentityRule::None => by_word(rules, access, connect, login).await,
     }
+}
+
+/// The certificate names the client; an exchange beside it must prove the same name.
+fn beside_certificate(name: &Arc<str>, login: Option<&ScramLogin>) -> Result<Named, Denied> {
+    let proof = match login {
+        Some(login) if login.username != *name => return Err(other_name("the SCRAM exchange")),
+        Some(login) => Some(NameProof::Scram { username: Arc::clone(name), entry: login.entry }),
+        None => None,
+    };
+    Ok(Named { username: Some(Arc::clone(name)), proof, topics: None })
 }
 
 /// Beside names from certificates a password counts only where certificates are asked for and not demanded, and where
 /// somebody knows which names belong to certificates: else a password would get what the access list grants to the
 /// certificate of that name. mosquitto takes none there at all.
-fn takes_passwords_too(rules: &Rules<'_>) -> bool {
+fn takes_words_too(rules: &Rules<'_>) -> bool {
     let optional = rules.listener.tls().is_some_and(|tls| tls.client_auth() == ClientAuth::Optional);
-    optional && rules.names.is_some() && rules.listener.passwords().is_some()
+    let somebody = rules.listener.passwords().is_some() || rules.listener.proofs().are_configured();
+    optional && rules.names.is_some() && somebody
 }
 
-async fn by_password(
-    rules: &Rules<'_>,
-    access: &AccessRules,
-    connect: &Connect<'_>,
-) -> Result<(Option<Arc<str>>, Option<PasswordProof>), Denied> {
-    let passwords = rules.listener.passwords();
-    let Some(username) = connect.username else {
-        return if access.allow_anonymous {
-            Ok((None, None))
-        } else {
-            Err(anonymous(rules, passwords.is_some()))
-        };
-    };
-    let Some(passwords) = passwords else {
-        // Nobody can check the name: whoever says it has it, as in mosquitto, but for names of certificates.
-        if !access.allow_anonymous {
-            return Err(unchecked_name(rules));
-        }
-        refuse_certificate_names(rules, username)?;
-        return Ok((Some(Arc::from(username)), None));
-    };
-    let entry = passwords.mark(username);
-    let password =
-        Zeroizing::new(connect.password.map(|secret| secret.expose().to_vec()).unwrap_or_default());
-    let name: Arc<str> = Arc::from(username);
-    let check = {
-        let name = Arc::clone(&name);
-        Box::new(move || passwords.check(&name, &password))
-    };
-    match rules.hashing.check(check).await {
-        Ok(Verdict::Right) => {}
-        Ok(Verdict::Wrong) => return Err(wrong_password()),
-        Err(error) => return Err(cannot_check(error)),
+impl Rules<'_> {
+    /// A name has one kind of proof: whoever has a certificate under it must show it.
+    pub(crate) fn refuse_certificate_names(&self, name: &str) -> Result<(), Denied> {
+        refuse_certificate_names(self.names, name)
     }
-    let Some(entry) = entry else { return Err(wrong_password()) };
-    refuse_certificate_names(rules, &name)?;
-    Ok((Some(Arc::clone(&name)), Some(PasswordProof { username: name, entry })))
 }
 
-/// A name has one kind of proof: whoever has a certificate under it must show it.
-fn refuse_certificate_names(rules: &Rules<'_>, name: &str) -> Result<(), Denied> {
-    let Some(names) = rules.names else { return Ok(()) };
+/// The same for who is not at the door any more.
+pub(crate) fn refuse_certificate_names(
+    names: Option<&dyn CertificateNames>,
+    name: &str,
+) -> Result<(), Denied> {
+    let Some(names) = names else { return Ok(()) };
     match names.is_live(name) {
         Ok(false) => Ok(()),
         Ok(true) => Err(Denied {
@@ -363,7 +370,7 @@ fn owner(rules: &Rules<'_>, username: Option<&str>, shown: Option<&Shown>) -> Ow
     }
 }
 
-fn not_authorised(code: &'static str) -> Denied {
+pub(crate) fn not_authorised(code: &'static str) -> Denied {
     Denied {
         code,
         return_code: ConnectReturnCode::NotAuthorized,
@@ -372,41 +379,6 @@ fn not_authorised(code: &'static str) -> Denied {
         text: String::new(),
         hint: None,
     }
-}
-
-fn anonymous(rules: &Rules<'_>, has_passwords: bool) -> Denied {
-    let hint = if has_passwords {
-        "give the client a user name and its password".to_owned()
-    } else {
-        format!(
-            "to let clients without a name in on {}, set 'allow_anonymous true'; else a password_file",
-            rules.listener.name
-        )
-    };
-    Denied {
-        text: "it gave no user name, and anonymous clients are not allowed here".to_owned(),
-        hint: Some(hint),
-        ..not_authorised("SMQ-A011")
-    }
-}
-
-fn unchecked_name(rules: &Rules<'_>) -> Denied {
-    Denied {
-        text: "it gave a user name, and there is no password_file to check it with".to_owned(),
-        hint: Some(format!(
-            "set a password_file for {}, or 'allow_anonymous true' to let in whoever comes",
-            rules.listener.name
-        )),
-        ..not_authorised("SMQ-A012")
-    }
-}
-
-fn wrong_password() -> Denied {
-    Denied { text: "wrong user name or password".to_owned(), ..not_authorised("SMQ-A013") }
-}
-
-fn cannot_check(error: HashingError) -> Denied {
-    Denied { text: error.to_string(), ..not_authorised("SMQ-A014") }
 }
 
 fn identity_missing() -> Denied {

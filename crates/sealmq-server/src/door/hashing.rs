@@ -3,6 +3,7 @@
 //! Hashing is slow on purpose. It has its own threads, so that it delays neither handshakes nor messages; its queue is
 //! bounded, and whoever does not fit or is not done in time is *refused*, never let in.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -36,9 +37,11 @@ pub enum HashingError {
     Fault,
 }
 
-struct Job {
-    check: Check,
-    answer: oneshot::Sender<Verdict>,
+enum Job {
+    /// A password, for the door.
+    Check { check: Check, answer: oneshot::Sender<Verdict> },
+    /// What a shard asked for; it carries its own answer.
+    Errand(Box<dyn FnOnce() + Send>),
 }
 
 /// Threads that hash.
@@ -46,6 +49,7 @@ pub struct HashingPool {
     queue: Option<SyncSender<Job>>,
     threads: Vec<JoinHandle<()>>,
     deadline: Duration,
+    checks_run: Arc<AtomicU64>,
 }
 
 impl HashingPool {
@@ -56,13 +60,16 @@ impl HashingPool {
     pub fn start(threads: usize, queue_max: usize, deadline: Duration) -> std::io::Result<HashingPool> {
         let (queue, jobs) = sync_channel(queue_max);
         let jobs = Arc::new(Mutex::new(jobs));
+        let checks_run = Arc::new(AtomicU64::new(0));
         let threads = (0..threads)
             .map(|n| {
-                let jobs = Arc::clone(&jobs);
-                std::thread::Builder::new().name(format!("hashing-{n}")).spawn(move || run(&jobs))
+                let (jobs, checks_run) = (Arc::clone(&jobs), Arc::clone(&checks_run));
+                std::thread::Builder::new()
+                    .name(format!("hashing-{n}"))
+                    .spawn(move || run(&jobs, &checks_run))
             })
             .collect::<std::io::Result<Vec<_>>>()?;
-        Ok(HashingPool { queue: Some(queue), threads, deadline })
+        Ok(HashingPool { queue: Some(queue), threads, deadline, checks_run })
     }
 
     /// Runs a check and waits for it.
@@ -72,16 +79,42 @@ impl HashingPool {
     pub async fn check(&self, check: Check) -> Result<Verdict, HashingError> {
         let (answer, verdict) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(HashingError::Fault)?;
-        queue.try_send(Job { check, answer }).map_err(|error| match error {
-            TrySendError::Full(_) => HashingError::QueueFull,
-            TrySendError::Disconnected(_) => HashingError::Fault,
-        })?;
+        put(queue, Job::Check { check, answer })?;
         match tokio::time::timeout(self.deadline, verdict).await {
             Ok(Ok(verdict)) => Ok(verdict),
             Ok(Err(_gone)) => Err(HashingError::Fault),
             Err(_elapsed) => Err(HashingError::TooLate),
         }
     }
+}
+
+impl HashingPool {
+    /// Runs an errand of a shard, which does not wait for it. It must see to it itself that it is answered.
+    ///
+    /// # Errors
+    /// There is no place for it.
+    pub fn run_errand(&self, errand: Box<dyn FnOnce() + Send>) -> Result<(), HashingError> {
+        put(self.queue.as_ref().ok_or(HashingError::Fault)?, Job::Errand(errand))
+    }
+
+    /// Password checks that were run, the wrong ones too.
+    #[must_use]
+    pub fn checks_run(&self) -> u64 {
+        self.checks_run.load(Ordering::Relaxed)
+    }
+
+    /// How long anything may take here, waiting included.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+}
+
+fn put(queue: &SyncSender<Job>, job: Job) -> Result<(), HashingError> {
+    queue.try_send(job).map_err(|error| match error {
+        TrySendError::Full(_) => HashingError::QueueFull,
+        TrySendError::Disconnected(_) => HashingError::Fault,
+    })
 }
 
 impl Drop for HashingPool {
@@ -94,15 +127,24 @@ impl Drop for HashingPool {
     }
 }
 
-fn run(jobs: &Mutex<Receiver<Job>>) {
+fn run(jobs: &Mutex<Receiver<Job>>, checks_run: &AtomicU64) {
     crate::threads::lower_priority();
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { check, answer }) = next else { return };
+        let (check, answer) = match next {
+            Ok(Job::Check { check, answer }) => (check, answer),
+            Ok(Job::Errand(errand)) => {
+                // One that panics is answered by what it dropped; the thread lives on.
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(errand));
+                continue;
+            }
+            Err(_closed) => return,
+        };
         // Nobody waits any more (deadline, connection gone): the work is saved.
         if answer.is_closed() {
             continue;
         }
+        checks_run.fetch_add(1, Ordering::Relaxed);
         // A check that panics answers nobody, which refuses; the thread lives on.
         if let Ok(verdict) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)) {
             let _ = answer.send(verdict);
@@ -148,7 +190,7 @@ mod tests {
         pool.queue
             .as_ref()
             .unwrap()
-            .try_send(Job { check: Box::new(|| Verdict::Right), answer })
+            .try_send(Job::Check { check: Box::new(|| Verdict::Right), answer })
             .unwrap_or_default();
         assert_eq!(pool.check(Box::new(|| Verdict::Right)).await, Err(HashingError::QueueFull));
         go.send(()).unwrap();

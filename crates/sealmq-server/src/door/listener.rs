@@ -11,6 +11,7 @@ use sealmq_config::{IdentityRule, Protocol, ProtocolVersions, Proxy, TakenBack};
 use sealmq_tls::ServerTls;
 
 use super::limits::Counter;
+use super::name_proofs::NameProofs;
 use super::passwords::PasswordTable;
 
 /// Who may come in without or with what.
@@ -70,6 +71,7 @@ pub struct ListenerState {
     pub access: ArcSwap<AccessRules>,
     pub(crate) tls: ArcSwapOption<ServerTls>,
     pub(crate) passwords: ArcSwapOption<PasswordTable>,
+    pub(crate) proofs: ArcSwap<NameProofs>,
 }
 
 impl ListenerState {
@@ -83,5 +85,11 @@ impl ListenerState {
     #[must_use]
     pub fn passwords(&self) -> Option<Arc<PasswordTable>> {
         self.passwords.load_full()
+    }
+
+    /// What else proves names now.
+    #[must_use]
+    pub fn proofs(&self) -> Arc<NameProofs> {
+        self.proofs.load_full()
     }
 }

@@ -8,15 +8,19 @@
 pub mod accept;
 pub mod authenticate;
 pub mod ban;
+pub(crate) mod credentials;
+pub(crate) mod enhanced;
 pub mod fence;
 pub mod hashing;
 pub mod limits;
 pub mod listener;
+pub mod name_proofs;
 pub mod network;
 pub mod passwords;
 pub mod proxy;
 pub mod rate;
 mod refuse;
+mod remembered;
 pub mod stream;
 mod visit;
 
@@ -33,13 +37,15 @@ use authenticate::CertificateNames;
 use fence::Fence;
 use hashing::HashingPool;
 use limits::{DoorLimits, Gatekeeper};
+use remembered::{REMEMBERED_MAX, Remembered};
 
 /// What all connections of the door share.
 pub struct Door {
     pub(crate) limits: DoorLimits,
     pub(crate) gatekeeper: Gatekeeper,
     pub(crate) fence: Fence,
-    pub(crate) hashing: HashingPool,
+    pub(crate) hashing: Arc<HashingPool>,
+    pub(crate) remembered: Option<Remembered>,
     pub(crate) trust: Arc<dyn TrustGeneration>,
     pub(crate) names: Option<Arc<dyn CertificateNames>>,
     pub(crate) post: Arc<PostOffice>,
@@ -61,7 +67,7 @@ pub enum Nodelay {
 /// What a door is made of.
 pub(crate) struct DoorSpec {
     pub(crate) limits: DoorLimits,
-    pub(crate) hashing: HashingPool,
+    pub(crate) hashing: Arc<HashingPool>,
     pub(crate) trust: Arc<dyn TrustGeneration>,
     pub(crate) names: Option<Arc<dyn CertificateNames>>,
     pub(crate) post: Arc<PostOffice>,
@@ -77,6 +83,7 @@ impl Door {
             fence: Fence::new(spec.limits.fence),
             limits: spec.limits,
             hashing: spec.hashing,
+            remembered: Remembered::new(REMEMBERED_MAX),
             trust: spec.trust,
             names: spec.names,
             post: spec.post,

@@ -18,6 +18,16 @@ use super::hashing::Verdict;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntryMark([u8; 32]);
 
+impl EntryMark {
+    pub(crate) const fn of_bytes(bytes: [u8; 32]) -> EntryMark {
+        EntryMark(bytes)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 /// The users of a password file.
 pub struct PasswordTable {
     users: PasswordFile,

@@ -8,13 +8,17 @@ use std::sync::Arc;
 
 use sealmq_broker::Peer;
 use sealmq_mqtt::{
-    Answer, ConnAckCode, Connect, DecodeError, DecodedConnect, Limits, Version, decode_connect,
+    Answer, ConnAckCode, Connect, DecodeError, Decoded, DecodedConnect, Limits, Packet, Version, decode,
+    decode_connect,
 };
 use sealmq_tls::{Judged, Progress, Role, Stage, TlsFailure, TlsSession, VerifiedIdentity};
 use zeroize::Zeroizing;
 
 use super::Door;
-use super::authenticate::{Rules, Shown, authenticate};
+use super::authenticate::{Authenticated, Denied, Rules, Shown, authenticate, check_version};
+use super::enhanced::{
+    AUTH_BYTES_MAX, Conversation, ScramLogin, answer_of, auth_packet, check_method, protocol_error,
+};
 use super::limits::{ConnectionGuard, WaitingGuard};
 use super::listener::ListenerState;
 use super::proxy::stage::Vouched;
@@ -24,6 +28,7 @@ use crate::believed;
 use crate::established::{Established, EstablishedLayer, Framing};
 use crate::log::mute::Symptom;
 use crate::log::{Event, Line};
+use crate::shard::errands::Again;
 
 /// Bytes read at once. Small: a stranger is worth no more memory than that.
 pub(super) const READ_BYTES: usize = 4 * 1024;
@@ -59,6 +64,7 @@ pub(super) struct Visit<'a> {
 /// What the visit came to.
 struct Admission {
     peer: Peer,
+    again: Option<Again>,
     connect_bytes: usize,
 }
 
@@ -119,21 +125,84 @@ impl Visit<'_> {
         let Ok(DecodedConnect::Connect { connect, .. }) = decode_connect(&bytes, &limits) else {
             return Err(Turned::Fault("CONNECT was lost".to_owned()));
         };
+        let login = match connect.properties.authentication_method() {
+            None => Ok(None),
+            Some(method) => self.exchange(&connect, method, connect_bytes).await?.map(Some),
+        };
         let rules = Rules {
             listener: self.listener,
             hashing: &self.door.hashing,
+            remembered: self.door.remembered.as_ref(),
             names: self.door.names.as_deref(),
             trust: &self.door.trust,
             vouched: &self.vouched,
             origin: self.origin(),
             generation,
         };
-        match authenticate(&rules, &connect, shown).await {
-            Ok(peer) => Ok(Admission { peer, connect_bytes }),
+        let outcome = match login {
+            Ok(login) => authenticate(&rules, &connect, shown, login).await,
+            Err(denied) => Err(denied),
+        };
+        match outcome {
+            Ok(Authenticated { peer, admitted }) => {
+                let names = self.door.names.clone();
+                let again = peer.authentication.is_some().then(|| Again { admitted, names });
+                Ok(Admission { peer, again, connect_bytes })
+            }
             Err(denied) => {
                 self.say(&connack(&denied, connect.version, self.listener.rules.max_qos));
                 Err(denied_of(&connect, denied))
             }
+        }
+    }
+
+    /// The exchange of AUTH packets between CONNECT and CONNACK: one question, one answer. Nothing else may come in
+    /// between [MQTT-3.1.2-30]; the deadline over the whole visit is its deadline too.
+    async fn exchange(
+        &mut self,
+        connect: &Connect<'_>,
+        method: &str,
+        at: usize,
+    ) -> Result<Result<ScramLogin, Denied>, Turned> {
+        let proofs = self.listener.proofs();
+        let first = connect.properties.authentication_data().map(|data| data.expose());
+        let begun = check_version(&self.listener.access.load(), connect.version)
+            .and_then(|()| check_method(&proofs, method))
+            .and_then(|()| Conversation::begin(&proofs, first.unwrap_or_default()));
+        let (conversation, challenge) = match begun {
+            Ok(begun) => begun,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        self.say(&auth_packet(method, &challenge));
+        self.flush().await?;
+        match self.read_answer(method, at).await? {
+            Ok(answer) => Ok(conversation.finish(&answer)),
+            Err(denied) => Ok(Err(denied)),
+        }
+    }
+
+    /// Reads one AUTH packet, takes it out of the bytes behind CONNECT, and gives its Authentication Data.
+    async fn read_answer(
+        &mut self,
+        method: &str,
+        at: usize,
+    ) -> Result<Result<Zeroizing<Vec<u8>>, Denied>, Turned> {
+        let limits = Limits { packet_bytes_max: AUTH_BYTES_MAX, ..Limits::of_broker() };
+        loop {
+            let (answer, len) = match decode(&self.plain[at..], Version::V5, &limits) {
+                Ok(Decoded::Incomplete { .. }) => {
+                    self.read_more().await?;
+                    continue;
+                }
+                Ok(Decoded::Packet { packet: Packet::Auth(auth), len }) => (answer_of(&auth, method), len),
+                Ok(Decoded::Packet { packet: Packet::Disconnect(_), .. }) => return Err(Turned::Gone),
+                Ok(Decoded::Packet { .. }) => {
+                    return Ok(Err(protocol_error("it sent another packet than AUTH before CONNACK")));
+                }
+                Err(error) => return Ok(Err(protocol_error(&error.to_string()))),
+            };
+            self.plain.drain(at..at + len);
+            return Ok(answer);
         }
     }
 
@@ -300,7 +369,7 @@ impl Visit<'_> {
         admission: Admission,
         guard: ConnectionGuard,
     ) -> Result<Established, Turned> {
-        let Admission { peer, connect_bytes } = admission;
+        let Admission { peer, again, connect_bytes } = admission;
         let pending = self.plain[connect_bytes..].to_vec();
         self.plain.truncate(connect_bytes);
         let layer = match self.tls.take() {
@@ -320,13 +389,14 @@ impl Visit<'_> {
             connect: std::mem::take(&mut self.plain),
             pending,
             peer,
+            again,
             address: self.address,
             guard,
         })
     }
 }
 
-fn denied_of(connect: &Connect<'_>, denied: super::authenticate::Denied) -> Turned {
+fn denied_of(connect: &Connect<'_>, denied: Denied) -> Turned {
     Turned::Denied(Box::new(DeniedClient {
         denied,
         client_id: connect.client_id.to_owned(),

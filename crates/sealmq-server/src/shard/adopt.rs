@@ -6,6 +6,7 @@ use sealmq_broker::{Input, Now};
 use sealmq_mqtt::{DecodedConnect, Limits, decode_connect};
 
 use super::conn::{Batch, Conn, Layer, State, Who};
+use super::errands::Proving;
 use super::lines::Lines;
 use super::slab::slot_of;
 use super::{Lent, Shard};
@@ -28,8 +29,17 @@ impl Shard {
             self.log.line(Line::new(Event::LimitReached, text));
             return;
         };
-        let Established { stream, layer, framing: _, connect: connect_bytes, pending, peer, address, guard } =
-            established;
+        let Established {
+            stream,
+            layer,
+            framing: _,
+            connect: connect_bytes,
+            pending,
+            peer,
+            again,
+            address,
+            guard,
+        } = established;
         let limits =
             Limits::of_broker().with_packet_bytes_max(u32::try_from(connect_bytes.len()).unwrap_or(u32::MAX));
         let Ok(DecodedConnect::Connect { connect, .. }) = decode_connect(&connect_bytes, &limits) else {
@@ -75,6 +85,7 @@ impl Shard {
             in_dirty: false,
             held: false,
             who: Box::new(Who { address, client_id: Arc::from(peer.client_id.as_str()) }),
+            proving: again.map(Proving::new),
             _guard: guard,
         }));
         self.handle(now, Input::Connected { conn: id, connect: &connect, peer });

@@ -6,6 +6,7 @@ use sealmq_broker::{ConnId, Ending};
 use sealmq_mqtt::Version;
 use sealmq_tls::TlsSession;
 
+use super::errands::Proving;
 use super::lines::Lines;
 use crate::door::limits::ConnectionGuard;
 use crate::door::stream::{PeerAddress, ShardStream};
@@ -79,6 +80,8 @@ pub(crate) struct Conn {
     /// A PUBLISH or PUBREL at its front waits until publishers are read again.
     pub(crate) held: bool,
     pub(crate) who: Box<Who>,
+    /// For a client that authenticated in AUTH packets, and may again.
+    pub(crate) proving: Option<Box<Proving>>,
     pub(crate) _guard: ConnectionGuard,
 }
 

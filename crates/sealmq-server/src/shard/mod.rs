@@ -9,6 +9,7 @@
 mod adopt;
 mod close;
 mod conn;
+pub(crate) mod errands;
 mod flush;
 mod lines;
 mod read;
@@ -24,6 +25,7 @@ use sealmq_broker::{
 };
 
 use crate::dollar_control::Endpoint;
+use crate::door::hashing::HashingPool;
 use crate::log::Log;
 use crate::post::{Mail, PostOffice, Tally, Traffic, Waiting};
 use crate::trust::Judged;
@@ -78,6 +80,7 @@ pub(crate) struct ShardSpec {
     pub(crate) post: Arc<PostOffice>,
     pub(crate) marks: Marks,
     pub(crate) judged: Arc<Judged>,
+    pub(crate) hashing: Arc<HashingPool>,
     pub(crate) log: Log,
     pub(crate) topic_separators_max: u16,
     pub(crate) endpoint: Arc<Endpoint>,
@@ -91,6 +94,7 @@ pub(crate) struct Shard {
     exchange: Exchange,
     post: Arc<PostOffice>,
     judged: Arc<Judged>,
+    hashing: Arc<HashingPool>,
     committed: Commit,
     /// Connections with something to write.
     dirty: Vec<ConnId>,
@@ -121,6 +125,7 @@ impl Shard {
             exchange: Exchange::new(spec.id, spec.post.shards(), spec.marks),
             post: spec.post,
             judged: spec.judged,
+            hashing: spec.hashing,
             committed: Commit::default(),
             dirty: Vec::new(),
             held: Vec::new(),
@@ -179,6 +184,7 @@ impl Shard {
                 Mail::Count(to) => {
                     let _ = to.try_send(Tally { core: self.broker.counters(), traffic: self.traffic });
                 }
+                Mail::ErrandDone(report) => self.errand_done(now, *report),
                 Mail::Shutdown => self.handle(now, Input::Shutdown),
             }
         }
@@ -238,6 +244,7 @@ impl Shard {
                     self.broker.handle(now, Input::Fetched { client, messages: Vec::new() });
                 }
                 Output::Control(request) => self.answer_control(now, &request),
+                Output::Errand { conn, errand } => self.run_errand(conn, errand),
                 Output::Event(event) => self.report(event),
             }
         }

@@ -133,7 +133,7 @@ fn level_of(version: Version) -> u8 {
 fn words_of_refusal(why: &Refusal) -> String {
     match why {
         Refusal::NotAuthorised(ended) => format!("not authorised ({ended})"),
-        Refusal::CertificateEnded => "not authorised (its certificate has ended)".to_owned(),
+        Refusal::CertificateEnded => "not authorised (its certificate or token has ended)".to_owned(),
         Refusal::SessionOfAnother => {
             "not authorised (the session of this client id belongs to another identity)".to_owned()
         }
@@ -163,7 +163,7 @@ fn words_of_ending(why: &Ending) -> Option<String> {
         Ending::ProtocolError(text) => format!("protocol error ({text})"),
         Ending::Limit(text) => format!("limit reached ({text})"),
         Ending::NotAuthorised(ended) => format!("not authorised any more ({ended})"),
-        Ending::CertificateEnded => "its certificate has ended".to_owned(),
+        Ending::CertificateEnded => "its certificate or token has ended".to_owned(),
         Ending::Shutdown => "the broker stops".to_owned(),
     })
 }

@@ -8,8 +8,11 @@ mod names;
 mod operator;
 mod proxies;
 mod reload;
+mod remembered;
 mod revocation;
+mod scram;
 mod strangers;
+mod tokens;
 
 use std::fs;
 use std::net::TcpStream;

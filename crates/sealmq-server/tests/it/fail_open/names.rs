@@ -214,3 +214,26 @@ fn a_client_id_is_the_name_that_was_proved() {
     let broker = Broker::plain(&format!("{conf}client_id_matches_identity true\n"));
     answers(broker.tcp(), &connect("d1", Some(("d1", ""))), &[0x20, 2, 0, 2]);
 }
+
+/// A name that was believed while nobody checked names is no name any more once somebody does.
+#[test]
+fn a_believed_name_goes_when_names_are_proved_and_who_has_none_stays() {
+    let broker = Broker::plain("listener PORT 127.0.0.1\nallow_anonymous true\n");
+    let enter = |login: Option<(&str, &str)>| {
+        let mut client = broker.tcp();
+        client.write_all(&connect(if login.is_none() { "a" } else { "b" }, login)).unwrap();
+        expect(&mut client, &ACCEPTED);
+        client
+    };
+    let (mut nobody, mut believed) = (enter(None), enter(Some(("anna", "whatever"))));
+    let file = sealmq_config::SourceFile {
+        path: "passwd".into(),
+        bytes: password_line("anna", "secret").into_bytes(),
+    };
+    let users = sealmq_config::passwords::parse_file(&file).value.unwrap();
+    let table = sealmq_server::door::passwords::PasswordTable::new(users);
+    broker.control().replace_passwords(sealmq_broker::ListenerId(0), Some(std::sync::Arc::new(table)));
+    assert_eq!(crate::data_plane::rest(&mut believed), b"");
+    nobody.write_all(&[0xc0, 0]).unwrap();
+    expect(&mut nobody, &[0xd0, 0]);
+}

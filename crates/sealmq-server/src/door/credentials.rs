@@ -1,0 +1,221 @@
+//! The words by which a client without a certificate proves its name: a password, a token, an exchange by SCRAM.
+//!
+//! Which one counts is decided before any is looked at, and none falls through to the next: who brings a method is
+//! judged by it; a password that looks like a token, or any where there is no password file, is judged as a token; all
+//! others by the password file. A name that stands in a file of this broker is proved by that file, never by a token:
+//! else an issuer of tokens could be anybody here.
+
+use std::sync::Arc;
+
+use sealmq_auth::jwt::looks_like_a_token;
+use sealmq_broker::{TopicScope, Wall};
+use sealmq_mqtt::Connect;
+use zeroize::Zeroizing;
+
+use super::authenticate::{Denied, Rules, not_authorised};
+use super::enhanced::ScramLogin;
+use super::hashing::{HashingError, Verdict};
+use super::listener::{AccessRules, ListenerState};
+use super::name_proofs::{NameProofs, TokenProof};
+use super::passwords::EntryMark;
+use super::remembered::Login;
+use crate::believed;
+use crate::trust::NameProof;
+
+/// A name, and what proved it.
+#[derive(Default)]
+pub(crate) struct Named {
+    pub(crate) username: Option<Arc<str>>,
+    pub(crate) proof: Option<NameProof>,
+    pub(crate) topics: Option<Arc<TopicScope>>,
+}
+
+impl Named {
+    /// When the proof ends by itself.
+    pub(crate) fn ends_at(&self) -> Option<Wall> {
+        match &self.proof {
+            Some(NameProof::Token(token)) => Some(token.ends_at),
+            Some(NameProof::Password { .. } | NameProof::Scram { .. } | NameProof::Believed) | None => None,
+        }
+    }
+}
+
+/// Decides by what CONNECT, or the exchange before it, says.
+pub(crate) async fn by_word(
+    rules: &Rules<'_>,
+    access: &AccessRules,
+    connect: &Connect<'_>,
+    login: Option<&ScramLogin>,
+) -> Result<Named, Denied> {
+    let proofs = rules.listener.proofs();
+    if let Some(login) = login {
+        return by_scram(rules, connect, login);
+    }
+    let password = connect.password.map(|secret| secret.expose());
+    if let (Some(password), true) = (password, proofs.tokens.is_some())
+        && (rules.listener.passwords().is_none() || looks_like_a_token(password))
+    {
+        return by_token(rules, &proofs, connect.username, password);
+    }
+    by_password(rules, access, connect, &proofs).await
+}
+
+/// The name was proved already; CONNECT may repeat it and say no other.
+fn by_scram(rules: &Rules<'_>, connect: &Connect<'_>, login: &ScramLogin) -> Result<Named, Denied> {
+    if connect.username.is_some_and(|said| said != &*login.username) {
+        return Err(other_name("the SCRAM exchange"));
+    }
+    rules.refuse_certificate_names(&login.username)?;
+    let username = Arc::clone(&login.username);
+    let proof = NameProof::Scram { username: Arc::clone(&username), entry: login.entry };
+    Ok(Named { username: Some(username), proof: Some(proof), topics: None })
+}
+
+fn by_token(
+    rules: &Rules<'_>,
+    proofs: &NameProofs,
+    said: Option<&str>,
+    token: &[u8],
+) -> Result<Named, Denied> {
+    let Some(judge) = &proofs.tokens else { return Err(wrong_password()) };
+    let refused = |text: String| Denied { text, ..not_authorised("SMQ-A025") };
+    let (proof, verified) =
+        judge.judge(token, believed::now()).map_err(|error| refused(error.to_string()))?;
+    // 3.1.1 cannot carry a password without a user name: an empty one says none.
+    if said.is_some_and(|said| !said.is_empty() && said != &*proof.username) {
+        return Err(other_name("the token"));
+    }
+    if is_name_of_a_file(rules.listener, proofs, &proof.username) {
+        return Err(Denied {
+            hint: Some("give the token another user name, or take the name out of the file".to_owned()),
+            ..refused("the token's name stands in this broker's password_file or scram_file".to_owned())
+        });
+    }
+    rules.refuse_certificate_names(&proof.username)?;
+    let scope = |topics: &sealmq_auth::jwt::TopicClaims| TopicScope::new(&topics.publish, &topics.subscribe);
+    let topics = verified.topics.as_ref().map(scope).transpose();
+    let topics = topics.map_err(|error| refused(format!("the token's topics cannot be used: {error}")))?;
+    Ok(Named {
+        username: Some(Arc::clone(&proof.username)),
+        proof: Some(NameProof::Token(proof)),
+        topics: topics.map(Arc::new),
+    })
+}
+
+/// Whether one of the broker's own files knows the name.
+pub(crate) fn is_name_of_a_file(listener: &ListenerState, proofs: &NameProofs, name: &str) -> bool {
+    listener.passwords().is_some_and(|table| table.mark(name).is_some())
+        || proofs.scram.as_ref().is_some_and(|table| table.mark(name).is_some())
+}
+
+/// Whether a session that a token admitted is upheld: its key, its demands, its time, and its name still nobody's.
+pub(crate) fn token_holds(listener: &ListenerState, proof: &TokenProof, now: Wall) -> bool {
+    let proofs = listener.proofs();
+    proofs.tokens.as_ref().is_some_and(|judge| judge.upholds(proof, now))
+        && !is_name_of_a_file(listener, &proofs, &proof.username)
+}
+
+async fn by_password(
+    rules: &Rules<'_>,
+    access: &AccessRules,
+    connect: &Connect<'_>,
+    proofs: &NameProofs,
+) -> Result<Named, Denied> {
+    let passwords = rules.listener.passwords();
+    let Some(username) = connect.username else {
+        return if access.allow_anonymous {
+            Ok(Named::default())
+        } else {
+            Err(anonymous(rules, passwords.is_some() || proofs.are_configured()))
+        };
+    };
+    let Some(passwords) = passwords else {
+        // Nobody can check the name: whoever says it has it, as in mosquitto, but for names of certificates. Where
+        // names are proved otherwise, who does not prove it has no name.
+        if !access.allow_anonymous || proofs.are_configured() {
+            return Err(unchecked_name(rules, proofs));
+        }
+        rules.refuse_certificate_names(username)?;
+        let username = Some(Arc::from(username));
+        return Ok(Named { username, proof: Some(NameProof::Believed), topics: None });
+    };
+    let name: Arc<str> = Arc::from(username);
+    let entry = passwords.mark(username);
+    let password =
+        Zeroizing::new(connect.password.map(|secret| secret.expose().to_vec()).unwrap_or_default());
+    // An unknown name is looked for too, under a mark that no entry has.
+    let login =
+        Login { listener: rules.listener.id, username, entry: entry.unwrap_or(EntryMark::of_bytes([0; 32])) };
+    let remembered =
+        rules.remembered.filter(|remembered| remembered.knows(&login, &password) && entry.is_some());
+    if remembered.is_none() {
+        let check = {
+            let (name, password) = (Arc::clone(&name), password.clone());
+            Box::new(move || passwords.check(&name, &password))
+        };
+        match rules.hashing.check(check).await {
+            Ok(Verdict::Right) => {}
+            Ok(Verdict::Wrong) => return Err(wrong_password()),
+            Err(error) => return Err(cannot_check(error)),
+        }
+    }
+    let Some(entry) = entry else { return Err(wrong_password()) };
+    if let (None, Some(remembered)) = (remembered, rules.remembered) {
+        remembered.learn(&login, &password);
+    }
+    rules.refuse_certificate_names(&name)?;
+    let proof = NameProof::Password { username: Arc::clone(&name), entry };
+    Ok(Named { username: Some(name), proof: Some(proof), topics: None })
+}
+
+/// The name that was proved is not the one that counts.
+pub(crate) fn other_name(proof: &str) -> Denied {
+    Denied {
+        text: format!("{proof} proves another user name than the client goes by"),
+        hint: Some("leave the user name of CONNECT out, or give the same one".to_owned()),
+        ..not_authorised("SMQ-A026")
+    }
+}
+
+fn anonymous(rules: &Rules<'_>, has_proofs: bool) -> Denied {
+    let hint = if has_proofs {
+        "give the client a user name and its password".to_owned()
+    } else {
+        format!(
+            "to let clients without a name in on {}, set 'allow_anonymous true'; else a password_file",
+            rules.listener.name
+        )
+    };
+    Denied {
+        text: "it gave no user name, and anonymous clients are not allowed here".to_owned(),
+        hint: Some(hint),
+        ..not_authorised("SMQ-A011")
+    }
+}
+
+fn unchecked_name(rules: &Rules<'_>, proofs: &NameProofs) -> Denied {
+    let listener = &rules.listener.name;
+    let (text, hint) = match (&proofs.scram, &proofs.tokens) {
+        (None, None) => (
+            "it gave a user name, and there is no password_file to check it with",
+            format!("set a password_file for {listener}, or 'allow_anonymous true' to let in whoever comes"),
+        ),
+        (_, Some(_)) => (
+            "it gave a user name and no token that proves it",
+            "let the client send its token as the password".to_owned(),
+        ),
+        (Some(_), None) => (
+            "it gave a user name, and names are proved by SCRAM-SHA-256 here",
+            "let the client log in with MQTT 5 and the Authentication Method SCRAM-SHA-256".to_owned(),
+        ),
+    };
+    Denied { text: text.to_owned(), hint: Some(hint), ..not_authorised("SMQ-A012") }
+}
+
+fn wrong_password() -> Denied {
+    Denied { text: "wrong user name or password".to_owned(), ..not_authorised("SMQ-A013") }
+}
+
+fn cannot_check(error: HashingError) -> Denied {
+    Denied { text: error.to_string(), ..not_authorised("SMQ-A014") }
+}
