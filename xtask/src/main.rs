@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a development command reads the clock and the environment")]
 
 mod ci;
+mod conformance;
 mod needs;
 mod tidy;
 
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
         "ci" => ci::run(),
         "tidy" => tidy::run(),
         "needs" => needs::install(),
+        "conformance" => conformance::write(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -38,4 +40,5 @@ const USAGE: &str = "usage: cargo xtask <task>
 
   ci      everything that must pass before a change lands
   tidy    the house rules: arrows between crates, documented dependencies, file shapes
-  needs   install what the tests use (Debian, PyPI and npm packages), or say what is missing";
+  needs   install what the tests use (Debian, PyPI and npm packages), or say what is missing
+  conformance  write docs/reference/conformance.md from the citations in the sources";

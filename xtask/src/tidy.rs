@@ -220,7 +220,7 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 
-fn tracked_files() -> Result<Vec<PathBuf>> {
+pub(crate) fn tracked_files() -> Result<Vec<PathBuf>> {
     let output = Command::new("git").args(["ls-files"]).current_dir(root()).output().context("start git")?;
     let files: Vec<PathBuf> = String::from_utf8(output.stdout)?
         .lines()
