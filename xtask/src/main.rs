@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(),
         "needs" => needs::install(),
         "conformance" => conformance::write(),
+        "conformance-check" => conformance::check(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -25,6 +25,7 @@ pub(crate) struct Accepted<'a> {
 }
 
 /// CONNACK with success. The properties and their order are the contract's; what holds by default is left out.
+/// [MQTT-3.1.2-28] [MQTT-3.1.2-29] [MQTT-3.2.2-19] [MQTT-3.2.2-20]
 pub(crate) fn connack_accepted(accepted: &Accepted<'_>) -> Bytes {
     let (version, rules) = (accepted.version, accepted.rules);
     if !version.is_v5() {
@@ -108,6 +109,7 @@ pub(crate) fn pubcomp(version: Version, id: PacketId, reason: ReasonCode) -> Byt
     packet(&Packet::PubComp(ack(version, id, reason)), version)
 }
 
+/// [MQTT-2.2.1-6] [MQTT311-2.3.1-7] [MQTT311-3.8.4-2] [MQTT311-3.10.4-4] [MQTT311-3.10.4-5]
 pub(crate) fn suback(version: Version, packet_id: PacketId, codes: &[ReasonCode]) -> Bytes {
     let codes = ReasonCodes::new(codes);
     packet(&Packet::SubAck(SubAck { packet_id, properties: Properties::EMPTY, codes }), version)
@@ -119,6 +121,7 @@ pub(crate) fn unsuback(version: Version, packet_id: PacketId, codes: &[ReasonCod
     packet(&Packet::UnsubAck(UnsubAck { packet_id, properties: Properties::EMPTY, codes }), version)
 }
 
+/// [MQTT-3.12.4-1] [MQTT311-3.12.4-1]
 pub(crate) fn pingresp() -> Bytes {
     packet(&Packet::PingResp, Version::V311)
 }

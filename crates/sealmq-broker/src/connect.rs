@@ -95,6 +95,7 @@ impl Broker {
         }
     }
 
+    /// [MQTT-3.1.4-2] [MQTT-3.2.2-7] [MQTT-4.13.2-1] [MQTT311-3.2.2-5] [MQTT-3.14.0-1]
     fn refuse(&mut self, conn: ConnId, version: Version, peer: Peer, why: Refusal) {
         if let Some(packet) = answers::connack_refused(version, &why, peer.rules.max_qos) {
             self.counters.packets_sent += 1;
@@ -105,6 +106,7 @@ impl Broker {
         self.output(Output::Close { conn, why: Ending::Refused(why) });
     }
 
+    /// [MQTT-3.1.4-5] [MQTT311-3.1.4-4] [MQTT-3.2.0-1] [MQTT-3.2.0-2] [MQTT311-3.2.0-1]
     fn adopt(&mut self, now: Now, conn: ConnId, connect: &Connect<'_>, peer: Peer, will: Option<Box<Will>>) {
         let existing = self.make_way(now, connect, &peer.client_id);
         let resumed = existing.is_some();
@@ -166,6 +168,9 @@ impl Broker {
 
     /// Ends what stands in the way: an older connection of the same client id, and its session where the new one is
     /// clean. The session that is left, if any, is the one to continue. [MQTT-3.1.4-3] [MQTT-3.1.2-4] [MQTT-3.1.2-5]
+    /// [MQTT-3.1.2-6] [MQTT-3.1.4-4] [MQTT-3.2.2-2] [MQTT-3.2.2-3] [MQTT-3.1.2-23] [MQTT-4.1.0-2]
+    /// [MQTT311-3.1.2-4] [MQTT311-3.1.2-6] [MQTT311-3.1.4-3] [MQTT311-3.2.2-2] [MQTT311-3.2.2-3]
+    /// [MQTT311-4.1.0-1] [MQTT311-4.1.0-2] [MQTT311-3.1.4-2]
     fn make_way(&mut self, now: Now, connect: &Connect<'_>, client: &ClientId) -> Option<SessionIndex> {
         let index = self.sessions.of_client(client.as_str())?;
         let session = self.session_mut(index);
@@ -227,6 +232,7 @@ impl Broker {
     }
 
     /// The keep alive that counts. [MQTT-3.2.2-21]
+    /// [MQTT-3.2.2-22]
     fn keep_alive(&self, connect: &Connect<'_>) -> u16 {
         match self.policy.keep_alive_max_secs {
             Some(max) if connect.keep_alive_secs == 0 || connect.keep_alive_secs > max => max,

@@ -64,6 +64,7 @@ impl Broker {
     }
 
     /// QoS 0 goes out at once, or not at all where the client does not keep up.
+    /// [MQTT-4.3.1-1] [MQTT311-4.3.1-1]
     fn deliver_qos0(
         &mut self,
         now: Now,
@@ -82,6 +83,7 @@ impl Broker {
         }
     }
 
+    /// [MQTT311-3.1.2-5]
     fn start_or_queue(
         &mut self,
         now: Now,
@@ -313,6 +315,7 @@ enum Pumped {
 
 /// The topic without the mount point of the receiver's listener. `None`: it is not below it (the session subscribed on
 /// another listener), and who comes through this one sees nothing else.
+/// [MQTT-3.1.2-26] [MQTT-3.1.2-27] [MQTT-3.3.2-11]
 fn own_topic<'a>(mount_point: &str, topic: &'a str) -> Option<&'a str> {
     topic.strip_prefix(mount_point)
 }

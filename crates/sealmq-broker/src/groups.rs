@@ -92,6 +92,7 @@ impl GroupTable {
     }
 
     /// See [`crate::SharedGroups::pick`].
+    /// [MQTT-4.8.2-3]
     pub fn pick(&mut self, topic: &str, qos: QoS, picks: &mut Vec<Pick>) {
         self.filters.matches(topic, |groups| {
             picks.extend(groups.iter().filter_map(|group| group.borrow_mut().pick(qos)));

@@ -91,6 +91,7 @@ pub struct ClientId(Arc<str>);
 
 impl ClientId {
     /// `None` for the empty text (the server assigns one instead) and beyond 65,535 bytes.
+    /// [MQTT-3.1.3-5] [MQTT311-3.1.3-5]
     pub fn parse(text: &str) -> Option<ClientId> {
         (1..=usize::from(u16::MAX)).contains(&text.len()).then(|| ClientId(Arc::from(text)))
     }

@@ -24,6 +24,7 @@ impl Broker {
 
     /// Ends a connection. The will is published now or later unless the client took it back; the session goes on
     /// without a client, or ends too.
+    /// [MQTT-4.1.0-1]
     pub(crate) fn end_connection(&mut self, now: Now, index: SessionIndex, why: Ending) {
         let session = self.session_mut(index);
         let Link::Online(connection) = mem::replace(&mut session.link, Link::Offline) else { return };

@@ -141,6 +141,7 @@ impl Broker {
 
     /// Acknowledged with the reason where 5.0 can say it, and as if all were well where 3.x cannot.
     /// [MQTT311-3.3.5-2]
+    /// [MQTT-4.3.3-9]
     fn refuse_publish(&mut self, index: SessionIndex, publish: &Publish<'_>, reason: ReasonCode) {
         self.counters.publish_dropped += 1;
         let Some(version) = self.version(index) else { return };
@@ -152,6 +153,7 @@ impl Broker {
         self.send(index, Outgoing::Packet(packet), Lane::Ack, None);
     }
 
+    /// [MQTT-3.3.4-1] [MQTT311-3.3.4-1] [MQTT-4.3.2-4] [MQTT-4.3.2-5] [MQTT311-4.3.2-2]
     fn puback_gated(&mut self, index: SessionIndex, id: PacketId, reason: ReasonCode, gate: Option<Commit>) {
         // The publish may have ended its own publisher's connection.
         let Some(connection) = self.session_mut(index).connection_mut() else { return };

@@ -41,6 +41,7 @@ impl Broker {
         self.disconnect(now, index, ReasonCode::ProtocolError, Ending::ProtocolError(rule));
     }
 
+    /// [MQTT-4.8.2-6]
     fn puback(&mut self, now: Now, index: SessionIndex, ack: &Ack<'_>) {
         match self.session(index).outgoing.stage(ack.packet_id) {
             Stage::Published(QoS::AtLeastOnce) => self.finish(now, index, ack.packet_id),
@@ -53,6 +54,7 @@ impl Broker {
     }
 
     /// [MQTT-4.3.3-4] [MQTT-4.3.3-5] [MQTT311-4.3.3-1]
+    /// [MQTT-4.4.0-2]
     fn pubrec(&mut self, now: Now, index: SessionIndex, version: Version, ack: &Ack<'_>) {
         let packet_id = ack.packet_id;
         match self.session(index).outgoing.stage(packet_id) {

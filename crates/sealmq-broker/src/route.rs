@@ -133,6 +133,8 @@ impl Broker {
         self.route_picks(now, &forward.message, forward.picks);
     }
 
+    /// [MQTT311-3.1.2-7] [MQTT311-3.3.1-5] [MQTT311-3.3.1-7] [MQTT311-3.3.1-12] [MQTT311-3.3.1-10]
+    /// [MQTT311-3.3.1-11]
     fn store_retained(&mut self, message: &Arc<Message>) -> Option<RetainedVersion> {
         match self.tables.retained.store(message) {
             Ok(version) => {
@@ -170,6 +172,7 @@ impl Broker {
     }
 
     /// Delivers to the ordinary subscriptions of this shard.
+    /// [MQTT-3.3.2-3] [MQTT311-3.3.2-3] [MQTT-4.5.0-1] [MQTT311-4.5.0-1]
     fn route_live(&mut self, now: Now, message: &Arc<Message>, retained: Option<RetainedVersion>) {
         let mut route = mem::take(&mut self.route);
         route.begin(self.sessions.slots());
@@ -207,6 +210,7 @@ impl Broker {
         }
     }
 
+    /// [MQTT-3.3.4-5] [MQTT311-3.8.4-6]
     fn delivery_for(&self, message: &Message, subscription: &Subscription) -> Delivery {
         let retain = match subscription.retain_as_published {
             crate::session::RetainAsPublished::Yes => message.retain,

@@ -36,6 +36,7 @@ impl Sessions {
         self.slots.len()
     }
 
+    /// [MQTT-3.1.3-2] [MQTT311-3.1.3-2]
     pub(crate) fn of_client(&self, client: &str) -> Option<SessionIndex> {
         self.by_client.get(client).copied()
     }

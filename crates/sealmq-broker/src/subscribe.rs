@@ -34,6 +34,7 @@ enum Novelty {
 
 impl Broker {
     /// Handles a SUBSCRIBE.
+    /// [MQTT311-3.8.4-1] [MQTT311-3.8.4-5] [MQTT311-3.9.3-1] [MQTT-3.8.4-5] [MQTT311-3.8.4-4]
     pub(crate) fn subscribe(&mut self, now: Now, index: SessionIndex, subscribe: &Subscribe<'_>) {
         let Some(version) = self.version(index) else { return };
         let id = subscribe.properties.subscription_identifier();
@@ -73,6 +74,7 @@ impl Broker {
     }
 
     /// Gives what is retained to a subscription, and says how many messages were looked at.
+    /// [MQTT-3.8.4-4] [MQTT311-3.8.4-3] [MQTT311-3.3.1-6] [MQTT311-3.3.1-8]
     fn give_retained(&mut self, now: Now, index: SessionIndex, wish: &Wish) -> usize {
         let mut found = Vec::new();
         let version = self.tables.retained.read(&wish.filter, &mut found);
@@ -199,6 +201,7 @@ impl Broker {
     }
 
     /// Handles an UNSUBSCRIBE. [MQTT-3.10.4-1] [MQTT-3.10.4-4] [MQTT-3.10.4-5]
+    /// [MQTT-3.10.4-2] [MQTT-3.10.4-6] [MQTT311-3.10.4-1] [MQTT311-3.10.4-2] [MQTT311-3.10.4-6]
     pub(crate) fn unsubscribe(&mut self, index: SessionIndex, unsubscribe: &Unsubscribe<'_>) {
         let Some(version) = self.version(index) else { return };
         let (mut codes, mut gate) = (Vec::new(), None);
@@ -234,6 +237,7 @@ impl Broker {
     }
 
     /// Takes a subscription out of the session, the index and the tables; whether there was one.
+    /// [MQTT-3.10.4-3] [MQTT311-3.10.4-3]
     pub(crate) fn drop_subscription(&mut self, index: SessionIndex, filter: &str) -> bool {
         if self.session_mut(index).subscriptions.remove(filter).is_none() {
             return false;
@@ -274,6 +278,7 @@ fn is_shared(filter: &str) -> bool {
 
 /// What a client is granted: at most the listener's QoS [MQTT-3.8.4-7]; a bridge's subscriptions are no-local and
 /// retain-as-published.
+/// [MQTT-3.2.2-10]
 fn granted(
     connection: &Connection,
     options: SubscriptionOptions,

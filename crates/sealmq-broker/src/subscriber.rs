@@ -22,6 +22,7 @@ impl Subscriber {
         !repeated && !refused
     }
 
+    /// [MQTT311-3.3.1-9]
     pub(crate) fn keeps_retain(&self) -> bool {
         self.subscription.retain_as_published == RetainAsPublished::Yes
     }

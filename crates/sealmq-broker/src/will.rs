@@ -9,6 +9,7 @@ use sealmq_mqtt::{Connect, ForwardedProperties};
 use std::sync::Arc;
 
 /// The will that a CONNECT asks for; the caller has checked it.
+/// [MQTT-3.1.2-14] [MQTT311-3.1.2-16] [MQTT-3.1.2-15] [MQTT311-3.1.2-17]
 pub(crate) fn from_connect(
     now: Now,
     shard: ShardId,
@@ -48,6 +49,7 @@ impl Broker {
     }
 
     /// Publishes the will of a session that has one, now.
+    /// [MQTT-3.1.2-7] [MQTT-3.1.2-10] [MQTT311-3.1.2-10] [MQTT311-3.1.2-12]
     pub(crate) fn will_due(&mut self, now: Now, index: SessionIndex) {
         if let Some(will) = self.session_mut(index).will.take() {
             self.publish_will(now, *will);

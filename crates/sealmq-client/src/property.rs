@@ -276,7 +276,7 @@ impl Property {
         }
     }
 
-    /// Adds `property` to `list` unless it stands there already and may not be repeated [MQTT-2.2.2.2].
+    /// Adds `property` to `list` unless it stands there already and may not be repeated (MQTT §2.2.2.2).
     ///
     /// # Errors
     /// [`PropertyError::Repeated`].
@@ -305,13 +305,13 @@ impl Row {
                 _ => Err(invalid("0 or 1")),
             },
             Make::Short(make) => match value.parse::<u16>() {
-                // A receive maximum or a topic alias of 0 is a protocol error [MQTT-3.1.2.11.3, MQTT-3.3.2-8].
+                // A receive maximum or a topic alias of 0 is a protocol error (MQTT §3.1.2.11.3) [MQTT-3.3.2-8].
                 Ok(0) if self.name != "topic-alias-maximum" => Err(invalid("a number between 1 and 65535")),
                 Ok(number) => Ok(make(number)),
                 Err(_) => Err(invalid("a number between 0 and 65535")),
             },
             Make::Long(make) => match value.parse::<u32>() {
-                // [MQTT-3.1.2.11.4]: a maximum packet size of 0 is a protocol error.
+                // MQTT §3.1.2.11.4: a maximum packet size of 0 is a protocol error.
                 Ok(0) if self.name == "maximum-packet-size" => {
                     Err(invalid("a number between 1 and 4294967295"))
                 }

@@ -217,7 +217,7 @@ pub enum Fault {
     /// [MQTT-3.9.3-1]: one reason code for each filter, so at least one.
     #[error("has no reason code")]
     NoReasonCode,
-    /// [MQTT-3.8.3-5] [MQTT311-3-8.3-4]
+    /// [MQTT-3.8.3-5] [MQTT311-3.8.3-4]
     #[error("subscription options are 0x{options:02x}")]
     SubscriptionOptions {
         /// The byte.

@@ -4,7 +4,7 @@ use crate::{TopicFilter, TopicName};
 
 /// Whether `filter` (for a shared subscription, what follows the share name) matches `topic`.
 ///
-/// * Characters are compared one by one, no case folding or normalisation. [MQTT-4.7.3-4] [MQTT311-4.7.3-6]
+/// * Characters are compared one by one, no case folding or normalisation. [MQTT-4.7.3-4] [MQTT311-4.7.3-4]
 /// * `+` is one level, which may be empty; `#` any number of levels, the parent included. [MQTT-4.7.1-1] [MQTT-4.7.1-2]
 /// * A filter that starts with a wildcard matches no topic that starts with `$`. [MQTT-4.7.2-1] [MQTT311-4.7.2-1]
 pub fn matches(filter: &TopicFilter<'_>, topic: &TopicName<'_>) -> bool {

@@ -122,6 +122,8 @@ impl PacketType {
     }
 
     /// The flags this type is sent with; PUBLISH has its own. [MQTT-2.1.3-1] [MQTT311-2.2.2-1]
+    /// [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1] [MQTT-3.14.1-1] [MQTT-3.15.1-1] [MQTT311-3.6.1-1]
+    /// [MQTT311-3.8.1-1] [MQTT311-3.10.1-1] [MQTT311-3.14.1-1]
     pub(crate) const fn fixed_flags(self) -> u8 {
         match self {
             PacketType::PubRel | PacketType::Subscribe | PacketType::Unsubscribe => 0b0010,

@@ -80,6 +80,8 @@ impl<'a> Reader<'a> {
     }
 
     /// UTF-8 that has not yet been held against the rules for characters. [MQTT-1.5.4-1] [MQTT311-1.5.3-1]
+    /// [MQTT-3.1.3-4] [MQTT-3.1.3-11] [MQTT-3.1.3-12] [MQTT311-3.1.3-4] [MQTT311-3.1.3-10]
+    /// [MQTT311-3.1.3-11] [MQTT311-1.5.3-3]
     #[inline]
     fn utf8(&mut self, field: &'static str) -> Result<&'a str, Fault> {
         std::str::from_utf8(self.binary(field)?).map_err(|_| Fault::NotUtf8 { field })
@@ -130,6 +132,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A topic filter with at most `separators_max` separators.
+    /// [MQTT-3.8.3-1] [MQTT-3.10.3-1] [MQTT311-3.8.3-1] [MQTT311-3.10.3-1]
     #[inline]
     pub(crate) fn topic_filter(&mut self, separators_max: u16) -> Result<TopicFilter<'a>, Fault> {
         let field = "topic filter";

@@ -48,6 +48,7 @@ impl<'a> TopicName<'a> {
     ///
     /// # Errors
     /// [`TopicError`] says which rule is broken.
+    /// [MQTT311-4.7.1-1]
     #[inline]
     pub fn parse(text: &'a str) -> Result<TopicName<'a>, TopicError> {
         check_text(text)?;

@@ -110,6 +110,7 @@ impl Window {
 
     /// Whether another message may be sent now. `max_inflight_bytes` counts payloads and is passed by the message that
     /// reaches it, as in mosquitto.
+    /// [MQTT-3.3.4-10] [MQTT-4.9.0-2] [MQTT-4.9.0-3]
     pub(crate) fn has_room(&self, receive_max: usize, limits: &Limits) -> bool {
         let bytes_fit = limits.inflight_bytes_max.is_none_or(|max| self.flight_bytes < max);
         // At 65,535 every packet id is in use.
@@ -128,6 +129,7 @@ impl Window {
         (meant < usize::from(u16::MAX) - 1).then(|| self.take_id())
     }
 
+    /// [MQTT-4.3.2-1] [MQTT-4.3.3-1] [MQTT311-4.3.2-1]
     fn take_id(&mut self) -> PacketId {
         let waiting = || self.queue.iter().filter_map(|queued| queued.packet_id);
         let sent = || self.flights.iter().map(|flight| flight.id).chain(self.released.iter().copied());
@@ -135,6 +137,7 @@ impl Window {
     }
 
     /// Puts a message in flight, under the packet id that it was given or a new one.
+    /// [MQTT-4.3.2-2] [MQTT-4.3.2-3] [MQTT-4.3.3-2] [MQTT-4.3.3-3]
     pub(crate) fn start(
         &mut self,
         message: Arc<Message>,
@@ -178,11 +181,14 @@ impl Window {
     }
 
     /// The packet ids for which PUBREL is to be sent again, in order.
+    /// [MQTT-4.3.3-6]
     pub(crate) fn released(&self) -> impl Iterator<Item = PacketId> {
         self.released.iter().copied()
     }
 
     /// The first PUBLISH in flight that has to go out again, if it may now; it counts as sent from here on.
+    /// [MQTT-3.3.1-1] [MQTT-3.3.1-3] [MQTT311-3.3.1-1] [MQTT311-3.3.1-3] [MQTT311-2.3.1-4]
+    /// [MQTT311-4.6.0-1]
     pub(crate) fn resend_next(&mut self, receive_max: usize) -> Option<(PacketId, Arc<Message>, Delivery)> {
         if self.unsent == 0 || self.under_way() >= receive_max {
             return None;
@@ -194,6 +200,7 @@ impl Window {
     }
 
     /// Puts a message at the end of the queue, if it has room.
+    /// [MQTT-4.6.0-5] [MQTT-4.6.0-6] [MQTT311-4.6.0-5] [MQTT311-4.6.0-6]
     pub(crate) fn enqueue(
         &mut self,
         queued: Queued,
@@ -311,6 +318,8 @@ impl Window {
     }
 
     /// Makes room where messages have expired while they waited. [MQTT-3.3.2-5]
+    /// [MQTT-4.3.3-7]
+    /// [MQTT-4.3.3-13]
     fn drop_expired(&mut self, now: Mono) {
         if self.behind > 0 || self.next_expiry.is_none_or(|end| end > now) {
             return;

@@ -148,6 +148,7 @@ fn what_is_the_operators_needs_no_line_in_the_list_and_nothing_else_is_given_by_
     }
 }
 
+/// [MQTT-4.3.3-9] [MQTT311-3.3.5-2]
 #[test]
 fn a_denied_publish_is_acknowledged_in_3_1_1_and_told_in_5_0() {
     let policy = Policy { acl: Arc::new(example()), ..Policy::default() };

@@ -34,6 +34,7 @@ fn an_alias_above_the_maximum_or_never_set_ends_the_connection() {
     assert_eq!(net.take(unset), What::Disconnect(0x82));
 }
 
+/// [MQTT-3.3.2-7]
 #[test]
 fn an_alias_ends_with_its_connection() {
     // MQTT §3.3.2.3.4
@@ -61,6 +62,7 @@ fn the_first_topics_towards_a_client_that_allows_it_get_aliases() {
     assert_eq!(seen, expected.map(|(topic, alias)| (topic.to_owned(), alias)));
 }
 
+/// [MQTT-3.3.2-11]
 #[test]
 fn a_client_that_does_not_allow_aliases_gets_none() {
     // [MQTT-3.1.2-27]

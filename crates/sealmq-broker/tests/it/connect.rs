@@ -4,6 +4,8 @@ use crate::harness::{Net, What, dial};
 use sealmq_broker::{Assigned, Ending, Policy, Refusal, SessionOwner};
 use sealmq_mqtt::{Property, QoS, Version};
 
+/// [MQTT-3.1.2-28] [MQTT-3.1.2-29] [MQTT-3.2.2-19] [MQTT-3.2.2-20] [MQTT-3.1.4-5] [MQTT311-3.1.4-4]
+/// [MQTT-3.2.0-2] [MQTT311-3.2.0-1]
 #[test]
 fn connack_of_5_0_has_the_contracts_properties_in_its_order() {
     let mut net = Net::new();
@@ -13,6 +15,7 @@ fn connack_of_5_0_has_the_contracts_properties_in_its_order() {
     assert_eq!(net.take_got(client).bytes, expected);
 }
 
+/// [MQTT-3.1.3-7] [MQTT-3.2.2-16] [MQTT311-3.1.3-6] [MQTT-3.2.2-9]
 #[test]
 fn connack_of_5_0_says_what_the_listener_lowers_and_what_we_chose() {
     let mut net = Net::with_policy(|policy| {
@@ -31,6 +34,7 @@ fn connack_of_5_0_says_what_the_listener_lowers_and_what_we_chose() {
     assert_eq!(net.take_got(client).bytes, expected);
 }
 
+/// [MQTT-3.1.3-5] [MQTT311-3.1.3-5] [MQTT-3.1.4-5] [MQTT311-3.1.4-4] [MQTT-3.2.0-2] [MQTT311-3.2.0-1]
 #[test]
 fn connack_of_3_1_1_is_four_bytes() {
     let mut net = Net::new();
@@ -69,6 +73,7 @@ fn a_second_connect_of_another_protocol_ends_the_connection_and_nothing_else() {
     }
 }
 
+/// [MQTT311-3.1.0-2]
 #[test]
 fn a_second_connect_ends_the_connection() {
     let mut net = Net::new();
@@ -85,6 +90,7 @@ fn an_authentication_method_is_refused() {
     assert_eq!(net.take_got(client).bytes, [0x20, 3, 0, 0x8c, 0]);
 }
 
+/// [MQTT-3.1.4-2] [MQTT-3.2.2-7] [MQTT-4.13.2-1] [MQTT311-3.2.2-5] [MQTT-3.14.0-1]
 #[test]
 fn a_session_of_another_identity_is_refused_where_sessions_are_bound() {
     for (version, code) in [(Version::V5, 0x87), (Version::V311, 5)] {

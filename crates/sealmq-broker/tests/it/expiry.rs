@@ -1,6 +1,6 @@
 //! Message expiry.
 
-use crate::harness::{Net, Pub, dial};
+use crate::harness::{Net, Pub, What, dial};
 use sealmq_broker::Millis;
 use sealmq_mqtt::{Property, QoS, Version};
 
@@ -78,4 +78,32 @@ fn retain_expiry_interval_ends_retained_messages_that_have_no_end() {
     let late = net.v5("late");
     net.sub(late, "t", QoS::AtMostOnce);
     assert!(net.is_quiet(late));
+}
+
+/// [MQTT-4.3.3-7] [MQTT-4.3.3-13]
+#[test]
+fn what_has_been_sent_does_not_expire() {
+    let mut net = Net::new();
+    let subscriber = net.connect(dial(Version::V5, "s").lasting());
+    net.sub(subscriber, "t", QoS::ExactlyOnce);
+    let publisher = net.v5("p");
+    let properties = [Property::MessageExpiryInterval(5)];
+    let sent = Pub {
+        topic: "t",
+        payload: b"x",
+        qos: QoS::ExactlyOnce,
+        id: Some(1),
+        properties: &properties,
+        ..Pub::default()
+    };
+    net.publish(publisher, sent);
+    net.pubrel(publisher, 1);
+    assert_eq!(net.msg(subscriber).id, Some(1));
+    net.drop_conn(subscriber);
+    net.pass(20);
+    let subscriber = net.connect(dial(Version::V5, "s").lasting());
+    let again = net.msg(subscriber);
+    assert_eq!((again.id, again.dup), (Some(1), true));
+    net.pubrec(subscriber, 1);
+    assert_eq!(net.take(subscriber), What::PubRel(1, 0));
 }

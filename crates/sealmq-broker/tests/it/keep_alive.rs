@@ -4,6 +4,7 @@ use crate::harness::{Net, What, dial};
 use sealmq_broker::Ending;
 use sealmq_mqtt::{Packet, Version};
 
+/// [MQTT-3.2.2-22] [MQTT311-3.1.2-24]
 #[test]
 fn silence_of_one_and_a_half_times_the_keep_alive_ends_the_connection() {
     // [MQTT-3.1.2-22]
@@ -18,6 +19,7 @@ fn silence_of_one_and_a_half_times_the_keep_alive_ends_the_connection() {
     assert_eq!(net.ending(client), Some(&Ending::KeepAliveTimeout));
 }
 
+/// [MQTT311-3.12.4-1]
 #[test]
 fn a_ping_is_answered_and_keeps_the_connection() {
     // [MQTT-3.12.4-1]

@@ -79,6 +79,7 @@ fn a_client_that_is_there_may_have_as_many_waiting_again_as_in_flight() {
     assert_eq!((facts.in_flight, facts.queued), (3, 2 + 3));
 }
 
+/// [MQTT-4.3.2-1] [MQTT-4.3.3-1] [MQTT311-4.3.2-1] [MQTT311-4.3.3-1]
 #[test]
 fn packet_ids_count_what_was_meant_for_a_session_also_what_it_never_got() {
     // mosquitto's numbers, which clients do not need and suites compare.
@@ -130,6 +131,8 @@ fn incoming_qos2_bounds_end_a_connection_that_never_releases() {
     assert_eq!(net.ending(client), Some(&Ending::Limit("incoming_qos2_bytes_max")));
 }
 
+/// [MQTT-3.8.4-1] [MQTT-3.8.4-6] [MQTT311-3.8.4-1] [MQTT311-3.8.4-5] [MQTT311-3.9.3-1] [MQTT-3.8.4-5]
+/// [MQTT311-3.8.4-4]
 #[test]
 fn subscription_bounds_refuse_the_next_filter() {
     for change in [

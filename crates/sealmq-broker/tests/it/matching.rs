@@ -51,6 +51,7 @@ fn message(topic: &str) -> Arc<Message> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
+    /// [MQTT-3.3.2-3] [MQTT311-3.3.2-3]
     #[test]
     fn the_trie_finds_what_the_reference_matches(
         filters in prop::collection::btree_set(filter(), 0..12),

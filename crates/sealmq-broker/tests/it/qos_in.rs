@@ -4,6 +4,7 @@ use crate::harness::{Net, Pub, What, dial};
 use sealmq_broker::{Ending, Lane};
 use sealmq_mqtt::{Property, QoS, Version};
 
+/// [MQTT-3.3.4-1] [MQTT311-3.3.4-1] [MQTT-4.3.2-4] [MQTT-4.3.2-5] [MQTT311-4.3.2-2]
 #[test]
 fn qos_1_is_acknowledged_and_5_0_is_told_that_nobody_listens() {
     let mut net = Net::new();
@@ -33,6 +34,7 @@ fn a_clients_own_copy_comes_before_the_acknowledgement() {
     assert_eq!(net.take(client), What::PubComp(2, 0));
 }
 
+/// [MQTT-4.3.3-8] [MQTT-4.3.3-11] [MQTT311-4.3.3-2]
 #[test]
 fn qos_2_is_routed_at_pubrel_and_once() {
     // [MQTT-4.3.3-10] [MQTT-4.3.3-12]

@@ -37,6 +37,7 @@ fn upgrade_outgoing_qos_gives_the_granted_one() {
     assert_eq!(net.msg(subscriber).qos, 2);
 }
 
+/// [MQTT-3.3.4-10] [MQTT-4.9.0-2] [MQTT-4.9.0-3]
 #[test]
 fn the_window_holds_what_is_beyond_it_and_goes_on_with_each_acknowledgement() {
     let mut net = Net::with_limits(|limits| limits.inflight_max = 2);
@@ -52,6 +53,7 @@ fn the_window_holds_what_is_beyond_it_and_goes_on_with_each_acknowledgement() {
     assert!(net.is_quiet(subscriber));
 }
 
+/// [MQTT-3.3.4-10] [MQTT-4.9.0-2] [MQTT-4.9.0-3]
 #[test]
 fn the_clients_receive_maximum_counts_where_it_is_lower() {
     // [MQTT-3.3.4-9]
@@ -64,6 +66,8 @@ fn the_clients_receive_maximum_counts_where_it_is_lower() {
     assert_eq!(net.payloads(subscriber), ["1", "2", "3"]);
 }
 
+/// [MQTT-3.3.1-3] [MQTT311-3.3.1-1] [MQTT311-3.3.1-3] [MQTT311-2.3.1-4] [MQTT311-4.6.0-1] [MQTT-4.3.2-2]
+/// [MQTT-4.3.2-3] [MQTT-4.3.3-2] [MQTT-4.3.3-3]
 #[test]
 fn what_was_not_acknowledged_comes_again_in_order_with_dup_and_the_same_ids() {
     // [MQTT-4.4.0-1] [MQTT-4.6.0-1] [MQTT-3.3.1-1]
@@ -99,6 +103,7 @@ fn a_smaller_receive_maximum_after_a_reconnect_holds_for_what_comes_again() {
     }
 }
 
+/// [MQTT-2.2.1-5] [MQTT311-2.3.1-6]
 #[test]
 fn qos_2_goes_through_its_four_steps() {
     let mut net = Net::new();
@@ -112,6 +117,7 @@ fn qos_2_goes_through_its_four_steps() {
     assert_eq!(net.brokers[0].session_facts("s").unwrap().in_flight, 0);
 }
 
+/// [MQTT-4.3.3-5]
 #[test]
 fn after_pubrec_only_pubrel_comes_again() {
     // [MQTT-4.3.3-6] [MQTT-4.4.0-1]
@@ -126,6 +132,7 @@ fn after_pubrec_only_pubrel_comes_again() {
     assert_eq!(net.all(subscriber), [What::PubRel(1, 0)]);
 }
 
+/// [MQTT-4.4.0-2] [MQTT-4.8.2-6]
 #[test]
 fn a_pubrec_with_an_error_ends_the_exchange() {
     // [MQTT-4.3.3-4]
@@ -182,6 +189,7 @@ fn what_is_larger_than_the_client_takes_is_dropped_and_the_rest_goes_on() {
     assert_eq!(net.brokers[0].session_facts("s").unwrap().in_flight, 1);
 }
 
+/// [MQTT311-4.6.0-5] [MQTT311-4.6.0-6]
 #[test]
 fn order_of_a_publisher_is_kept_through_a_full_window() {
     // [MQTT-4.6.0-5]

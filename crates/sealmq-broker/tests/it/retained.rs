@@ -11,6 +11,8 @@ fn options(qos: QoS) -> SubscriptionOptions {
     SubscriptionOptions::new(qos)
 }
 
+/// [MQTT311-3.1.2-7] [MQTT311-3.3.1-5] [MQTT311-3.3.1-7] [MQTT311-3.3.1-12] [MQTT311-3.3.1-6]
+/// [MQTT311-3.3.1-8]
 #[test]
 fn a_new_subscription_is_given_the_last_message_after_its_suback() {
     // [MQTT-3.3.1-5] [MQTT-3.3.1-8] [MQTT-3.3.1-9]
@@ -25,6 +27,7 @@ fn a_new_subscription_is_given_the_last_message_after_its_suback() {
     assert!(net.is_quiet(subscriber));
 }
 
+/// [MQTT311-3.3.1-9]
 #[test]
 fn a_live_copy_has_retain_0_unless_it_was_asked_for_as_published() {
     // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
@@ -41,6 +44,7 @@ fn a_live_copy_has_retain_0_unless_it_was_asked_for_as_published() {
     assert!(net.msg(keeping).retain);
 }
 
+/// [MQTT311-3.3.1-10] [MQTT311-3.3.1-11]
 #[test]
 fn an_empty_payload_clears_and_is_not_kept() {
     // [MQTT-3.3.1-6] [MQTT-3.3.1-7]
@@ -161,6 +165,7 @@ fn a_message_that_was_given_at_subscribe_is_not_given_live_again() {
     assert_eq!(net.payloads(subscriber), ["y"]);
 }
 
+/// [MQTT-3.8.4-4] [MQTT311-3.8.4-3]
 #[test]
 fn subscribing_again_takes_no_live_message_away() {
     let mut net = Net::with(sealmq_broker::Limits::default(), Policy::default(), 2);

@@ -12,6 +12,8 @@ fn present(net: &mut Net, asked: crate::harness::Dial) -> bool {
     }
 }
 
+/// [MQTT311-3.1.4-3] [MQTT311-3.2.2-1] [MQTT311-3.2.2-2] [MQTT311-3.2.2-3] [MQTT311-4.1.0-1]
+/// [MQTT311-4.1.0-2]
 #[test]
 fn clean_session_0_of_3_1_1_lasts_and_1_does_not() {
     // [MQTT311-3.1.2-4] [MQTT311-3.1.2-6]
@@ -23,6 +25,8 @@ fn clean_session_0_of_3_1_1_lasts_and_1_does_not() {
     assert!(!present(&mut net, dial(Version::V311, "c").resume()));
 }
 
+/// [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6] [MQTT-3.1.4-4] [MQTT-3.2.2-2] [MQTT-3.2.2-3]
+/// [MQTT-3.1.2-23] [MQTT-4.1.0-2]
 #[test]
 fn session_expiry_of_5_0_ends_the_session_at_its_time() {
     // MQTT §3.1.2.11.2
@@ -74,6 +78,7 @@ fn persistent_client_expiration_ends_sessions_of_3_1_1() {
     assert_eq!(net.brokers[0].counters().sessions, 0);
 }
 
+/// [MQTT311-3.1.2-5]
 #[test]
 fn messages_of_qos_1_and_2_wait_in_order_for_who_is_away_and_qos_0_does_not() {
     // [MQTT-4.5.0-1] [MQTT311-4.5.0-1]

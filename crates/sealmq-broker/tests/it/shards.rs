@@ -97,6 +97,7 @@ fn the_same_inputs_make_the_same_outputs() {
     assert_eq!(first, run());
 }
 
+/// [MQTT-3.1.3-2] [MQTT311-3.1.3-2]
 #[test]
 fn a_client_id_is_always_on_the_same_shard() {
     for count in [1, 2, 7, ShardId::COUNT_MAX] {

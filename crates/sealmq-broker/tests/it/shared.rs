@@ -1,8 +1,8 @@
 //! Shared subscriptions: strict round-robin in order of subscription, over all clients of all shards.
 
-use crate::harness::{Client, Net, Pub, dial};
+use crate::harness::{Client, Net, Pub, dial, id};
 use sealmq_broker::{Limits, Policy};
-use sealmq_mqtt::{QoS, SubscriptionOptions, Version};
+use sealmq_mqtt::{Ack, Packet, QoS, ReasonCode, SubscriptionOptions, Version};
 
 fn say_all(net: &mut Net, publisher: Client, topic: &str, count: usize) {
     for number in 0..count {
@@ -10,6 +10,7 @@ fn say_all(net: &mut Net, publisher: Client, topic: &str, count: usize) {
     }
 }
 
+/// [MQTT-4.8.2-3]
 #[test]
 fn members_take_turns_in_the_order_of_subscription() {
     let mut net = Net::new();
@@ -52,6 +53,7 @@ fn groups_and_ordinary_subscriptions_do_not_mind_each_other() {
     assert_eq!((net.payloads(one).len(), net.payloads(two).len()), (2, 1));
 }
 
+/// [MQTT-4.8.2-4] [MQTT-4.8.2-5]
 #[test]
 fn a_member_who_is_away_keeps_its_turn_for_qos_1_and_is_passed_by_for_qos_0() {
     let mut net = Net::new();
@@ -115,4 +117,19 @@ fn live_comes_before_shared_and_both_before_the_acknowledgement() {
 
 fn sub_id(number: u32) -> sealmq_mqtt::Property<'static> {
     sealmq_mqtt::Property::SubscriptionIdentifier(sealmq_mqtt::SubscriptionId::new(number).unwrap())
+}
+
+/// [MQTT-4.8.2-6]
+#[test]
+fn what_a_member_refuses_goes_to_nobody_else() {
+    let mut net = Net::new();
+    let (one, two, publisher) = (net.v5("one"), net.v5("two"), net.v5("p"));
+    net.sub(one, "$share/g/t", QoS::ExactlyOnce);
+    net.sub(two, "$share/g/t", QoS::ExactlyOnce);
+    net.put(publisher, "t", "x", QoS::AtLeastOnce, 1);
+    let refused = Ack::with_reason(id(net.msg(one).id.unwrap()), ReasonCode::QuotaExceeded);
+    net.send(one, Packet::PubAck(refused));
+    assert!(net.is_quiet(one) && net.is_quiet(two));
+    net.put(publisher, "t", "y", QoS::AtLeastOnce, 2);
+    assert_eq!(net.payloads(two), ["y"]);
 }

@@ -7,6 +7,7 @@ fn identifier(number: u32) -> Property<'static> {
     Property::SubscriptionIdentifier(SubscriptionId::new(number).unwrap())
 }
 
+/// [MQTT-3.3.4-3] [MQTT-3.3.4-5]
 #[test]
 fn overlapping_subscriptions_make_one_copy_with_the_highest_qos_and_all_identifiers() {
     // [MQTT-3.3.4-2] [MQTT-3.3.4-4] [MQTT311-3.3.5-1]
@@ -28,6 +29,7 @@ fn overlapping_subscriptions_make_one_copy_with_the_highest_qos_and_all_identifi
     }
 }
 
+/// [MQTT-3.8.4-4] [MQTT311-3.8.4-3]
 #[test]
 fn a_second_subscription_to_a_filter_replaces_the_first() {
     // [MQTT-3.8.4-3]
@@ -41,6 +43,9 @@ fn a_second_subscription_to_a_filter_replaces_the_first() {
     assert_eq!(net.brokers[0].counters().subscriptions, 1);
 }
 
+/// [MQTT-2.2.1-6] [MQTT-3.8.4-2] [MQTT-3.10.4-5] [MQTT311-2.3.1-7] [MQTT311-3.8.4-2] [MQTT311-3.10.4-4]
+/// [MQTT311-3.10.4-5] [MQTT-3.10.4-2] [MQTT-3.10.4-6] [MQTT311-3.10.4-1] [MQTT311-3.10.4-2]
+/// [MQTT311-3.10.4-6]
 #[test]
 fn unsubscribe_says_whether_there_was_one_and_ends_it() {
     // [MQTT-3.10.4-1] [MQTT-3.10.4-4] MQTT §3.11.3
@@ -100,6 +105,7 @@ fn wildcards_at_the_front_do_not_reach_dollar_topics() {
     assert_eq!(net.payloads(client), ["seen"]);
 }
 
+/// [MQTT-3.2.2-10]
 #[test]
 fn the_listeners_max_qos_is_what_is_granted() {
     // [MQTT-3.8.4-7]
@@ -141,4 +147,42 @@ fn a_session_from_another_listener_sees_nothing_outside_the_mount_point() {
     let message = net.msg(second);
     assert_eq!((message.topic.as_str(), message.payload.as_slice()), ("t", &b"z"[..]));
     assert!(net.is_quiet(second));
+}
+
+/// [MQTT-3.10.4-3] [MQTT311-3.10.4-3]
+#[test]
+fn what_has_begun_is_completed_after_unsubscribe() {
+    for version in [Version::V5, Version::V311] {
+        let mut net = Net::new();
+        let (subscriber, publisher) = (net.connect(dial(version, "s")), net.v5("p"));
+        net.sub(subscriber, "t", QoS::ExactlyOnce);
+        net.put(publisher, "t", "x", QoS::ExactlyOnce, 1);
+        net.pubrel(publisher, 1);
+        assert_eq!(net.msg(subscriber).id, Some(1));
+        net.unsubscribe(subscriber, "t");
+        net.pubrec(subscriber, 1);
+        assert_eq!(net.take(subscriber), What::PubRel(1, 0));
+        net.say(publisher, "t", "later");
+        assert!(net.is_quiet(subscriber));
+    }
+}
+
+/// [MQTT-3.8.4-5] [MQTT-3.8.4-6] [MQTT-3.9.3-1] [MQTT-3.10.4-6] [MQTT-3.11.3-1] [MQTT311-3.8.4-4] [MQTT311-3.8.4-5]
+/// [MQTT311-3.9.3-1] [MQTT311-3.10.4-6]
+#[test]
+fn several_filters_are_answered_by_one_packet_in_their_order() {
+    let mut net = Net::new();
+    let (five, three) = (net.v5("five"), net.v3("three"));
+    net.send_bytes(five, b"\x82\x0f\x00\x07\x00\x00\x01a\x01\x00\x01b\x02\x00\x01c\x00");
+    assert_eq!(net.take(five), What::SubAck(7, vec![1, 2, 0]));
+    net.send_bytes(three, b"\x82\x0a\x00\x07\x00\x01a\x01\x00\x01b\x02");
+    assert_eq!(net.take(three), What::SubAck(7, vec![1, 2]));
+    net.send_bytes(five, b"\xa2\x0c\x00\x08\x00\x00\x01a\x00\x01z\x00\x01c");
+    assert_eq!(net.take(five), What::UnsubAck(8, vec![0, 0x11, 0]));
+    net.say(three, "b", "x");
+    assert_eq!((net.payloads(five).len(), net.payloads(three).len()), (1, 1));
+    net.send_bytes(three, b"\xa2\x08\x00\x09\x00\x01a\x00\x01b");
+    assert_eq!(net.take(three), What::UnsubAck(9, vec![]));
+    net.say(five, "b", "x");
+    assert!(net.is_quiet(three));
 }

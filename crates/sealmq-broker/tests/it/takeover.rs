@@ -25,6 +25,7 @@ fn the_older_connection_of_3_1_1_is_closed_without_a_word() {
     assert_eq!(net.ending(old), Some(&Ending::TakenOver));
 }
 
+/// [MQTT-4.1.0-1] [MQTT-3.1.3-2] [MQTT311-3.1.3-2]
 #[test]
 fn what_was_in_flight_goes_to_the_new_connection() {
     let mut net = Net::new();

@@ -15,6 +15,7 @@ fn lasting(secs: u32) -> Dial {
     dial(Version::V5, "c").will("will", "gone").with(Property::SessionExpiryInterval(secs))
 }
 
+/// [MQTT-3.1.2-7] [MQTT-3.1.2-10] [MQTT311-3.1.2-10] [MQTT311-3.1.2-12] [MQTT-3.1.2-14] [MQTT311-3.1.2-16]
 #[test]
 fn a_lost_connection_publishes_the_will_and_disconnect_takes_it_back() {
     // [MQTT-3.1.2-8] [MQTT-3.14.4-3] [MQTT311-3.1.2-8] [MQTT311-3.14.4-3]
@@ -162,6 +163,7 @@ fn a_will_is_published_under_its_owners_acl() {
     assert_eq!(net.payloads(watcher), ["may"]);
 }
 
+/// [MQTT-3.2.2-12] [MQTT-3.2.2-13]
 #[test]
 fn a_will_that_could_not_be_published_refuses_the_connection() {
     let mut net = Net::with_limits(|limits| limits.payload_bytes_max = Some(4));
@@ -176,6 +178,7 @@ fn a_will_that_could_not_be_published_refuses_the_connection() {
     assert_eq!(net.take(client), What::ConnAck { session_present: false, code: 0x9b });
 }
 
+/// [MQTT311-3.1.2-17]
 #[test]
 fn a_retained_will_is_kept() {
     // [MQTT-3.1.2-15]

@@ -65,6 +65,8 @@ impl Inbound {
 }
 
 impl Session {
+    /// [MQTT-4.5.0-2] [MQTT311-4.5.0-2] [MQTT-4.6.0-2] [MQTT-4.6.0-3] [MQTT311-4.6.0-2] [MQTT311-4.6.0-3]
+    /// [MQTT311-4.6.0-4]
     pub(super) fn inbound_publish(&mut self, now: Now, publish: &Publish<'_>) -> Result<(), SessionError> {
         let topic = self.inbound.topic(publish)?;
         let message = wire::message(topic, publish);

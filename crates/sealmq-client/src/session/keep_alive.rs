@@ -25,6 +25,7 @@ impl KeepAlive {
         (self.interval_ms > 0).then_some(from + self.interval_ms)
     }
 
+    /// [MQTT-3.1.2-20] [MQTT311-3.1.2-23]
     pub(super) fn due(&self, now: u64) -> Due {
         match (self.deadline(), self.ping_sent) {
             (Some(deadline), Some(_)) if now >= deadline => Due::Dead,

@@ -144,6 +144,7 @@ impl Session {
     }
 
     /// Says good-bye: DISCONNECT, then the transport is closed. Without a connection only the latter.
+    /// [MQTT-3.14.4-1] [MQTT311-3.14.4-1] [MQTT311-3.14.4-2]
     pub fn disconnect(&mut self, now: Now, reason: ReasonCode, properties: &[Property]) {
         match self.state {
             State::Connected => {
@@ -236,6 +237,7 @@ impl Session {
         }
     }
 
+    /// [MQTT-3.2.2-5]
     fn connack(&mut self, now: Now, connack: &sealmq_mqtt::ConnAck<'_>) -> Result<(), SessionError> {
         let (code, reason) = wire::connack_code(connack);
         self.trace_as_named(connack, code);

@@ -56,6 +56,7 @@ impl Outbound {
         Ok(delivery)
     }
 
+    /// [MQTT-4.9.0-1]
     pub(super) fn has_room(&self, receive_maximum: u16) -> bool {
         self.waiting.is_empty() && self.inflight.len() < usize::from(self.inflight_max.min(receive_maximum))
     }
@@ -69,6 +70,7 @@ impl Outbound {
     }
 
     /// Takes the next message that may be sent now; order is kept across all QoS.
+    /// [MQTT311-2.3.1-2] [MQTT311-2.3.1-3]
     fn next(&mut self, receive_maximum: u16) -> Option<Waiting> {
         let window = usize::from(self.inflight_max.min(receive_maximum));
         match self.waiting.front()?.message.qos {

@@ -47,6 +47,7 @@ impl Server {
     }
 
     /// [MQTT-3.2.2-11] maximum QoS, [MQTT-3.2.2-14] retain, [MQTT-3.2.2-15] packet size, [MQTT-3.2.2-17] aliases.
+    /// [MQTT-3.2.2-18]
     pub(super) fn check(&self, message: &Outgoing, version: Version) -> Result<(), PublishError> {
         if message.qos > self.qos_max {
             return Err(PublishError::QoSNotSupported { qos: message.qos, max: self.qos_max });

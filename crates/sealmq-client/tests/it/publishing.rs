@@ -27,6 +27,7 @@ fn qos_2_takes_four_packets_and_is_published_once() {
     assert_eq!(story.session.undelivered(), 0);
 }
 
+/// [MQTT-3.3.4-8] [MQTT-4.9.0-1]
 #[test]
 fn no_more_is_on_its_way_than_the_servers_receive_maximum() {
     let mut story = Story::v5(&[Property::ReceiveMaximum(2.try_into().unwrap())], vec![]);
@@ -39,6 +40,7 @@ fn no_more_is_on_its_way_than_the_servers_receive_maximum() {
     assert_eq!(story.wire(), ["PUBLISH 3 First AtLeastOnce 3"]);
 }
 
+/// [MQTT311-2.3.1-2] [MQTT311-2.3.1-3]
 #[test]
 fn a_kept_session_gets_everything_again_in_order_and_marked() {
     let mut story = Story::v311();
@@ -52,6 +54,7 @@ fn a_kept_session_gets_everything_again_in_order_and_marked() {
     assert_eq!(story.wire(), ["PUBLISH 1 Again AtLeastOnce 1", "PUBREL 2", "PUBLISH 3 Again ExactlyOnce 3"]);
 }
 
+/// [MQTT-3.2.2-4] [MQTT-3.2.2-5]
 #[test]
 fn a_server_without_the_session_gets_new_messages_and_no_pubrel() {
     let mut story = Story::v311();
@@ -67,6 +70,7 @@ fn a_server_without_the_session_gets_new_messages_and_no_pubrel() {
     );
 }
 
+/// [MQTT-3.2.2-15] [MQTT-3.2.2-17] [MQTT-3.2.2-18]
 #[test]
 fn what_the_server_does_not_take_is_refused_before_it_is_sent() {
     let limits = [

@@ -27,6 +27,8 @@ fn topics(story: &Story) -> Vec<&str> {
         .collect()
 }
 
+/// [MQTT-4.5.0-2] [MQTT311-4.5.0-2] [MQTT-4.6.0-2] [MQTT-4.6.0-3] [MQTT311-4.6.0-2] [MQTT311-4.6.0-3]
+/// [MQTT311-4.6.0-4]
 #[test]
 fn qos_1_is_acknowledged_and_qos_2_told_once_at_its_release() {
     let none = PropertiesBuf::new();
@@ -43,6 +45,7 @@ fn qos_1_is_acknowledged_and_qos_2_told_once_at_its_release() {
     assert_eq!(story.wire(), wire);
 }
 
+/// [MQTT-3.3.2-10]
 #[test]
 fn an_alias_stands_for_its_topic_and_an_unknown_one_ends_the_connection() {
     let alias = |number: u16| {

@@ -22,6 +22,7 @@ fn a_refusal_is_told_in_words_with_its_code() {
     assert_eq!(story.wire(), [""; 0]);
 }
 
+/// [MQTT-3.1.2-20] [MQTT311-3.1.2-23]
 #[test]
 fn a_silent_connection_is_pinged_and_then_given_up() {
     let mut story = Story::v311();
@@ -39,6 +40,7 @@ fn a_silent_connection_is_pinged_and_then_given_up() {
     assert_eq!(story.events.last(), Some(&Event::Failed(SessionError::KeepAliveTimeout)));
 }
 
+/// [MQTT-3.1.2-21]
 #[test]
 fn the_servers_keep_alive_and_client_id_replace_ours() {
     let list = [Property::ServerKeepAlive(10), Property::AssignedClientIdentifier("chosen")];
@@ -63,6 +65,7 @@ fn a_server_that_lost_the_session_is_subscribed_to_again() {
     }
 }
 
+/// [MQTT-3.14.4-1] [MQTT-3.14.4-2] [MQTT311-3.14.4-1] [MQTT311-3.14.4-2]
 #[test]
 fn nothing_is_sent_after_disconnect() {
     let mut story = Story::v311();

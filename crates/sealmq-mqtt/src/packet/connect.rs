@@ -101,6 +101,8 @@ impl<'a> Connect<'a> {
     }
 
     /// What follows protocol name and level.
+    /// [MQTT311-3.1.2-11] [MQTT-3.1.3-3] [MQTT311-3.1.3-3] [MQTT-3.1.2-16] [MQTT-3.1.2-17] [MQTT-3.1.2-18]
+    /// [MQTT-3.1.2-19] [MQTT311-3.1.2-18] [MQTT311-3.1.2-19] [MQTT311-3.1.2-20] [MQTT311-3.1.2-21]
     pub(crate) fn read(
         reader: &mut Reader<'a>,
         version: Version,

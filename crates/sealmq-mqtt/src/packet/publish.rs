@@ -48,6 +48,7 @@ impl<'a> Publish<'a> {
         Ok(qos)
     }
 
+    /// [MQTT-3.3.2-1] [MQTT311-3.3.2-1]
     #[inline]
     pub(crate) fn read(
         reader: &mut Reader<'a>,

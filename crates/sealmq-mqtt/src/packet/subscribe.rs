@@ -70,7 +70,7 @@ impl SubscriptionOptions {
         }
     }
 
-    /// `None` where a reserved bit is set, the QoS is 3, or retain handling is 3. [MQTT-3.8.3-5] [MQTT311-3-8.3-4]
+    /// `None` where a reserved bit is set, the QoS is 3, or retain handling is 3. [MQTT-3.8.3-5] [MQTT311-3.8.3-4]
     pub(crate) const fn from_u8(byte: u8, version: Version) -> Option<SubscriptionOptions> {
         let reserved = if version.is_v5() { 0xc0 } else { 0xfc };
         if byte & reserved != 0 {
@@ -184,6 +184,7 @@ impl<'a> Subscribe<'a> {
     }
 }
 
+/// [MQTT311-3.8.3-4]
 fn read_entry<'a>(
     reader: &mut Reader<'a>,
     version: Version,

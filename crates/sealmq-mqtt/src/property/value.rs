@@ -75,6 +75,7 @@ pub(super) enum ValueError {
     ForbiddenCharacter(char),
 }
 
+/// [MQTT-1.5.7-1] [MQTT-3.3.2-13] [MQTT-3.3.2-19]
 fn check_text(value: &str) -> Result<(), ValueError> {
     if value.len() > usize::from(u16::MAX) {
         return Err(ValueError::TooLong);

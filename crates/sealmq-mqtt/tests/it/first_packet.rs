@@ -83,6 +83,7 @@ fn a_huge_first_packet_is_refused_at_its_length() {
     assert_eq!(error.fault, Fault::PacketTooLarge { bytes: 268_435_460, max: 65_536 });
 }
 
+/// [MQTT-3.1.4-1] [MQTT311-3.1.4-1]
 #[test]
 fn a_broken_packet_is_answered_in_its_version() {
     // [MQTT-4.13.1-1] [MQTT311-4.8.0-1]

@@ -28,6 +28,7 @@ fn does_match(filter: &str, topic: &str) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(5000))]
 
+    /// [MQTT311-4.7.3-4]
     #[test]
     fn it_agrees_with_a_naive_matcher(filter in filter(), topic in topic()) {
         let parsed = TopicFilter::parse(&filter).unwrap();

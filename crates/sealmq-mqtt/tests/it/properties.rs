@@ -28,6 +28,7 @@ fn properties_keep_the_order_in_which_they_were_added() {
     assert_eq!(out, expected);
 }
 
+/// [MQTT-3.3.2-13] [MQTT-3.3.2-19]
 #[test]
 fn a_property_is_refused_when_it_is_added() {
     let mut list = PropertiesBuf::new();
@@ -48,6 +49,7 @@ fn a_property_is_refused_when_it_is_added() {
     assert_eq!(list.as_properties().user_properties().collect::<Vec<_>>(), [pair, pair]);
 }
 
+/// [MQTT-1.5.7-1]
 #[test]
 fn a_packet_refuses_what_may_not_stand_in_it() {
     let id = PacketId::MIN;
@@ -89,6 +91,7 @@ fn a_packet_refuses_what_may_not_stand_in_it() {
     encode(&subscribe(Properties::EMPTY), Version::V311, &mut out).unwrap();
 }
 
+/// [MQTT-2.2.2-1]
 #[test]
 fn the_places_of_properties_are_those_of_the_standard() {
     // MQTT §2.2.2.2, table 2-4, transcribed by place rather than by property.

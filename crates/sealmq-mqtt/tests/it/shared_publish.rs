@@ -41,6 +41,7 @@ fn each_receiver_gets_its_own_packet_id_and_dup() {
     }
 }
 
+/// [MQTT-4.3.1-1] [MQTT311-4.3.1-1]
 #[test]
 fn a_packet_id_is_wanted_exactly_above_qos_0() {
     // [MQTT-2.2.1-2] [MQTT-3.3.1-2] [MQTT311-2.3.1-5] [MQTT311-3.3.1-2]
@@ -86,6 +87,7 @@ fn what_only_5_0_can_say_is_left_out_before() {
 }
 
 proptest! {
+    /// [MQTT-3.1.3-10]
     #[test]
     fn forwarded_properties_arrive_unchanged_and_in_order(
         properties in publish_properties(),

@@ -321,6 +321,7 @@ fn check_matching_id(access: &AccessRules, id: &ClientId, proved: Option<&str>) 
 }
 
 /// [MQTT-3.1.3-6] [MQTT311-3.1.3-7] [MQTT311-3.1.3-8]; MQTT 3.1 §3.1 wants 1 to 23 characters.
+/// [MQTT-3.1.3-7] [MQTT311-3.1.3-6]
 fn assigned_id(access: &AccessRules, connect: &Connect<'_>) -> Result<(ClientId, Assigned), Denied> {
     let allowed = match connect.version {
         Version::V31 => false,
@@ -401,6 +402,7 @@ fn unusable_name(why: &str) -> Denied {
     }
 }
 
+/// [MQTT-3.1.3-8] [MQTT311-3.1.3-9]
 fn identifier_rejected() -> Denied {
     Denied {
         code: "SMQ-A019",

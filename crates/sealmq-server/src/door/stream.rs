@@ -94,6 +94,7 @@ impl DoorStream {
     ///
     /// # Errors
     /// As `read(2)`.
+    /// [MQTT-4.2.0-1] [MQTT311-7.1.1-1] [MQTT311-7.1.2-1]
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             self.ready(Interest::READABLE).await?;

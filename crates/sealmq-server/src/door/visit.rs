@@ -251,6 +251,7 @@ impl Visit<'_> {
         }
     }
 
+    /// [MQTT-3.1.4-1] [MQTT311-3.1.4-1]
     fn refuse_bytes(&mut self, error: &DecodeError) -> Turned {
         match error.answer() {
             Answer::Close | Answer::Disconnect(_) => {}
@@ -349,6 +350,7 @@ impl Visit<'_> {
         }
     }
 
+    /// [MQTT-3.1.4-6] [MQTT311-3.1.4-5]
     async fn turn_away(mut self, turned: &Turned) {
         match turned {
             // Nothing is owed to who has gone, and nothing is spent on who took too long or too much.

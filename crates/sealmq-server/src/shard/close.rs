@@ -55,6 +55,7 @@ impl Shard {
     }
 
     /// The peer or the network ended it. Always false: there is nothing more to read.
+    /// [MQTT311-4.8.0-2]
     pub(super) fn lose(&mut self, now: Now, id: ConnId, cause: Lost) -> bool {
         if self.conns.get_mut(id).is_some_and(|conn| conn.is_open()) {
             self.handle(now, Input::Lost { conn: id, cause });

@@ -70,6 +70,8 @@ fn a_password_needs_a_user_name_before_5_0() {
     assert_eq!((connect.username, connect.password.unwrap().expose()), (None, &b"p"[..]));
 }
 
+/// [MQTT-3.1.2-9] [MQTT-3.1.3-1] [MQTT311-3.1.2-9] [MQTT311-3.1.3-1] [MQTT311-3.1.2-11] [MQTT-3.1.3-3]
+/// [MQTT311-3.1.3-3] [MQTT-3.1.2-16] [MQTT-3.1.2-18] [MQTT311-3.1.2-18] [MQTT311-3.1.2-20]
 #[test]
 fn every_field_that_a_flag_promises_must_be_there_except_in_3_1() {
     // [MQTT-3.1.2-17] [MQTT-3.1.2-19] [MQTT311-3.1.2-19] [MQTT311-3.1.2-21]
@@ -118,6 +120,7 @@ fn the_will_topic_is_a_topic_name() {
     }
 }
 
+/// [MQTT-3.1.3-4] [MQTT-3.1.3-11] [MQTT311-3.1.3-4] [MQTT311-3.1.3-10] [MQTT311-3.1.3-11]
 #[test]
 fn strings_are_utf_8_without_null() {
     for version in super::ALL {

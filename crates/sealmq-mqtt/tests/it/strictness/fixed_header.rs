@@ -4,6 +4,7 @@ use super::{ALL, Rule, V3X, hold, in_versions};
 use crate::wire::{packet, text};
 use sealmq_mqtt::{Decoded, Fault, Limits, PacketType, ReasonCode, Sender, Version, decode};
 
+/// [MQTT-3.15.1-1] [MQTT311-3.6.1-1] [MQTT311-3.8.1-1] [MQTT311-3.10.1-1] [MQTT311-3.14.1-1]
 #[test]
 fn reserved_flags_are_refused() {
     // [MQTT-2.1.3-1] [MQTT311-2.2.2-1] [MQTT311-2.2.2-2] [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1] [MQTT-3.14.1-1]

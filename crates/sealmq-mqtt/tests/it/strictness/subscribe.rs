@@ -66,17 +66,18 @@ fn both_need_a_packet_id_and_a_filter() {
     assert_eq!(Fault::NoFilter.reason_code(), ReasonCode::ProtocolError);
 }
 
+/// [MQTT311-3.8.3-4]
 #[test]
 fn options_have_no_reserved_bits() {
     let options = |options| Fault::SubscriptionOptions { options };
     hold(in_versions(&V3X, |version| {
         let (accepted, refused) =
             (subscribe(version, 1, &entry("a", 2)), subscribe(version, 1, &entry("a", 4)));
-        rule("[MQTT311-3-8.3-4]", version, accepted, refused, options(4))
+        rule("[MQTT311-3.8.3-4]", version, accepted, refused, options(4))
     }));
     for version in ALL {
         let of = |byte| subscribe(version, 1, &entry("a", byte));
-        hold(vec![rule("[MQTT-3.8.3-5] [MQTT311-3-8.3-4]", version, of(2), of(3), options(3))]);
+        hold(vec![rule("[MQTT-3.8.3-5] [MQTT311-3.8.3-4]", version, of(2), of(3), options(3))]);
     }
     let v5 = |byte| subscribe(Version::V5, 1, &entry("a", byte));
     hold(vec![
@@ -97,6 +98,7 @@ fn no_local_never_stands_on_a_shared_subscription() {
     assert_eq!(Fault::NoLocalOnShared.reason_code(), ReasonCode::ProtocolError);
 }
 
+/// [MQTT-3.10.3-1] [MQTT311-3.8.3-1] [MQTT311-3.10.3-1]
 #[test]
 fn filters_are_filters_in_every_entry() {
     let fault = |error| Fault::Topic { field: "topic filter", error };

@@ -14,6 +14,7 @@ fn answer() -> Vec<u8> {
     [ACCEPTED.to_vec(), vec![0x90, 3, 0, 1, 0], publish("t/a", "hi")].concat()
 }
 
+/// [MQTT-4.2.0-1] [MQTT311-7.1.1-1] [MQTT311-7.1.2-1]
 #[test]
 fn over_tcp() {
     let broker = Broker::plain("listener PORT 127.0.0.1\nallow_anonymous true\n");
@@ -44,6 +45,7 @@ fn over_tls_1_2() {
     over_tls(Versions::OnlyV1_2);
 }
 
+/// [MQTT-4.2.0-1] [MQTT311-7.1.1-1] [MQTT311-7.1.2-1]
 #[test]
 fn over_tls_1_3() {
     over_tls(Versions::OnlyV1_3);

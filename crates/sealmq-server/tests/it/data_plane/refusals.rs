@@ -16,6 +16,7 @@ pub(super) fn write_passwords(folder: &Path) {
     fs::write(folder.join("passwd"), line).unwrap();
 }
 
+/// [MQTT-3.1.4-6] [MQTT311-3.1.4-5]
 #[test]
 fn an_anonymous_client_is_refused_unless_the_file_allows_it() {
     let broker = Broker::plain("listener PORT 127.0.0.1\n");
@@ -42,6 +43,7 @@ fn a_user_name_that_nobody_can_check_counts_for_nothing() {
     assert_eq!(rest(&mut client), NOT_AUTHORISED);
 }
 
+/// [MQTT-3.1.4-2] [MQTT-3.2.2-7] [MQTT-4.13.2-1] [MQTT311-3.2.2-5]
 #[test]
 fn a_wrong_password_an_unknown_user_and_no_user_are_refused_beside_the_right_one() {
     let broker = Broker::start(write_passwords, "listener PORT 127.0.0.1\npassword_file DIR/passwd\n");
@@ -131,6 +133,7 @@ fn an_unknown_protocol_level_is_told_so() {
     assert_eq!(rest(&mut client), [0x20, 2, 0, 1]);
 }
 
+/// [MQTT-3.1.3-7] [MQTT-3.2.2-16] [MQTT311-3.1.3-6] [MQTT-3.1.3-8] [MQTT311-3.1.3-9]
 #[test]
 fn an_empty_client_id_is_given_one_or_refused() {
     let broker = Broker::plain("listener PORT 127.0.0.1\nallow_anonymous true\n");

@@ -20,6 +20,7 @@ fn clients_of_5_0_are_told_that_the_broker_stops() {
     assert!(log.contains("disconnected: the broker stops"), "{log}");
 }
 
+/// [MQTT311-4.8.0-2]
 #[test]
 fn a_malformed_packet_ends_only_its_own_connection() {
     let broker = Broker::plain("listener PORT 127.0.0.1\nallow_anonymous true\n");
