@@ -134,6 +134,7 @@ impl Broker {
             Input::ErrandDone { conn, outcome } => self.errand_done(now, conn, outcome),
             Input::Turn => self.turn(now),
             Input::Policy(policy) => self.replace_policy(policy),
+            Input::Limits(limits) => self.limits = limits,
             Input::Shutdown => self.shutdown(now),
         }
     }

@@ -223,6 +223,7 @@ impl Broker {
             aliases_out: AliasesOut::new(aliases_max),
             unwritten: 0,
             receiving: 0,
+            receiving_max: self.limits.inflight_max.max(1).into(),
             admitted_by: peer.principal.admitted_by,
             generation: peer.principal.generation,
             ends_at: peer.principal.ends_at,

@@ -4,8 +4,8 @@
 //! is sent travels in two lines ([`Lane`]); within a line the order is the order of the outputs.
 
 use crate::{
-    ClientId, ConnId, ControlAnswer, ControlRequest, Errand, ErrandOutcome, Event, Forward, Message, Peer,
-    Policy, ShardId,
+    ClientId, ConnId, ControlAnswer, ControlRequest, Errand, ErrandOutcome, Event, Forward, Limits, Message,
+    Peer, Policy, ShardId,
     record::{Commit, Record},
 };
 use bytes::Bytes;
@@ -92,6 +92,10 @@ pub enum Input<'a> {
     Turn,
     /// The configuration was reloaded.
     Policy(Arc<Policy>),
+    /// The configuration was reloaded: these bounds hold from now on. What is queued or in flight above a new bound
+    /// stays; nothing more is taken until there is room. What CONNACK has announced to a live connection (Receive
+    /// Maximum) holds for it until it ends, as in mosquitto; a newcomer is told the new one.
+    Limits(Limits),
     /// The process stops: every client is told and let go; wills are published.
     Shutdown,
 }

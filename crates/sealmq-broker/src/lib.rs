@@ -65,7 +65,7 @@ pub use limits::Limits;
 pub use message::{Message, Source};
 pub use now::{Millis, Mono, Now, Wall};
 pub use peer::{
-    Admission, Assigned, Ended, ListenerId, ListenerRules, Peer, Principal, Role, TrustGeneration,
+    Admission, Assigned, Ended, Farewell, ListenerId, ListenerRules, Peer, Principal, Role, TrustGeneration,
 };
 pub use policy::{
     DollarTopics, Durability, OfflineQoS0, OutgoingQoS, Owner, Policy, RetainSource, RetainedMessages,

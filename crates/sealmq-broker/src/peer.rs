@@ -83,6 +83,18 @@ pub struct Ended {
     pub code: &'static str,
     /// The same in words.
     pub text: String,
+    /// What DISCONNECT tells a client of 5.0.
+    pub farewell: Farewell,
+}
+
+/// The reason code with which a session is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Farewell {
+    /// 0x87: what proved its identity counts no more.
+    #[default]
+    NotAuthorized,
+    /// 0x98: its identity is as good as before; what it came through has been changed or removed.
+    AdministrativeAction,
 }
 
 /// The process's one counter of trust: it rises after new trust was published.

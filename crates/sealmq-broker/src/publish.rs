@@ -86,7 +86,7 @@ impl Broker {
 
     /// The topic it goes to, or what stops it.
     fn check_publish(&mut self, index: SessionIndex, publish: &Publish<'_>) -> Result<Arc<str>, Stop> {
-        let (retained, inflight_max) = (self.policy.retained, usize::from(self.limits.inflight_max.max(1)));
+        let retained = self.policy.retained;
         let session = self.sessions.at_mut(index);
         let known = publish.packet_id.is_some_and(|id| session.incoming.get(id).is_some());
         let Some(connection) = session.connection_mut() else {
@@ -105,7 +105,7 @@ impl Broker {
         }
         // [MQTT-3.3.4-7] [MQTT-3.3.4-8]
         let another = publish.qos != QoS::AtMostOnce && !known;
-        if another && connection.version.is_v5() && connection.receiving >= inflight_max {
+        if another && connection.version.is_v5() && connection.receiving >= connection.receiving_max {
             return Err(Stop::Disconnect(
                 ReasonCode::ReceiveMaximumExceeded,
                 "more in flight than Receive Maximum",

@@ -5,7 +5,8 @@
 //! the session.
 
 use crate::{
-    AuthData, AuthStep, Broker, ConnId, Ended, Ending, Errand, ErrandOutcome, Now, Output, Renewed, answers,
+    AuthData, AuthStep, Broker, ConnId, Ended, Ending, Errand, ErrandOutcome, Farewell, Now, Output, Renewed,
+    answers,
     session::{AuthTurn, Known},
     sessions::SessionIndex,
 };
@@ -67,7 +68,7 @@ impl Broker {
     fn renew(&mut self, now: Now, index: SessionIndex, renewed: &Renewed) -> Result<(), Ended> {
         if self.session(index).source.username.as_deref() != Some(&*renewed.username) {
             let text = "it proved another user name than it came with".to_owned();
-            return Err(Ended { code: "other-user", text });
+            return Err(Ended { code: "other-user", text, farewell: Farewell::NotAuthorized });
         }
         let generation = self.judged_now(now.wall, &*renewed.admitted_by, renewed.generation)?;
         if let Some(connection) = self.session_mut(index).connection_mut() {

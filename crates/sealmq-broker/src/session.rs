@@ -83,6 +83,8 @@ pub(crate) struct Connection {
     pub(crate) unwritten: usize,
     /// QoS 1 and 2 messages received on this connection and not finally acknowledged. [MQTT-3.3.4-7]
     pub(crate) receiving: usize,
+    /// The Receive Maximum that CONNACK announced: it holds for this connection whatever is reloaded meanwhile.
+    pub(crate) receiving_max: usize,
     pub(crate) admitted_by: Arc<dyn Admission>,
     pub(crate) generation: u64,
     pub(crate) ends_at: Option<Wall>,

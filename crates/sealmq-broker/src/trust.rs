@@ -4,8 +4,8 @@
 //! than which it was admitted. The generation is read before anyone is judged: what moves meanwhile is seen next turn.
 
 use crate::{
-    Admission, Broker, Ended, Ending, Event, Now, Policy, Principal, Refusal, Source, TakenBackWill, Wall,
-    sessions::SessionIndex,
+    Admission, Broker, Ended, Ending, Event, Farewell, Now, Policy, Principal, Refusal, Source,
+    TakenBackWill, Wall, sessions::SessionIndex,
 };
 use sealmq_mqtt::ReasonCode;
 use std::{
@@ -70,7 +70,12 @@ impl Broker {
             TakenBackWill::Published => {}
             TakenBackWill::Dropped => self.session_mut(index).will = None,
         }
-        self.disconnect(now, index, ReasonCode::NotAuthorized, why);
+        let told = if let Ending::NotAuthorised(ended) = &why { ended.farewell } else { Farewell::default() };
+        let reason = match told {
+            Farewell::NotAuthorized => ReasonCode::NotAuthorized,
+            Farewell::AdministrativeAction => ReasonCode::AdministrativeAction,
+        };
+        self.disconnect(now, index, reason, why);
     }
 
     /// A connection arrives: between its judgment and now the trust may have moved, and its certificate may have ended.
@@ -109,5 +114,5 @@ fn judge(admission: &dyn Admission, now: Wall, current: u64) -> Result<u64, Ende
 }
 
 fn cannot_tell(text: String) -> Ended {
-    Ended { code: "cannot-judge", text }
+    Ended { code: "cannot-judge", text, farewell: Farewell::NotAuthorized }
 }

@@ -15,7 +15,8 @@ use crate::home::{Floor, Home, wall_now};
 use crate::inventory::Inventory;
 use crate::log::Log;
 use crate::plan::StartError;
-use crate::serve::{Hooks, Reloader, Served};
+use crate::reload::Reloader;
+use crate::serve::{Hooks, Served};
 
 /// What this directory adds to its configuration.
 #[must_use]
@@ -29,7 +30,7 @@ pub fn hooks(home: &Home) -> Hooks {
     };
     let names = LivingNames { inventory, floor: home.floor().clone() };
     believed::raise_floor(home.floor().value());
-    Hooks { own: Some(own), names: Some(Arc::new(names)) }
+    Hooks { own: Some(own), names: Some(Arc::new(names)), source: None }
 }
 
 /// Starts the control socket of a broker that runs on this directory.
@@ -84,6 +85,6 @@ impl control::Broker for Desk {
     }
 
     fn certificate_changed(&self) -> Result<(), String> {
-        self.reloader.reload().map_err(|error| error.to_string())
+        self.reloader.reload_files().map_err(|error| error.to_string())
     }
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwap;
 use sealmq_broker::{ControlRequest, Unasked};
 use sealmq_config::Protocol;
 use serde::Serialize;
@@ -35,7 +36,7 @@ pub enum ControlApi {
 /// Answers commands.
 #[derive(Debug)]
 pub struct Endpoint {
-    listeners: Vec<Arc<ListenerState>>,
+    listeners: ArcSwap<Vec<Arc<ListenerState>>>,
     answers: AtomicBool,
 }
 
@@ -88,7 +89,15 @@ impl Endpoint {
     /// For these listeners, in the order of the configuration.
     #[must_use]
     pub fn new(listeners: Vec<Arc<ListenerState>>, api: ControlApi) -> Endpoint {
-        Endpoint { listeners, answers: AtomicBool::new(api == ControlApi::Answers) }
+        Endpoint {
+            listeners: ArcSwap::from_pointee(listeners),
+            answers: AtomicBool::new(api == ControlApi::Answers),
+        }
+    }
+
+    /// Other listeners from now on.
+    pub(crate) fn replace_listeners(&self, listeners: Vec<Arc<ListenerState>>) {
+        self.listeners.store(Arc::new(listeners));
     }
 
     /// Another setting from now on.
@@ -154,7 +163,7 @@ impl Endpoint {
 
     fn carry_out(&self, name: &str, mark: Option<String>, request: &ControlRequest, log: &Log) -> Response {
         let (command, data) = if name.eq_ignore_ascii_case("listListeners") {
-            ("listListeners", Data::Listeners(self.listeners.iter().map(|state| row(state)).collect()))
+            ("listListeners", Data::Listeners(self.listeners.load().iter().map(|state| row(state)).collect()))
         } else if name.eq_ignore_ascii_case("listPlugins") {
             // There are none: the two stock file plugins are built in.
             ("listPlugins", Data::Plugins([]))

@@ -6,7 +6,9 @@ use sealmq_broker::Retain;
 use sealmq_config::{Config, LogDest, LogFormat, LogTypes};
 
 use crate::log::{ConnectionMessages, Destination, Format, Level, Levels, Log, LogSpec, Syslog, Timestamp};
+use crate::plan::StartError;
 use crate::post::OwnMessage;
+use crate::reload::{Commit, Part};
 use crate::running::Control;
 
 /// Where every system's log listens.
@@ -68,6 +70,23 @@ fn levels(types: LogTypes) -> Levels {
         (types.internal, Level::Internal),
     ];
     wanted.iter().filter(|(on, _)| *on).fold(Levels::NONE, |levels, (_, level)| levels.with(*level))
+}
+
+/// The log follows the configuration: a destination that cannot be opened refuses the reload, and the old ones stay.
+pub(crate) struct LogPart(pub(crate) Log);
+
+impl Part for LogPart {
+    fn prepare(&mut self, now: &Config, next: &Config) -> Result<Commit, StartError> {
+        if now.global.log == next.global.log {
+            return Ok(Box::new(|| {}));
+        }
+        let open = log_spec(next).open().map_err(|error| {
+            StartError::new(format!("Error: {error}."), 1)
+                .hint("the user that the broker runs as must be allowed to write there")
+        })?;
+        let log = self.0.clone();
+        Ok(Box::new(move || log.reconfigure(open)))
+    }
 }
 
 /// `log_dest topic`: lines are messages of the broker itself from now on.

@@ -8,12 +8,13 @@ use std::ffi::OsString;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The service manager's end, if there is one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Notify {
-    socket: Option<UnixDatagram>,
+    socket: Option<Arc<UnixDatagram>>,
     /// How often a sign of life is due: half of what systemd waits for.
     watchdog: Option<Duration>,
 }
@@ -53,12 +54,20 @@ impl Notify {
             .filter(|_| ours && socket.is_some())
             .and_then(|usec| usec.parse().ok())
             .map(|usec: u64| Duration::from_micros(usec / 2));
-        Notify { socket, watchdog }
+        Notify { socket: socket.map(Arc::new), watchdog }
     }
 
     /// The listeners are open.
     pub fn ready(&self) {
         self.send("READY=1");
+    }
+
+    /// A reload begins; [`Notify::ready`] ends it, whether it was taken or refused. `Type=notify-reload` wants the time
+    /// on the monotonic clock in the same message.
+    pub fn reloading(&self) {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let micros = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1_000;
+        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"));
     }
 
     /// The broker stops on purpose.

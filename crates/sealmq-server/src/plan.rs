@@ -7,7 +7,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use sealmq_broker::{Acl, ListenerId, Policy};
 use sealmq_config::{
     Bind, Config, ConnectionRate, Global, IdentityRule, Listener, ListenerTls, Place, for_broker,
@@ -19,7 +18,7 @@ use crate::dollar_control::ControlApi;
 use crate::door::ban::BanRule;
 use crate::door::fence::FenceRules;
 use crate::door::limits::{Counter, DoorLimits};
-use crate::door::listener::{AccessRules, ListenerFacts, ListenerState};
+use crate::door::listener::{AccessRules, ListenerFacts, ListenerState, Terms};
 use crate::door::name_proofs::NameProofs;
 use crate::door::passwords::PasswordTable;
 use crate::door::rate::{self, Loopback};
@@ -96,12 +95,19 @@ pub(crate) struct ListenerMaterial {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Reads and checks every file that the configuration names.
+/// The numbers of a configuration's listeners at the start: their order.
+#[must_use]
+pub fn listener_ids(config: &Config) -> Vec<ListenerId> {
+    (0_u16..).map(ListenerId).take(config.listeners.len()).collect()
+}
+
+/// Reads and checks every file that the configuration names. `ids[n]` is the number of its listener `n`.
 ///
 /// # Errors
 /// The first that cannot be used; nothing has changed then.
 pub fn read_material(
     config: &Config,
+    ids: &[ListenerId],
     own: Option<&OwnIssuer>,
     trust: &TrustCounter,
     now: Timestamp,
@@ -124,8 +130,7 @@ pub fn read_material(
     };
     let mut policy = for_broker::policy(config, Arc::new(Acl::Unrestricted), BTreeMap::new());
     let mut listeners = Vec::new();
-    for ((listener, files), number) in config.listeners.iter().zip(files).zip(0_u16..) {
-        let id = ListenerId(number);
+    for ((listener, files), &id) in config.listeners.iter().zip(files).zip(ids) {
         let (proofs, findings) = material::name_proofs(&listener.access)?;
         let proofs = Arc::new(proofs);
         let mut material =
@@ -154,12 +159,15 @@ pub fn read_material(
 pub(crate) type ListenerPasswords = (ListenerId, Option<Arc<PasswordTable>>);
 
 /// Reads the password files only; `None` for a listener that has none.
-pub(crate) fn read_passwords(config: &Config) -> Result<Vec<ListenerPasswords>, StartError> {
+pub(crate) fn read_passwords(
+    config: &Config,
+    ids: &[ListenerId],
+) -> Result<Vec<ListenerPasswords>, StartError> {
     let read = |listener: &Listener| match &listener.access.password_file {
         Some(setting) => material::passwords(setting).map(|(table, _)| Some(Arc::new(table))),
         None => Ok(None),
     };
-    config.listeners.iter().zip(0_u16..).map(|(listener, id)| Ok((ListenerId(id), read(listener)?))).collect()
+    config.listeners.iter().zip(ids).map(|(listener, id)| Ok((*id, read(listener)?))).collect()
 }
 
 /// The end of the certificate that the first TLS listener's file holds now.
@@ -203,7 +211,6 @@ fn share_one_acl(policy: &mut Policy, listeners: usize) {
 pub fn door_limits(global: &Global) -> DoorLimits {
     DoorLimits {
         connections_max: global.global_max_connections.map(|max| max as usize),
-        connect_bytes_max: global.max_packet_size.min(DoorLimits::default().connect_bytes_max),
         fence: fence_rules(global),
         ..DoorLimits::default()
     }
@@ -246,23 +253,31 @@ pub(crate) fn listener_state(
     listener: &Listener,
     material: &ListenerMaterial,
 ) -> Arc<ListenerState> {
+    let connections = Counter::new(connections_max(listener));
+    let terms = terms(config, listener, material);
+    let state = ListenerState::new(material.id, name(&listener.bind), facts(listener), connections, terms);
+    Arc::new(state.behind(listener.proxy.clone()))
+}
+
+/// `max_connections`.
+pub(crate) fn connections_max(listener: &Listener) -> usize {
+    listener.max_connections.map_or(usize::MAX, |max| max as usize)
+}
+
+/// What a listener demands and grants. To be put in force at once: its revocation lists count from here on.
+pub(crate) fn terms(config: &Config, listener: &Listener, material: &ListenerMaterial) -> Terms {
     let tls = listener.tls.as_ref();
     material.tls.iter().for_each(|tls| tls.in_force());
-    Arc::new(ListenerState {
-        id: material.id,
-        name: name(&listener.bind),
-        facts: facts(listener),
+    Terms {
         identity: identity(listener),
-        proxy: listener.proxy.clone(),
         taken_back: config.global.taken_back,
         rules: Arc::new(for_broker::listener_rules(listener, &config.global, material.id)),
-        connections: Counter::new(listener.max_connections.map_or(usize::MAX, |max| max as usize)),
         record_bytes_max: tls.map_or(usize::MAX, |tls| usize::from(tls.tls_record_size_max)),
-        access: ArcSwap::from_pointee(access(config, listener)),
-        tls: ArcSwapOption::from(material.tls.clone()),
-        passwords: ArcSwapOption::from(material.passwords.clone()),
-        proofs: ArcSwap::from(Arc::clone(&material.proofs)),
-    })
+        access: Arc::new(access(config, listener)),
+        tls: material.tls.clone(),
+        passwords: material.passwords.clone(),
+        proofs: Arc::clone(&material.proofs),
+    }
 }
 
 fn identity(listener: &Listener) -> IdentityRule {

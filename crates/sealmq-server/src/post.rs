@@ -6,7 +6,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sealmq_broker::{Counters, Letter, LocalPublish, Mailbox as Letters, Marks, Policy, Retain, ShardId};
+use arc_swap::{ArcSwapOption, Guard};
+use sealmq_broker::{
+    Counters, Letter, Limits, LocalPublish, Mailbox as Letters, Marks, Policy, Retain, ShardId,
+};
 use sealmq_mqtt::QoS;
 
 use crate::established::Established;
@@ -18,8 +21,6 @@ use crate::shard::errands::ErrandReport;
 pub enum Mail {
     /// A client that the door has admitted.
     Established(Box<Established>),
-    /// The configuration was reloaded.
-    Policy(Arc<Policy>),
     /// The broker itself publishes.
     Publish(OwnMessage),
     /// Say what has been counted; a shard that is too late is not heard.
@@ -108,6 +109,15 @@ impl OwnMessage {
 /// The boxes of all shards.
 pub struct PostOffice {
     boxes: Vec<ShardBox>,
+    ruling: ArcSwapOption<Ruling>,
+}
+
+/// What the core goes by after a reload. A level, not a message: a shard compares it at the start of each turn, before
+/// it judges anybody again, so that whoever is let go is let go under the new rules (its will, too).
+#[derive(Debug)]
+pub(crate) struct Ruling {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) limits: Limits,
 }
 
 struct ShardBox {
@@ -124,7 +134,7 @@ impl PostOffice {
             .into_iter()
             .map(|bell| ShardBox { mail: Mailbox::default(), letters: Mutex::new(Letters::new(marks)), bell })
             .collect();
-        PostOffice { boxes }
+        PostOffice { boxes, ruling: ArcSwapOption::empty() }
     }
 
     /// How many shards there are.
@@ -146,6 +156,15 @@ impl PostOffice {
             there.mail.post(make());
             there.bell.ring();
         }
+    }
+
+    /// The rules of now; `None`: those that the shards were born with.
+    pub(crate) fn ruling(&self) -> Guard<Option<Arc<Ruling>>> {
+        self.ruling.load()
+    }
+
+    pub(crate) fn publish_ruling(&self, ruling: Ruling) {
+        self.ruling.store(Some(Arc::new(ruling)));
     }
 
     /// Wakes every worker: its turn compares the trust generation.

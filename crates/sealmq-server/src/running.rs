@@ -4,12 +4,11 @@
 //! threads start, then the first connection is accepted. None starts later.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use sealmq_broker::{ListenerId, Marks, Policy, ShardId, Tables};
+use sealmq_broker::{Limits, ListenerId, Marks, Policy, ShardId, Tables};
 use sealmq_tls::ServerTls;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -17,7 +16,6 @@ use tokio::task::JoinHandle as Task;
 
 use crate::clock::Clock;
 use crate::dollar_control::{ControlApi, Endpoint};
-use crate::door::accept::{OpenSocket, accept};
 use crate::door::authenticate::CertificateNames;
 use crate::door::fence::{Fence, FenceRules};
 use crate::door::hashing::HashingPool;
@@ -26,9 +24,11 @@ use crate::door::listener::ListenerState;
 use crate::door::name_proofs::NameProofs;
 use crate::door::passwords::PasswordTable;
 use crate::door::{Door, DoorSpec, Nodelay};
+use crate::listening::Listening;
+pub use crate::listening::{BoundAddress, OpenListener};
 use crate::log::{Event, Line, Log};
 use crate::mailbox::Bell;
-use crate::post::{Mail, OwnMessage, PostOffice, Tally};
+use crate::post::{Mail, OwnMessage, PostOffice, Ruling, Tally};
 use crate::shard::{Shard, ShardSpec};
 use crate::sys_tree::Observed;
 use crate::tables;
@@ -42,15 +42,6 @@ const DOOR_STOPPING: Duration = Duration::from_secs(1);
 
 /// Values in a shard's mailbox from which on log lines are not published.
 const OWN_MAIL_MAX: usize = 1_024;
-
-/// One listener, ready to be served.
-#[derive(Debug)]
-pub struct OpenListener {
-    /// Its rules.
-    pub state: Arc<ListenerState>,
-    /// Its sockets.
-    pub sockets: Vec<OpenSocket>,
-}
 
 /// Everything the data plane starts with.
 pub struct ServerSpec {
@@ -101,8 +92,7 @@ impl Default for Threads {
 
 /// A data plane that runs. Dropping it without [`Running::stop`] ends the process's service at once.
 pub struct Running {
-    listeners: Vec<Arc<ListenerState>>,
-    addresses: Vec<BoundAddress>,
+    listening: Arc<Listening>,
     door: Arc<Door>,
     post: Arc<PostOffice>,
     trust: Arc<TrustCounter>,
@@ -113,18 +103,9 @@ pub struct Running {
     endpoint: Arc<Endpoint>,
     stop: Arc<Stop>,
     runtime: Option<Runtime>,
-    accepting: Vec<Task<io::Result<()>>>,
+    background: Vec<Task<()>>,
     workers: Vec<JoinHandle<()>>,
     failures: mpsc::Receiver<String>,
-}
-
-/// Where a listener can be reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BoundAddress {
-    /// Which listener.
-    pub listener: ListenerId,
-    /// Its TCP address; `None` for a unix socket.
-    pub address: Option<SocketAddr>,
 }
 
 /// Starts shards, workers and the door.
@@ -171,9 +152,13 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         .on_thread_start(crate::threads::lower_priority)
         .enable_all()
         .build()?;
+    let listening = Arc::new(Listening::new(Arc::clone(&door), runtime.handle().clone()));
+    for listener in spec.listeners {
+        listening.open(listener);
+    }
+    let summing_up = runtime.spawn(sum_up_from_time_to_time(Arc::clone(&door)));
     let mut running = Running {
-        listeners: Vec::new(),
-        addresses: Vec::new(),
+        listening,
         door,
         post,
         trust: spec.trust,
@@ -184,21 +169,20 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         endpoint,
         stop,
         runtime: Some(runtime),
-        accepting: Vec::new(),
+        background: vec![summing_up],
         workers,
         failures,
     };
-    for listener in spec.listeners {
-        running.serve(listener);
-    }
-    running.sum_up_from_time_to_time();
-    let told = crate::sys_tree::publish_for_ever(running.control());
-    let told = running.runtime().spawn(async move {
-        told.await;
-        Ok(())
-    });
-    running.accepting.push(told);
+    let told = running.runtime().spawn(crate::sys_tree::publish_for_ever(running.control()));
+    running.background.push(told);
     Ok(running)
+}
+
+async fn sum_up_from_time_to_time(door: Arc<Door>) {
+    loop {
+        tokio::time::sleep(SUM_UP).await;
+        door.sum_up_repeats();
+    }
 }
 
 fn make_shards(
@@ -272,37 +256,16 @@ impl Running {
         self.runtime.as_ref().expect("taken only by stop, which consumes self")
     }
 
-    fn serve(&mut self, listener: OpenListener) {
-        for socket in listener.sockets {
-            self.addresses.push(BoundAddress { listener: listener.state.id, address: socket.address() });
-            let task = accept(Arc::clone(&self.door), Arc::clone(&listener.state), socket);
-            let task = self.runtime().spawn(task);
-            self.accepting.push(task);
-        }
-        self.listeners.push(listener.state);
-    }
-
-    fn sum_up_from_time_to_time(&mut self) {
-        let door = Arc::clone(&self.door);
-        let task = self.runtime().spawn(async move {
-            loop {
-                tokio::time::sleep(SUM_UP).await;
-                door.sum_up_repeats();
-            }
-        });
-        self.accepting.push(task);
-    }
-
-    /// Where it listens, in the order of the configuration.
+    /// Where it listens now, in the order in which listeners were opened.
     #[must_use]
-    pub fn addresses(&self) -> &[BoundAddress] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<BoundAddress> {
+        self.listening.addresses()
     }
 
-    /// Its listeners.
+    /// Its listeners of now.
     #[must_use]
-    pub fn listeners(&self) -> &[Arc<ListenerState>] {
-        &self.listeners
+    pub fn listeners(&self) -> Vec<Arc<ListenerState>> {
+        self.listening.states()
     }
 
     /// The runtime of the door, for what belongs beside it (control socket, timers).
@@ -315,7 +278,7 @@ impl Running {
     #[must_use]
     pub fn control(&self) -> Control {
         Control {
-            listeners: self.listeners.clone(),
+            listening: Arc::clone(&self.listening),
             post: Arc::clone(&self.post),
             trust: Arc::clone(&self.trust),
             judged: Arc::clone(&self.judged),
@@ -353,7 +316,8 @@ impl Running {
 
     /// Stops: no new connections, clients are told, what is queued is written, for a bounded time.
     pub fn stop(mut self, log: &Log) {
-        for task in &self.accepting {
+        self.listening.stop();
+        for task in &self.background {
             task.abort();
         }
         self.post.post_all(|| Mail::Shutdown);
@@ -379,11 +343,11 @@ impl Running {
 /// What may be done to a running data plane from any thread.
 #[derive(Clone)]
 pub struct Control {
-    listeners: Vec<Arc<ListenerState>>,
+    pub(crate) listening: Arc<Listening>,
     post: Arc<PostOffice>,
     trust: Arc<TrustCounter>,
     judged: Arc<Judged>,
-    door: Arc<Door>,
+    pub(crate) door: Arc<Door>,
     observed: Arc<Observed>,
     endpoint: Arc<Endpoint>,
 }
@@ -395,10 +359,10 @@ impl Control {
         self.door.gatekeeper.connections()
     }
 
-    /// Its listeners.
+    /// Its listeners of now.
     #[must_use]
-    pub fn listeners(&self) -> &[Arc<ListenerState>] {
-        &self.listeners
+    pub fn listeners(&self) -> Vec<Arc<ListenerState>> {
+        self.listening.states()
     }
 
     /// New connections of this listener get this TLS; live ones are judged by it. Answers the new generation.
@@ -409,33 +373,22 @@ impl Control {
 
     /// Half of [`Control::replace_tls`]: published, not raised yet.
     pub(crate) fn publish_tls(&self, listener: ListenerId, tls: Arc<ServerTls>) {
-        if let Some(state) = self.listeners.iter().find(|state| state.id == listener) {
+        if let Some(state) = self.listening.state(listener) {
             tls.in_force();
-            state.tls.store(Some(tls));
+            state.change_terms(|terms| terms.tls = Some(tls));
         }
     }
 
     /// Half of [`Control::replace_passwords`]: published, not raised yet.
     pub(crate) fn publish_passwords(&self, listener: ListenerId, passwords: Option<Arc<PasswordTable>>) {
-        if let Some(state) = self.listeners.iter().find(|state| state.id == listener) {
-            state.passwords.store(passwords);
-        }
-    }
-
-    /// The same for what else proves names.
-    pub(crate) fn publish_proofs(&self, listener: ListenerId, proofs: Arc<NameProofs>) {
-        if let Some(state) = self.listeners.iter().find(|state| state.id == listener) {
-            state.proofs.store(proofs);
+        if let Some(state) = self.listening.state(listener) {
+            state.change_terms(|terms| terms.passwords = passwords);
         }
     }
 
     /// What proves names beside passwords and certificates now.
     pub(crate) fn proofs(&self, listener: ListenerId) -> Arc<NameProofs> {
-        self.listeners
-            .iter()
-            .find(|state| state.id == listener)
-            .map(|state| state.proofs())
-            .unwrap_or_default()
+        self.listening.state(listener).map(|state| state.proofs()).unwrap_or_default()
     }
 
     /// Passwords hashed since the start: what is remembered costs none.
@@ -446,7 +399,7 @@ impl Control {
 
     /// The passwords that count now.
     pub(crate) fn passwords(&self, listener: ListenerId) -> Option<Arc<PasswordTable>> {
-        self.listeners.iter().find(|state| state.id == listener)?.passwords()
+        self.listening.state(listener)?.passwords()
     }
 
     /// These passwords count from now on; who came in by one that is gone or changed is let go.
@@ -466,10 +419,15 @@ impl Control {
         &self.door.fence
     }
 
-    /// Every shard goes by this policy from its next turn on.
-    pub fn replace_policy(&self, policy: Policy) {
-        let policy = Arc::new(policy);
-        self.post.post_all(|| Mail::Policy(Arc::clone(&policy)));
+    /// Every shard goes by these from its next turn on, and judges by them whom [`Control::raise`] makes it judge.
+    pub(crate) fn publish_ruling(&self, policy: Policy, limits: Limits) {
+        self.post.publish_ruling(Ruling { policy: Arc::new(policy), limits });
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.post.shards()
     }
 
     /// Something that can end sessions has changed, and is published: every shard judges again in its next turn.
@@ -531,6 +489,11 @@ impl Control {
     /// `enable_control_api` from now on.
     pub fn replace_control_api(&self, api: ControlApi) {
         self.endpoint.replace(api);
+    }
+
+    /// Tells `$CONTROL` which listeners there are now.
+    pub(crate) fn list_listeners(&self) {
+        self.endpoint.replace_listeners(self.listening.states());
     }
 
     /// Publishes as the broker itself.

@@ -5,10 +5,8 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sealmq_config::{Config, for_broker};
-use sealmq_pki::Timestamp;
 use sealmq_tls::{OwnIssuer, TrustGeneration};
 
 use crate::believed::now;
@@ -17,14 +15,14 @@ use crate::door::accept;
 use crate::door::authenticate::CertificateNames;
 use crate::door::limits::DoorLimits;
 use crate::log::{Event, Line, Log};
-use crate::logging;
-use crate::material::client_auth;
+use crate::logging::{self, LogPart};
 use crate::notify::Notify;
 use crate::pid_file::PidFile;
 use crate::plan::{self, Material, StartError};
 use crate::privileges;
+use crate::reload::{ConfigSource, ReloadThread, Reloader, ReloaderSpec};
 use crate::rereading;
-use crate::running::{Control, OpenListener, Running, ServerSpec, Threads, start};
+use crate::running::{OpenListener, Running, ServerSpec, Threads, start};
 use crate::signals::{Asked, Ended, wait};
 use crate::startup;
 use crate::trust::TrustCounter;
@@ -40,6 +38,8 @@ pub struct Hooks {
     pub own: Option<OwnIssuer>,
     /// Names that belong to certificates.
     pub names: Option<Arc<dyn CertificateNames>>,
+    /// Where the configuration comes from: a reload reads it again. `None`: a reload reads the files that it names.
+    pub source: Option<Arc<dyn ConfigSource>>,
 }
 
 /// A configuration whose files have been read and checked.
@@ -61,7 +61,8 @@ pub fn prepare(config: Config, hooks: Hooks) -> Result<Prepared, StartError> {
         return Err(StartError::new(text, UNUSABLE).at(&data_dir.at));
     }
     let trust = Arc::new(TrustCounter::new(TrustGeneration::new()));
-    let material = plan::read_material(&config, hooks.own.as_ref(), &trust, now())?;
+    let ids = plan::listener_ids(&config);
+    let material = plan::read_material(&config, &ids, hooks.own.as_ref(), &trust, now())?;
     Ok(Prepared { config, hooks, trust, material })
 }
 
@@ -112,7 +113,7 @@ fn threads(config: &Config) -> Threads {
     if config.global.global_max_clients.is_some() { Threads { shards: 1, ..usual } } else { usual }
 }
 
-fn cannot_open(listener: &sealmq_config::Listener, error: &io::Error) -> StartError {
+pub(crate) fn cannot_open(listener: &sealmq_config::Listener, error: &io::Error) -> StartError {
     let is = |kind| error.kind() == kind;
     let (what, hint) = if is(io::ErrorKind::AddrInUse) {
         let hint = "another program listens there (`ss -ltnp` shows which); stop it, or use another port (sealmq up --port N)";
@@ -168,6 +169,7 @@ pub struct Served {
     /// The data plane.
     pub running: Running,
     reloader: Reloader,
+    reloads: ReloadThread,
     pid_file: Option<PidFile>,
 }
 
@@ -204,8 +206,10 @@ impl Opened {
         trust_watch::start(&running, &log);
         let control = running.control();
         logging::connect_topics(&log, control.clone());
-        let reloader = Reloader { config: Arc::new(config), hooks, trust, control, log };
-        Ok(Served { running, reloader, pid_file })
+        let reloader = Reloader::new(ReloaderSpec { config, hooks, trust, control, log: log.clone() });
+        reloader.attach(Box::new(LogPart(log)));
+        let reloads = ReloadThread::start(reloader.clone()).map_err(failed)?;
+        Ok(Served { running, reloader, reloads, pid_file })
     }
 }
 
@@ -220,7 +224,7 @@ pub fn run(
     ready: impl FnOnce(&Running),
 ) -> Result<(), StartError> {
     // The file goes when this function ends: clients have been told then.
-    let Served { mut running, reloader, pid_file: _until_the_end } = served;
+    let Served { mut running, reloader: _, reloads, pid_file: _until_the_end } = served;
     let ended = wait(
         &mut running,
         notify,
@@ -229,7 +233,7 @@ pub fn run(
             notify.ready();
         },
         |asked| match asked {
-            Asked::Reload => reloader.on_signal(),
+            Asked::Reload => reloads.ask(notify),
         },
     )
     .map_err(|error| StartError::new(format!("Error: signals cannot be caught: {error}"), UNUSABLE))?;
@@ -245,95 +249,5 @@ pub fn run(
             // The other workers may wait for the one that is gone: the process ends without them.
             Err(StartError::new(format!("Error: {text}"), UNUSABLE).hint("please report it, with the log"))
         }
-    }
-}
-
-/// Reads certificates, keys, CAs, passwords and access lists again: all are checked first, and put to use whole or not
-/// at all. The configuration file itself is not read again yet.
-#[derive(Clone)]
-pub struct Reloader {
-    config: Arc<Config>,
-    hooks: Hooks,
-    trust: Arc<TrustCounter>,
-    control: Control,
-    log: Log,
-}
-
-impl Reloader {
-    /// Everything.
-    ///
-    /// # Errors
-    /// The first file that cannot be used; nothing has changed.
-    pub fn reload(&self) -> Result<(), StartError> {
-        let material = plan::read_material(&self.config, self.hooks.own.as_ref(), &self.trust, now())?;
-        startup::log_material(&self.log, &self.config, &material, now());
-        for fresh in material.listeners {
-            if let Some(tls) = fresh.tls {
-                self.control.publish_tls(fresh.id, tls);
-            }
-            self.control.publish_passwords(fresh.id, fresh.passwords);
-            self.control.publish_proofs(fresh.id, fresh.proofs);
-        }
-        self.control.replace_policy(material.policy);
-        self.control.raise();
-        Ok(())
-    }
-
-    /// Password files only.
-    ///
-    /// # Errors
-    /// The first that cannot be used; nothing has changed.
-    pub fn reload_passwords(&self) -> Result<(), StartError> {
-        let fresh = plan::read_passwords(&self.config)?;
-        // The first password makes a certificate optional, and with the last one it is demanded again.
-        let changes_tls = |(id, table): &plan::ListenerPasswords| {
-            let tls = self.config.listeners.get(usize::from(id.0)).and_then(|listener| listener.tls.as_ref());
-            let now = self.control.passwords(*id);
-            let proofs = self.control.proofs(*id);
-            tls.is_some_and(|tls| {
-                client_auth(tls, table.as_deref(), &proofs) != client_auth(tls, now.as_deref(), &proofs)
-            })
-        };
-        if fresh.iter().any(changes_tls) {
-            return self.reload();
-        }
-        for (listener, passwords) in fresh {
-            self.control.publish_passwords(listener, passwords);
-        }
-        self.control.raise();
-        Ok(())
-    }
-
-    /// Connections from accept to close.
-    #[must_use]
-    pub fn connections(&self) -> usize {
-        self.control.connections()
-    }
-
-    /// When the first TLS listener's certificate, as it stands in its file, ends; 0 without one. Seconds since 1970.
-    #[must_use]
-    pub fn server_not_after_secs(&self) -> i64 {
-        plan::server_not_after(&self.config).map_or(0, Timestamp::as_secs)
-    }
-
-    fn on_signal(&self) {
-        // Before anything is written about this reload: a log that was moved away is that of yesterday.
-        self.log.reopen();
-        let line = match self.reload() {
-            Ok(()) => Line::new(
-                Event::Reload,
-                "Reloaded: certificates, keys, CAs, password and access files are in force.",
-            )
-            .hint("changes of the configuration file itself need a restart for now"),
-            Err(error) => {
-                let text = format!("Reload refused, nothing has changed: {}", error.text.replace('\n', " "));
-                let line = Line::new(Event::ReloadRefused, text);
-                match error.hint {
-                    Some(hint) => line.hint(hint),
-                    None => line,
-                }
-            }
-        };
-        self.log.line(line);
     }
 }

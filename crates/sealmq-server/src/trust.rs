@@ -7,14 +7,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sealmq_broker::{Admission, Attribute, Attributes, Ended, TrustGeneration, Wall};
-use sealmq_config::LiveSession;
+use sealmq_broker::{Admission, Attribute, Attributes, Ended, Farewell, TrustGeneration, Wall};
+use sealmq_config::{IdentityRule, LiveSession, TakenBack};
 use sealmq_pki::inventory::Role;
 use sealmq_pki::{Facts, Timestamp};
-use sealmq_tls::{Again, CertificateField, CrlLedger, FieldValue, Judged as Decision, PeerChain, Revocation};
+use sealmq_tls::{
+    Again, CertificateField, ClientAuth, CrlLedger, FieldValue, Judged as Decision, PeerChain, Revocation,
+};
 
 use crate::door::credentials::token_holds;
-use crate::door::listener::ListenerState;
+use crate::door::listener::{ListenerState, Terms};
 use crate::door::name_proofs::TokenProof;
 use crate::door::passwords::EntryMark;
 
@@ -119,11 +121,32 @@ impl NameProof {
     }
 }
 
-/// The judgment that admitted one client, over the listener's trust of whenever it is asked.
+/// What lay between a client and its listener when it was let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carriage {
+    /// Nothing.
+    Plain,
+    /// TLS of ours.
+    Tls,
+}
+
+/// How a client came in: it goes where that is no way in any more.
+#[derive(Debug, Clone)]
+pub(crate) struct Came {
+    pub(crate) carriage: Carriage,
+    pub(crate) mount_point: Box<str>,
+    /// Where its listener took user names from.
+    pub(crate) identity: IdentityRule,
+}
+
+/// The judgment that admitted one client, over the listener's terms of whenever it is asked.
+///
+/// It keeps no terms of then: an old TLS configuration must not live as long as the sessions that it let in.
 pub(crate) struct Admitted {
     pub(crate) listener: Arc<ListenerState>,
     pub(crate) trust: Arc<dyn TrustGeneration>,
     pub(crate) proofs: Proofs,
+    pub(crate) came: Came,
 }
 
 impl std::fmt::Debug for Admitted {
@@ -135,19 +158,13 @@ impl std::fmt::Debug for Admitted {
 impl Admission for Admitted {
     fn judge(&self, now: Wall) -> Result<u64, Ended> {
         let generation = self.trust.current();
-        let access = self.listener.access.load();
+        let terms = self.listener.terms();
+        self.judge_listener(&terms)?;
         match &self.proofs.certificate {
-            Some(proof) => self.judge_certificate(proof, now)?,
-            None => self.judge_absence(now)?,
+            Some(proof) => self.judge_certificate(&terms, proof, now)?,
+            None => judge_absence(&terms, now)?,
         }
-        if let Some(proof) = &self.proofs.name {
-            self.judge_name(proof, now)?;
-        }
-        let Proofs { certificate, name, proxied } = &self.proofs;
-        let proved = certificate.is_some() || name.is_some() || proxied.is_some();
-        if !proved && !access.allow_anonymous {
-            return Err(ended("SMQ-A003", "this listener does not allow anonymous clients any more"));
-        }
+        self.judge_name(&terms, now)?;
         Ok(generation)
     }
 
@@ -174,71 +191,78 @@ fn attributes(chain: &PeerChain) -> Option<Attributes> {
 }
 
 impl Admitted {
-    fn judge_certificate(&self, proof: &CertificateProof, now: Wall) -> Result<(), Ended> {
-        let Some(tls) = self.listener.tls() else {
-            return Err(ended("SMQ-A001", "this listener has no TLS any more"));
+    /// What it came through is still there, and still what it was.
+    fn judge_listener(&self, terms: &Terms) -> Result<(), Ended> {
+        if self.listener.is_closed() {
+            return Err(moved("SMQ-A006", "the listener it came through was removed"));
+        }
+        if *terms.rules.mount_point != *self.came.mount_point {
+            return Err(moved("SMQ-A007", "the listener has another mount_point now"));
+        }
+        match (self.came.carriage, &terms.tls) {
+            (Carriage::Plain, Some(_)) => Err(moved("SMQ-A008", "this listener speaks TLS now")),
+            (Carriage::Plain, None) | (Carriage::Tls, _) => Ok(()),
+        }
+    }
+
+    fn judge_certificate(&self, terms: &Terms, proof: &CertificateProof, now: Wall) -> Result<(), Ended> {
+        // A certificate that gave no name only came along: it is not missed where none is asked for any more.
+        let not_asked_for = |text| match proof.name {
+            Some(_) => Err(ended("SMQ-A001", text)),
+            None => Ok(()),
         };
-        match tls.judge_again(&proof.chain, self.again(proof, now)) {
+        let Some(tls) = &terms.tls else { return not_asked_for("this listener has no TLS any more") };
+        match tls.judge_again(&proof.chain, again(terms.taken_back, proof, now)) {
             Ok(Decision::Identified(again))
-                if again.name() == proof.name.as_ref() && self.same_role(again.role(), proof.role) =>
+                if again.name() == proof.name.as_ref()
+                    && same_role(terms.taken_back, again.role(), proof.role) =>
             {
                 Ok(())
             }
             Ok(Decision::Identified(_)) => {
                 Err(ended("SMQ-A001", "its certificate gives another name or role now"))
             }
-            Ok(Decision::Anonymous { .. }) => {
-                Err(ended("SMQ-A001", "this listener takes no certificates any more"))
-            }
-            Err(refusal) => {
-                Err(Ended { code: refusal.code.as_str(), text: first_line(&refusal.to_string()) })
-            }
+            Ok(Decision::Anonymous { .. }) => not_asked_for("this listener takes no certificates any more"),
+            Err(refusal) => Err(ended(refusal.code.as_str(), &first_line(&refusal.to_string()))),
         }
     }
 
-    /// A revoked certificate has no recorded role any more; where it may stay, that is no other role.
-    fn same_role(&self, now: Option<Role>, admitted: Option<Role>) -> bool {
-        now == admitted || (now.is_none() && self.listener.taken_back.revoked == LiveSession::Stays)
-    }
-
-    /// What of the judgment counts for a session that is in: `revocation_kick` and `expiry_kick` can turn two off.
-    fn again(&self, proof: &CertificateProof, now: Wall) -> Again {
-        let taken_back = self.listener.taken_back;
-        let now = seconds(now);
-        Again {
-            now,
-            dates_as_of: match taken_back.expired {
-                LiveSession::Ends => now,
-                LiveSession::Stays => now.min(proof.judged_at),
-            },
-            revocation: match taken_back.revoked {
-                LiveSession::Ends => Revocation::Counts,
-                LiveSession::Stays => Revocation::Ignored,
-            },
+    /// What its user name, or its having none, rests on. The name that a certificate gives was compared already.
+    fn judge_name(&self, terms: &Terms, now: Wall) -> Result<(), Ended> {
+        if let Some(proof) = &self.proofs.name {
+            self.judge_proof(terms, proof, now)?;
+        }
+        if self.proofs.proxied.is_some() {
+            // With another proxy it would be another listener.
+            return match terms.identity == self.came.identity {
+                true => Ok(()),
+                false => Err(ended("SMQ-A001", "this listener takes user names from elsewhere now")),
+            };
+        }
+        if self.proofs.certificate.as_ref().is_some_and(|proof| proof.name.is_some()) {
+            return Ok(());
+        }
+        if self.proofs.name.is_none() && !terms.access.allow_anonymous {
+            return Err(ended("SMQ-A003", "this listener does not allow anonymous clients any more"));
+        }
+        // A name that no certificate gives counts beside names from certificates only where it did so when this client
+        // came, and may still.
+        let optional = terms.tls.as_ref().is_some_and(|tls| tls.client_auth() == ClientAuth::Optional);
+        let beside = self.came.identity != IdentityRule::None && optional;
+        match terms.identity == IdentityRule::None || beside {
+            true => Ok(()),
+            false => Err(ended("SMQ-A001", "this listener takes user names from certificates now")),
         }
     }
 
-    /// Who came without a certificate stays only where one may still be absent.
-    fn judge_absence(&self, now: Wall) -> Result<(), Ended> {
-        let Some(tls) = self.listener.tls() else { return Ok(()) };
-        match tls.judge(&PeerChain::NONE, seconds(now)) {
-            Ok(_) => Ok(()),
-            Err(refusal) => {
-                Err(Ended { code: refusal.code.as_str(), text: first_line(&refusal.to_string()) })
-            }
-        }
-    }
-
-    fn judge_name(&self, proof: &NameProof, now: Wall) -> Result<(), Ended> {
+    fn judge_proof(&self, terms: &Terms, proof: &NameProof, now: Wall) -> Result<(), Ended> {
         let (holds, code, text) = match proof {
             NameProof::Password { username, entry } => {
-                let passwords = self.listener.passwords();
-                let holds = passwords.is_some_and(|table| table.has(username, entry));
+                let holds = terms.passwords.as_ref().is_some_and(|table| table.has(username, entry));
                 (holds, "SMQ-A002", "its password was changed or removed")
             }
             NameProof::Scram { username, entry } => {
-                let proofs = self.listener.proofs();
-                let holds = proofs.scram.as_ref().is_some_and(|table| table.has(username, entry));
+                let holds = terms.proofs.scram.as_ref().is_some_and(|table| table.has(username, entry));
                 (holds, "SMQ-A004", "its SCRAM entry was changed or removed")
             }
             NameProof::Token(token) => {
@@ -246,13 +270,42 @@ impl Admitted {
                 (holds, "SMQ-A005", "its token has ended, or its key or what is demanded of it has changed")
             }
             NameProof::Believed => {
-                let proved_now =
-                    self.listener.passwords().is_some() || self.listener.proofs().are_configured();
-                let holds = self.listener.access.load().allow_anonymous && !proved_now;
+                let proved_now = terms.passwords.is_some() || terms.proofs.are_configured();
+                let holds = terms.access.allow_anonymous && !proved_now;
                 (holds, "SMQ-A003", "this listener takes no name without its proof any more")
             }
         };
         if holds { Ok(()) } else { Err(ended(code, text)) }
+    }
+}
+
+/// A revoked certificate has no recorded role any more; where it may stay, that is no other role.
+fn same_role(taken_back: TakenBack, now: Option<Role>, admitted: Option<Role>) -> bool {
+    now == admitted || (now.is_none() && taken_back.revoked == LiveSession::Stays)
+}
+
+/// What of the judgment counts for a session that is in: `revocation_kick` and `expiry_kick` can turn two off.
+fn again(taken_back: TakenBack, proof: &CertificateProof, now: Wall) -> Again {
+    let now = seconds(now);
+    Again {
+        now,
+        dates_as_of: match taken_back.expired {
+            LiveSession::Ends => now,
+            LiveSession::Stays => now.min(proof.judged_at),
+        },
+        revocation: match taken_back.revoked {
+            LiveSession::Ends => Revocation::Counts,
+            LiveSession::Stays => Revocation::Ignored,
+        },
+    }
+}
+
+/// Who came without a certificate stays only where one may still be absent.
+fn judge_absence(terms: &Terms, now: Wall) -> Result<(), Ended> {
+    let Some(tls) = &terms.tls else { return Ok(()) };
+    match tls.judge(&PeerChain::NONE, seconds(now)) {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(ended(refusal.code.as_str(), &first_line(&refusal.to_string()))),
     }
 }
 
@@ -266,5 +319,10 @@ fn first_line(text: &str) -> String {
 }
 
 fn ended(code: &'static str, text: &str) -> Ended {
-    Ended { code, text: text.to_owned() }
+    Ended { code, text: text.to_owned(), farewell: Farewell::NotAuthorized }
+}
+
+/// Its identity is as good as it was; what it came through has changed.
+fn moved(code: &'static str, text: &str) -> Ended {
+    Ended { farewell: Farewell::AdministrativeAction, ..ended(code, text) }
 }

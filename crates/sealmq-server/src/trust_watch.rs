@@ -78,7 +78,7 @@ impl Alarms {
 
     /// Alarms that were not said yet, or long enough ago. What is no alarm any more is forgotten.
     fn due(&mut self, control: &Control, now: Timestamp) -> Vec<(CrlAge, sealmq_tls::Finding)> {
-        let listeners = control.listeners().iter().filter_map(|listener| listener.tls());
+        let listeners = control.listeners().into_iter().filter_map(|listener| listener.tls());
         let current: Vec<_> = listeners.flat_map(|tls| tls.crl_alarms(now)).collect();
         self.0.retain(|text, _| current.iter().any(|(_, finding)| finding.text == *text));
         let mut due = Vec::new();

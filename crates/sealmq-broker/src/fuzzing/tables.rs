@@ -1,9 +1,9 @@
 //! The shared tables behind mutexes, and a judgment that a script can turn.
 
 use crate::{
-    Admission, ClientId, Ended, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member, Message,
-    Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion, ShardId,
-    ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
+    Admission, ClientId, Ended, Farewell, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member,
+    Message, Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion,
+    ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
 };
 use sealmq_mqtt::QoS;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -113,7 +113,11 @@ impl Verdict {
 impl Admission for Verdict {
     fn judge(&self, _now: Wall) -> Result<u64, Ended> {
         if self.ended.load(Ordering::Relaxed) {
-            return Err(Ended { code: "ended", text: "by the script".to_owned() });
+            return Err(Ended {
+                code: "ended",
+                text: "by the script".to_owned(),
+                farewell: Farewell::NotAuthorized,
+            });
         }
         Ok(self.shared.current())
     }

@@ -132,7 +132,11 @@ fn a_judgment_older_than_the_trust_of_now_is_made_again() {
 
 #[test]
 fn another_user_or_a_failed_proof_ends_the_session() {
-    let refused = ErrandOutcome::Refused(Ended { code: "SMQ-A013", text: "wrong".to_owned() });
+    let refused = ErrandOutcome::Refused(Ended {
+        code: "SMQ-A013",
+        text: "wrong".to_owned(),
+        farewell: sealmq_broker::Farewell::NotAuthorized,
+    });
     let good = Verdict::Good(u64::MAX);
     for (outcome, code) in [(renewed("berta", u64::MAX, good), "other-user"), (refused, "SMQ-A013")] {
         let mut net = Net::new();

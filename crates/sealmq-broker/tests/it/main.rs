@@ -24,6 +24,7 @@ mod limits;
 mod matching;
 mod qos_in;
 mod qos_out;
+mod reloading;
 mod retained;
 mod sessions;
 mod shards;

@@ -43,6 +43,18 @@ fn a_session_whose_judgment_was_taken_back_ends_in_the_next_turn_and_its_will_is
     assert!(net.ending(stays).is_none());
 }
 
+/// Who is as good as before, but came through what is there no more, is told so.
+#[test]
+fn a_session_whose_listener_is_gone_is_told_another_reason() {
+    let mut net = Net::new();
+    let (asked, admission) = judged("c", 1, Verdict::Good(1));
+    let client = net.connect(asked);
+    *admission.0.lock().unwrap() = Verdict::Closed;
+    move_trust(&net, 2);
+    net.turn();
+    assert_eq!(net.take(client), What::Disconnect(0x98));
+}
+
 #[test]
 fn a_judgment_that_panics_or_is_too_old_refuses() {
     for verdict in [Verdict::Panics, Verdict::Good(1)] {

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use sealmq_broker::{
-    Admission, ClientId, Ended, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member, Message,
-    Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion, ShardId,
-    ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
+    Admission, ClientId, Ended, Farewell, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member,
+    Message, Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion,
+    ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
 };
 use sealmq_mqtt::QoS;
 
@@ -99,7 +99,11 @@ impl Admission for Judgment {
     fn judge(&self, _now: Wall) -> Result<u64, Ended> {
         let generation = self.trust.current();
         if self.trust.is_revoked(self.identity) {
-            return Err(Ended { code: "SIM-REVOKED", text: "revoked".to_owned() });
+            return Err(Ended {
+                code: "SIM-REVOKED",
+                text: "revoked".to_owned(),
+                farewell: Farewell::NotAuthorized,
+            });
         }
         Ok(generation)
     }

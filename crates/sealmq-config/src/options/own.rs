@@ -30,7 +30,7 @@ pub(super) const ROWS: &[OptionRow] = &[
     row("jwt_acl_claim", GlobalOrListener, Text, "acl", "mqtt_acl",
         "The claim that narrows the access list: {\"pub\": [filters], \"sub\": [filters]}.").restricts(),
     row("log_format", Global, Kind::Word(&[word("human"), word("json")], "Invalid 'log_format' value ({})."),
-        "human", "json", "Sentences, or one JSON object for each line.").reload(Reload::No),
+        "human", "json", "Sentences, or one JSON object for each line."),
     row("legacy_client_certs", ListenerOrDefault,
         Kind::Word(&[word("accept"), word("warn"), word("deny")], "Invalid 'legacy_client_certs' value ({})."),
         "warn", "deny", "X.509 version 1 client certificates that a configured CA signed directly.").restricts(),

@@ -179,7 +179,7 @@ pub(crate) async fn accept(
             loop {
                 match tcp.accept().await {
                     Ok((stream, address)) => {
-                        if door.nodelay == Nodelay::On {
+                        if door.nodelay() == Nodelay::On {
                             // A socket that was reset meanwhile refuses; the first read says so.
                             let _ = stream.set_nodelay(true);
                         }

@@ -15,12 +15,12 @@ use sealmq_tls::{ClientAuth, PeerChain, VerifiedIdentity};
 use super::credentials::{Named, by_word, other_name};
 use super::enhanced::ScramLogin;
 use super::hashing::HashingPool;
-use super::listener::{AccessRules, ListenerState};
+use super::listener::{AccessRules, ListenerState, Terms};
 use super::proxy::stage::Vouched;
 use super::remembered::Remembered;
 use super::stream::Origin;
 use crate::believed;
-use crate::trust::{Admitted, CertificateProof, NameProof, Proofs};
+use crate::trust::{Admitted, Came, Carriage, CertificateProof, NameProof, Proofs};
 
 /// Names that belong to a live certificate: no password may use them. Answered by the inventory of a data directory.
 pub trait CertificateNames: Send + Sync {
@@ -80,6 +80,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) vouched: &'a Vouched,
     /// Where the client comes from.
     pub(crate) origin: Origin,
+    /// What lies between it and us.
+    pub(crate) carriage: Carriage,
     /// The generation that was read before anything was judged.
     pub(crate) generation: u64,
 }
@@ -97,25 +99,26 @@ pub(crate) async fn authenticate(
     shown: Option<Shown>,
     login: Option<ScramLogin>,
 ) -> Result<Authenticated, Denied> {
-    let access = rules.listener.access.load_full();
-    check_version(&access, connect.version)?;
-    let named = named(rules, &access, connect, shown.as_ref(), login.as_ref()).await?;
+    let terms = rules.listener.terms();
+    let access = &terms.access;
+    check_version(access, connect.version)?;
+    let named = named(rules, &terms, connect, shown.as_ref(), login.as_ref()).await?;
     let token_ends_at = named.ends_at();
     let Named { username, proof, topics } = named;
-    let (client_id, assigned) = client_id(&access, connect, username.as_deref())?;
-    let by_certificate =
-        shown.as_ref().is_some_and(|shown| shown.identity.name().is_some()) || vouched_name(rules).is_some();
+    let (client_id, assigned) = client_id(access, connect, username.as_deref())?;
+    let by_certificate = shown.as_ref().is_some_and(|shown| shown.identity.name().is_some())
+        || vouched_name(rules, &terms).is_some();
     let proved =
         username.as_deref().filter(|_| by_certificate || proof.as_ref().is_some_and(NameProof::is_proof));
-    check_matching_id(&access, &client_id, proved)?;
+    check_matching_id(access, &client_id, proved)?;
     let role = shown.as_ref().map_or(Role::Ordinary, |shown| role_of(&shown.identity));
     check_operator(role, rules.origin)?;
-    let certificate_ends_at = match rules.listener.taken_back.expired {
+    let certificate_ends_at = match terms.taken_back.expired {
         LiveSession::Ends => shown.as_ref().map(|shown| end_of(&shown.identity)),
         LiveSession::Stays => None,
     };
     let ends_at = [certificate_ends_at, token_ends_at].into_iter().flatten().min();
-    let owner = owner(rules, username.as_deref(), shown.as_ref());
+    let owner = owner(rules, &terms, username.as_deref(), shown.as_ref());
     let certificate = shown.map(|Shown { chain, identity }| {
         let (name, role) = (identity.name().cloned(), identity.role());
         Arc::new(CertificateProof { chain, name, role, judged_at: believed::now() })
@@ -123,7 +126,12 @@ pub(crate) async fn authenticate(
     let admitted = Arc::new(Admitted {
         listener: Arc::clone(rules.listener),
         trust: Arc::clone(rules.trust),
-        proofs: Proofs { certificate, name: proof, proxied: vouched_name(rules) },
+        proofs: Proofs { certificate, name: proof, proxied: vouched_name(rules, &terms) },
+        came: Came {
+            carriage: rules.carriage,
+            mount_point: terms.rules.mount_point.clone(),
+            identity: terms.identity,
+        },
     });
     let peer = Peer {
         client_id,
@@ -137,7 +145,7 @@ pub(crate) async fn authenticate(
             ends_at,
             topics,
         },
-        rules: Arc::clone(&rules.listener.rules),
+        rules: Arc::clone(&terms.rules),
         authentication: login.map(|login| Authentication {
             method: sealmq_auth::scram::METHOD.into(),
             data: AuthData::new(login.server_final),
@@ -199,14 +207,14 @@ pub(crate) fn check_version(access: &AccessRules, version: Version) -> Result<()
 /// The user name and, where the client itself vouches for it, the proof.
 async fn named(
     rules: &Rules<'_>,
-    access: &AccessRules,
+    terms: &Terms,
     connect: &Connect<'_>,
     shown: Option<&Shown>,
     login: Option<&ScramLogin>,
 ) -> Result<Named, Denied> {
-    match rules.listener.identity {
+    match terms.identity {
         IdentityRule::CommonName | IdentityRule::Subject | IdentityRule::Sources(_) => {
-            if let Some(name) = vouched_name(rules) {
+            if let Some(name) = vouched_name(rules, terms) {
                 return beside_certificate(&name, login);
             }
             if let Vouched::Unusable(why) = rules.vouched {
@@ -218,14 +226,14 @@ async fn named(
             }
             let says_something = login.is_some() || connect.username.is_some() || connect.password.is_some();
             if shown.is_none() && takes_words_too(rules) && says_something {
-                let named = by_word(rules, access, connect, login).await?;
+                let named = by_word(rules, &terms.access, connect, login).await?;
                 // Who proves nothing must show a certificate here.
                 let is_proved = named.proof.as_ref().is_some_and(NameProof::is_proof);
                 return if is_proved { Ok(named) } else { Err(identity_missing()) };
             }
             Err(identity_missing())
         }
-        IdentityRule::None => by_word(rules, access, connect, login).await,
+        IdentityRule::None => by_word(rules, &terms.access, connect, login).await,
     }
 }
 
@@ -344,8 +352,8 @@ fn random_uuid() -> Option<String> {
 }
 
 /// The name that a proxy vouched for, where the listener goes by it.
-fn vouched_name(rules: &Rules<'_>) -> Option<Arc<str>> {
-    match (rules.vouched, rules.listener.identity) {
+fn vouched_name(rules: &Rules<'_>, terms: &Terms) -> Option<Arc<str>> {
+    match (rules.vouched, terms.identity) {
         (Vouched::Name(name), IdentityRule::CommonName | IdentityRule::Subject) => Some(Arc::clone(name)),
         (Vouched::Name(_), IdentityRule::Sources(_) | IdentityRule::None)
         | (Vouched::Nothing | Vouched::Unusable(_), _) => None,
@@ -354,12 +362,12 @@ fn vouched_name(rules: &Rules<'_>) -> Option<Arc<str>> {
 
 /// Whom the session belongs to: bytes that only the same identity gets again. A name that a proxy vouched for is another
 /// identity than the same name in a certificate that was shown to us.
-fn owner(rules: &Rules<'_>, username: Option<&str>, shown: Option<&Shown>) -> Owner {
-    if let Some(name) = vouched_name(rules) {
+fn owner(rules: &Rules<'_>, terms: &Terms, username: Option<&str>, shown: Option<&Shown>) -> Owner {
+    if let Some(name) = vouched_name(rules, terms) {
         return Owner::new(&[b"proxy\0", name.as_bytes()].concat());
     }
     match (shown, username) {
-        (Some(shown), Some(name)) if rules.listener.identity != IdentityRule::None => {
+        (Some(shown), Some(name)) if terms.identity != IdentityRule::None => {
             let mut bytes = b"certificate\0".to_vec();
             bytes.extend_from_slice(name.as_bytes());
             bytes.push(0);

@@ -113,7 +113,7 @@ impl Full {
 #[derive(Debug)]
 pub struct Counter {
     used: AtomicUsize,
-    max: usize,
+    max: AtomicUsize,
 }
 
 /// One unit (or some) of a [`Counter`], given back on drop.
@@ -127,7 +127,12 @@ impl Counter {
     /// A counter that never goes above `max`.
     #[must_use]
     pub fn new(max: usize) -> Arc<Counter> {
-        Arc::new(Counter { used: AtomicUsize::new(0), max })
+        Arc::new(Counter { used: AtomicUsize::new(0), max: AtomicUsize::new(max) })
+    }
+
+    /// Another bound from now on. Who is counted above it stays; nobody comes until there is room.
+    pub fn set_max(&self, max: usize) {
+        self.max.store(max, Ordering::Release);
     }
 
     /// How much is taken now.
@@ -142,9 +147,10 @@ impl Counter {
     }
 
     fn add(&self, amount: usize) -> bool {
+        let max = self.max.load(Ordering::Acquire);
         self.used
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
-                used.checked_add(amount).filter(|n| *n <= self.max)
+                used.checked_add(amount).filter(|n| *n <= max)
             })
             .is_ok()
     }
@@ -330,6 +336,11 @@ impl Gatekeeper {
         Ok(())
     }
 
+    /// Another `global_max_connections`; `None`: no limit.
+    pub fn set_connections_max(&self, max: Option<usize>) {
+        self.connections.set_max(max.unwrap_or(usize::MAX));
+    }
+
     /// Connections from accept to close, over all listeners.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -474,6 +485,17 @@ mod tests {
         assert!(door.admit(&listener, v6("2001:db8::2")).is_ok());
         let (_c, mut second) = door.admit(&listener, v6("2001:db8::2")).unwrap();
         assert_eq!(second.move_to(address(1)), Err(Full::Address));
+    }
+
+    #[test]
+    fn a_lower_bound_sends_nobody_away_and_lets_nobody_in() {
+        let counter = Counter::new(2);
+        let (first, second) = (counter.take(1).unwrap(), counter.take(1).unwrap());
+        counter.set_max(1);
+        drop(first);
+        assert!(counter.take(1).is_none());
+        drop(second);
+        assert!(counter.take(1).is_some());
     }
 
     #[test]

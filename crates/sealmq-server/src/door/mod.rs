@@ -24,6 +24,7 @@ mod remembered;
 pub mod stream;
 mod visit;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -51,7 +52,7 @@ pub struct Door {
     pub(crate) post: Arc<PostOffice>,
     pub(crate) log: Log,
     pub(crate) topic_separators_max: u16,
-    pub(crate) nodelay: Nodelay,
+    nodelay: AtomicBool,
     muted: Mutex<Mute>,
 }
 
@@ -89,9 +90,26 @@ impl Door {
             post: spec.post,
             log: spec.log,
             topic_separators_max: spec.topic_separators_max,
-            nodelay: spec.nodelay,
+            nodelay: AtomicBool::new(spec.nodelay == Nodelay::On),
             muted: Mutex::new(Mute::default()),
         }
+    }
+
+    /// `set_tcp_nodelay` of now.
+    pub(crate) fn nodelay(&self) -> Nodelay {
+        if self.nodelay.load(Ordering::Relaxed) { Nodelay::On } else { Nodelay::Off }
+    }
+
+    /// Another `set_tcp_nodelay`, for connections that come.
+    pub(crate) fn set_nodelay(&self, nodelay: Nodelay) {
+        self.nodelay.store(nodelay == Nodelay::On, Ordering::Relaxed);
+    }
+
+    /// A listener that was let go for a reload that then failed could not be opened again.
+    pub(crate) fn log_lost_listener(&self, bind: &sealmq_config::Bind, error: &std::io::Error) {
+        let text =
+            format!("{} could not be opened again and stays closed: {error}.", crate::plan::name(bind));
+        self.log.line(Line::new(Event::ReloadRefused, text).hint("mend the configuration and restart"));
     }
 
     /// Gives an admitted client to its shard.

@@ -29,6 +29,7 @@ use crate::established::{Established, EstablishedLayer, Framing};
 use crate::log::mute::Symptom;
 use crate::log::{Event, Line};
 use crate::shard::errands::Again;
+use crate::trust::Carriage;
 
 /// Bytes read at once. Small: a stranger is worth no more memory than that.
 pub(super) const READ_BYTES: usize = 4 * 1024;
@@ -115,7 +116,11 @@ impl Visit<'_> {
         }
         let shown = self.shake_hands().await?;
         let limits = Limits {
-            packet_bytes_max: self.door.limits.connect_bytes_max,
+            packet_bytes_max: self
+                .door
+                .limits
+                .connect_bytes_max
+                .min(self.listener.terms().rules.packet_bytes_max),
             topic_separators_max: self.door.topic_separators_max,
             ..Limits::of_broker()
         };
@@ -137,6 +142,7 @@ impl Visit<'_> {
             trust: &self.door.trust,
             vouched: &self.vouched,
             origin: self.origin(),
+            carriage: if self.tls.is_some() { Carriage::Tls } else { Carriage::Plain },
             generation,
         };
         let outcome = match login {
@@ -150,7 +156,7 @@ impl Visit<'_> {
                 Ok(Admission { peer, again, connect_bytes })
             }
             Err(denied) => {
-                self.say(&connack(&denied, connect.version, self.listener.rules.max_qos));
+                self.say(&connack(&denied, connect.version, self.listener.terms().rules.max_qos));
                 Err(denied_of(&connect, denied))
             }
         }
@@ -166,7 +172,7 @@ impl Visit<'_> {
     ) -> Result<Result<ScramLogin, Denied>, Turned> {
         let proofs = self.listener.proofs();
         let first = connect.properties.authentication_data().map(|data| data.expose());
-        let begun = check_version(&self.listener.access.load(), connect.version)
+        let begun = check_version(&self.listener.access(), connect.version)
             .and_then(|()| check_method(&proofs, method))
             .and_then(|()| Conversation::begin(&proofs, first.unwrap_or_default()));
         let (conversation, challenge) = match begun {
@@ -380,7 +386,7 @@ impl Visit<'_> {
                 session,
                 unopened: self.sealed.as_slice().to_vec(),
                 unsent: self.out.as_slice().to_vec(),
-                record_bytes_max: self.listener.record_bytes_max,
+                record_bytes_max: self.listener.terms().record_bytes_max,
             },
         };
         let stream = self.stream.loosen().map_err(|error| Turned::Fault(error.to_string()))?;

@@ -122,6 +122,8 @@ events! {
     CertificateRenewed "SMQ-L017" "certificate_renewed" Notice "the broker made itself a new certificate, and why"
     RenewalFailed "SMQ-L018" "renewal_failed" Error "the broker could not make itself a new certificate"
     ClockLeapt "SMQ-L019" "clock_leapt" Warning "the wall clock left the monotonic one by more than an hour"
+    ReloadBegins "SMQ-L021" "reload_begins" Information "the configuration is read again"
+    ReloadWaits "SMQ-L022" "reload_waits" Warning "a key was changed that only a restart can put in force; the rest was taken"
     ControlFault "SMQ-L020" "control_fault" Warning "the control socket or the data directory cannot be used as it should"
     LogFault "SMQ-L030" "log_fault" Error "a log destination cannot be opened or does not take lines, or takes them again"
     FileFinding "SMQ-L031" "file_finding" Warning "a file that the broker's user cannot read again, with the lines that mend it"

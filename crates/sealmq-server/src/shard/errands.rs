@@ -7,7 +7,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use sealmq_broker::{AuthData, AuthStep, ConnId, Ended, Errand, ErrandOutcome, Input, Now, Renewed, ShardId};
+use sealmq_broker::{
+    AuthData, AuthStep, ConnId, Ended, Errand, ErrandOutcome, Farewell, Input, Now, Renewed, ShardId,
+};
 
 use super::Shard;
 use crate::door::authenticate::{CertificateNames, Denied, refuse_certificate_names};
@@ -104,6 +106,7 @@ fn prove(
             let admitted_by = Arc::new(Admitted {
                 listener: Arc::clone(&admitted.listener),
                 trust: Arc::clone(&admitted.trust),
+                came: admitted.came.clone(),
                 proofs,
             });
             let data = AuthData::new(login.server_final);
@@ -115,7 +118,7 @@ fn prove(
 }
 
 fn refused(denied: Denied) -> ErrandOutcome {
-    ErrandOutcome::Refused(Ended { code: denied.code, text: denied.text })
+    ErrandOutcome::Refused(Ended { code: denied.code, text: denied.text, farewell: Farewell::NotAuthorized })
 }
 
 /// The way back. Dropped without having been used, it refuses.
@@ -148,7 +151,10 @@ impl Drop for Answer {
     fn drop(&mut self) {
         if self.sent == Sent::NotYet {
             let text = "it could not be authenticated again in time".to_owned();
-            self.post_back(ErrandOutcome::Refused(Ended { code: "SMQ-A014", text }), None);
+            self.post_back(
+                ErrandOutcome::Refused(Ended { code: "SMQ-A014", text, farewell: Farewell::NotAuthorized }),
+                None,
+            );
         }
     }
 }

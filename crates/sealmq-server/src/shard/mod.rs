@@ -27,7 +27,7 @@ use sealmq_broker::{
 use crate::dollar_control::Endpoint;
 use crate::door::hashing::HashingPool;
 use crate::log::Log;
-use crate::post::{Mail, PostOffice, Tally, Traffic, Waiting};
+use crate::post::{Mail, PostOffice, Ruling, Tally, Traffic, Waiting};
 use crate::trust::Judged;
 use conn::State;
 use slab::Slab;
@@ -93,6 +93,8 @@ pub(crate) struct Shard {
     conns: Slab,
     exchange: Exchange,
     post: Arc<PostOffice>,
+    /// The last reload's rules that the core has been given.
+    ruling: Option<Arc<Ruling>>,
     judged: Arc<Judged>,
     hashing: Arc<HashingPool>,
     committed: Commit,
@@ -124,6 +126,7 @@ impl Shard {
             conns: Slab::new(spec.id),
             exchange: Exchange::new(spec.id, spec.post.shards(), spec.marks),
             post: spec.post,
+            ruling: None,
             judged: spec.judged,
             hashing: spec.hashing,
             committed: Commit::default(),
@@ -165,6 +168,7 @@ impl Shard {
 
     /// The start of a turn: trust, timers, deadlines.
     pub(crate) fn begin_turn(&mut self, now: Now) {
+        self.take_ruling(now);
         self.handle(now, Input::Turn);
         if self.broker.poll_timeout().is_some_and(|due| due <= now.mono) {
             self.broker.handle_timeout(now);
@@ -173,12 +177,24 @@ impl Shard {
         self.close_overdue(now);
     }
 
+    /// Rules that were reloaded since the last turn.
+    fn take_ruling(&mut self, now: Now) {
+        let post = Arc::clone(&self.post);
+        let ruling = post.ruling();
+        let Some(ruling) = ruling.as_ref() else { return };
+        if self.ruling.as_ref().is_some_and(|known| Arc::ptr_eq(known, ruling)) {
+            return;
+        }
+        self.handle(now, Input::Limits(ruling.limits.clone()));
+        self.handle(now, Input::Policy(Arc::clone(&ruling.policy)));
+        self.ruling = Some(Arc::clone(ruling));
+    }
+
     /// Takes what other threads posted: admitted connections and control.
     pub(crate) fn take_mail(&mut self, now: Now, registry: &mio::Registry, lent: &mut Lent) {
         for mail in self.post.take_mail(self.id) {
             match mail {
                 Mail::Established(established) => self.adopt(now, *established, registry, lent),
-                Mail::Policy(policy) => self.handle(now, Input::Policy(policy)),
                 Mail::Publish(publish) => self.handle(now, Input::Local(publish.as_input())),
                 // Full or gone only if the asker has given up.
                 Mail::Count(to) => {

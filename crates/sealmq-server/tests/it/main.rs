@@ -9,3 +9,4 @@ mod home;
 mod inventory;
 mod log_destinations;
 mod reference_pages;
+mod reload;

@@ -5,6 +5,7 @@ pub(crate) mod context;
 pub(crate) mod device;
 mod log_format;
 pub(crate) mod publish;
+mod source;
 pub(crate) mod subscribe;
 pub(crate) mod up;
 pub(crate) mod user;

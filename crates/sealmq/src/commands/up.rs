@@ -18,6 +18,7 @@ use sealmq_server::home::{self, Environment, Home, Place, Report, Surroundings, 
 use super::broker;
 use super::device::{home_failure, text_failure};
 use super::log_format::LogFormatFlag;
+use super::source::FromPlace;
 use crate::connection::parse_port;
 use crate::report::{self, Failure};
 
@@ -67,7 +68,8 @@ fn command(args: &Args) -> Result<(), Failure> {
     let config = configuration(&place, args)?;
     let announce = words::Announcement::new(&home, &report, &config, &around).map_err(home_failure)?;
     say_what_was_made(&report);
-    own::serve_home(home, config, &around, || announce.print())
+    let source = FromPlace { place, verbose: args.verbose, log_format: args.log_format };
+    own::serve_home(home, own::Served { config, source: source.shared() }, &around, || announce.print())
 }
 
 fn configuration(place: &Place, args: &Args) -> Result<Config, Failure> {

@@ -1,9 +1,9 @@
 //! The shared tables and a judgment, as a test has them.
 
 use sealmq_broker::{
-    Admission, ClientId, Ended, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member, Message,
-    Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion, ShardId,
-    ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
+    Admission, ClientId, Ended, Farewell, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member,
+    Message, Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion,
+    ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
 };
 use sealmq_mqtt::QoS;
 use std::sync::{
@@ -89,6 +89,8 @@ pub(crate) enum Verdict {
     /// Good, as of this generation.
     Good(u64),
     Ended,
+    /// What it came through is gone.
+    Closed,
     Panics,
 }
 
@@ -97,8 +99,13 @@ impl Admission for TestAdmission {
         let verdict = *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match verdict {
             Verdict::Good(generation) => Ok(generation),
-            Verdict::Ended => Err(Ended { code: "revoked", text: "the certificate is revoked".into() }),
+            Verdict::Ended => Err(ended(Farewell::NotAuthorized)),
+            Verdict::Closed => Err(ended(Farewell::AdministrativeAction)),
             Verdict::Panics => panic!("a judgment that breaks"),
         }
     }
+}
+
+fn ended(farewell: Farewell) -> Ended {
+    Ended { code: "revoked", text: "the certificate is revoked".into(), farewell }
 }

@@ -22,6 +22,8 @@ use sealmq_pki::{
 };
 use sealmq_server::door::limits::DoorLimits;
 use sealmq_server::log::{Destination, Levels, LogKeeper, LogSpec};
+use sealmq_server::plan::StartError;
+use sealmq_server::reload::{ConfigSource, Fresh, Reloader};
 use sealmq_server::running::{Control, Threads};
 use sealmq_server::serve::{self, Hooks, Served};
 use sealmq_tls::{
@@ -70,12 +72,10 @@ impl Broker {
         threads: Threads,
     ) -> Broker {
         let port = free_port();
-        let text = format!("user root\n{conf}")
-            .replace("PORT", &port.to_string())
-            .replace("DIR", folder.path().to_str().unwrap());
-        let source = SourceFile { path: folder.path().join("mosquitto.conf"), bytes: text.into_bytes() };
-        let parsed = sealmq_config::parse(Some(&source), &Arguments::default(), &NoLoader);
-        let config = parsed.config.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
+        let source = ConfFile { path: folder.path().join("mosquitto.conf") };
+        fs::write(&source.path, conf_text(folder.path(), port, conf)).unwrap();
+        let config = source.read().unwrap_or_else(|error| panic!("{error}")).config;
+        let hooks = Hooks { source: Some(Arc::new(source)), ..hooks };
         let keeper = LogKeeper::start(LogSpec {
             destinations: vec![Destination::File(folder.path().join("log"))],
             levels: Levels::ALL,
@@ -86,6 +86,18 @@ impl Broker {
         let served = serve::prepare(config, hooks).unwrap().open(&log).unwrap();
         let served = served.with_bounds(door, threads).start().unwrap();
         Broker { folder, port, served: Some(served), keeper: Some(keeper) }
+    }
+
+    /// Writes another configuration; it counts after a reload.
+    pub(super) fn write_conf(&self, conf: &str) {
+        let path = self.folder.path().join("mosquitto.conf");
+        fs::write(path, conf_text(self.folder.path(), self.port, conf)).unwrap();
+    }
+
+    /// Writes another configuration and reloads.
+    pub(super) fn reload(&self, conf: &str) -> Result<(), StartError> {
+        self.write_conf(conf);
+        self.reloader().reload()
     }
 
     pub(super) fn plain(conf: &str) -> Broker {
@@ -121,7 +133,7 @@ impl Broker {
         }
     }
 
-    pub(super) fn reloader(&self) -> serve::Reloader {
+    pub(super) fn reloader(&self) -> Reloader {
         self.served.as_ref().unwrap().reloader()
     }
 
@@ -142,6 +154,28 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+fn conf_text(folder: &Path, port: u16, conf: &str) -> String {
+    let text = format!("user root\n{conf}").replace("PORT", &port.to_string());
+    text.replace("DIR", folder.to_str().unwrap())
+}
+
+/// The configuration as it stands in its file.
+struct ConfFile {
+    path: PathBuf,
+}
+
+impl ConfigSource for ConfFile {
+    fn read(&self) -> Result<Fresh, StartError> {
+        let failed = |text: String| StartError::new(text, 3);
+        let bytes = fs::read(&self.path).map_err(|error| failed(format!("Error: {error}")))?;
+        let source = SourceFile { path: self.path.clone(), bytes };
+        let parsed = sealmq_config::parse(Some(&source), &Arguments::default(), &NoLoader);
+        let found = parsed.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        let config = parsed.config.ok_or_else(|| failed(found))?;
+        Ok(Fresh { config, diagnostics: parsed.diagnostics })
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod inventory;
 mod logs;
-mod names;
+pub(crate) mod names;
 mod operator;
 mod proxies;
 mod reload;

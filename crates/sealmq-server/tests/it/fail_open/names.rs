@@ -6,7 +6,7 @@ use super::*;
 use crate::data_plane::{MUTUAL, NOT_AUTHORISED, Pki, publish, subscribe};
 
 /// `NAME` with the password `secret`: SHA-512 with a salt of twelve bytes, as mosquitto_passwd 1.x wrote it.
-pub(super) fn password_line(name: &str, password: &str) -> String {
+pub(crate) fn password_line(name: &str, password: &str) -> String {
     use base64::Engine as _;
     let engine = base64::engine::general_purpose::STANDARD;
     let salt = b"twelve bytes";

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::super::log_format::LogFormatFlag;
 
 /// The command line of a broker.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Flags {
     /// `-c`, in order. More than one file is read as if the second were the end of the first.
     pub(super) configs: Vec<PathBuf>,
@@ -20,7 +20,7 @@ pub(crate) struct Flags {
     pub(super) quiet: bool,
     pub(super) test_config: bool,
     pub(super) tls_keylog: Option<PathBuf>,
-    pub(super) log_format: Option<LogFormatFlag>,
+    pub(in super::super) log_format: Option<LogFormatFlag>,
 }
 
 /// What a command line asks for.

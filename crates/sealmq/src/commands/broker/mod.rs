@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use sealmq_config::{
     Arguments, Config, Diagnostic, Exit, FileSetting, Loader, Parsed, SourceFile, Verbosity,
@@ -22,11 +23,12 @@ use sealmq_server::plan::StartError;
 use sealmq_server::privileges::{self, Target};
 use sealmq_server::rereading;
 use sealmq_server::secrets;
-use sealmq_server::serve;
+use sealmq_server::serve::{self, Hooks};
 use sealmq_server::startup;
 
 use self::flags::{Asked, BadFlags, Flags};
 use super::log_format::LogFormatFlag;
+use super::source::FromCommandLine;
 
 /// Options of this command: mosquitto's words, read by [`flags`].
 #[derive(Debug, clap::Args)]
@@ -89,7 +91,8 @@ fn command(flags: &Flags) -> Result<(), StartError> {
         }
     }
     startup::log_diagnostics(&log, &diagnostics);
-    let outcome = write_secrets(flags, target.as_ref(), &log).and_then(|()| serve_until_told(config, &log));
+    let outcome =
+        write_secrets(flags, target.as_ref(), &log).and_then(|()| serve_until_told(config, flags, &log));
     keeper.finish();
     outcome
 }
@@ -153,11 +156,14 @@ fn write_secrets(flags: &Flags, target: Option<&Target>, log: &Log) -> Result<()
     Ok(())
 }
 
-fn serve_until_told(config: Config, log: &Log) -> Result<(), StartError> {
+fn serve_until_told(config: Config, flags: &Flags, log: &Log) -> Result<(), StartError> {
     let notify = Notify::from_environment(&NotifyEnvironment::of_process());
     let home = config.global.data_dir.as_ref().map(open_home).transpose()?;
     let port = sealmq_server::plan::tls_port(&config);
-    let hooks = home.as_ref().map(directory::hooks).unwrap_or_default();
+    let hooks = Hooks {
+        source: Some(Arc::new(FromCommandLine(flags.clone()))),
+        ..home.as_ref().map(directory::hooks).unwrap_or_default()
+    };
     let served = serve::prepare(config, hooks)?.open(log)?.start()?;
     let control = home.map(|home| directory::control(home, &served, port.unwrap_or(0), log)).transpose()?;
     let outcome = serve::run(served, log, &notify, |_running| {
@@ -173,7 +179,7 @@ fn open_home(setting: &FileSetting) -> Result<Home, StartError> {
     opened.map_err(|error| StartError::new(format!("Error: {error}"), 1).hint(error.hint()).at(&setting.at))
 }
 
-fn read(flags: &Flags) -> Result<Parsed, StartError> {
+pub(super) fn read(flags: &Flags) -> Result<Parsed, StartError> {
     let files = flags.configs.iter().map(|file| read_main(file)).collect::<Result<Vec<_>, _>>()?;
     let verbosity = match (flags.quiet, flags.verbose) {
         (true, _) => Verbosity::Quiet,
@@ -190,8 +196,9 @@ fn read_main(path: &Path) -> Result<SourceFile, StartError> {
         return Err(StartError::new(text, 3).hint("name the file in it, or `include_dir` it from a file"));
     }
     let bytes = read_file(path).map_err(|error| {
-        StartError::new(format!("Error: Unable to open config file '{}'.", path.display()), 3)
-            .hint(format!("{error}; check the path after -c"))
+        StartError::new(format!("Error: Unable to open config file '{}'.", path.display()), 3).hint(format!(
+            "{error}; check the path after -c, and that the user the broker runs as may read the file"
+        ))
     })?;
     Ok(SourceFile { path: path.to_owned(), bytes })
 }
@@ -205,7 +212,7 @@ pub(crate) fn keep_memory_private() -> Result<(), StartError> {
 }
 
 /// All errors of a configuration, in one. Warnings are left out: most of them follow from what an error left unread.
-fn refused(diagnostics: &[Diagnostic]) -> StartError {
+pub(super) fn refused(diagnostics: &[Diagnostic]) -> StartError {
     let errors: Vec<&Diagnostic> = diagnostics.iter().filter(|found| found.is_error()).collect();
     // As mosquitto, which reads everything before it uses anything: what cannot be comes before what cannot be used.
     let only = |exit: Exit| errors.iter().all(|found| found.exit == exit).then(|| exit.code());

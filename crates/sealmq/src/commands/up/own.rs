@@ -1,5 +1,7 @@
 //! Serving the configuration of a data directory that is open.
 
+use std::sync::Arc;
+
 use sealmq_config::Config;
 use sealmq_server::directory;
 use sealmq_server::home::{Home, Surroundings, tls_port_of};
@@ -7,40 +9,50 @@ use sealmq_server::log::{Event, Line, Log, LogKeeper};
 use sealmq_server::logging;
 use sealmq_server::notify::{Notify, NotifyEnvironment};
 use sealmq_server::plan::StartError;
-use sealmq_server::serve;
+use sealmq_server::reload::ConfigSource;
+use sealmq_server::serve::{self, Hooks};
 
 use super::self_test;
 use crate::report::Failure;
+
+/// What is served: a configuration, and where it is read again.
+pub(super) struct Served {
+    pub(super) config: Config,
+    pub(super) source: Arc<dyn ConfigSource>,
+}
 
 /// Opens the listeners, starts the control socket, proves that a message goes through, and serves until told to end.
 /// `ready` runs when all of that is done.
 pub(super) fn serve_home(
     home: Home,
-    config: Config,
+    served: Served,
     around: &Surroundings,
     ready: impl FnOnce(),
 ) -> Result<(), Failure> {
-    check_data_dir(&home, &config)?;
-    let keeper = LogKeeper::start(logging::log_spec(&config))
+    let Served { config, .. } = &served;
+    check_data_dir(&home, config)?;
+    let keeper = LogKeeper::start(logging::log_spec(config))
         .map_err(|error| Failure::new(format!("the log's thread cannot be made: {error}")))?;
     let log = keeper.log();
     log.line(Line::new(Event::Starting, format!("sealmq version {} starting", env!("CARGO_PKG_VERSION"))));
-    let outcome = serve_logging(home, config, around, &log, ready);
+    let outcome = serve_logging(home, served, around, &log, ready);
     keeper.finish();
     outcome
 }
 
 fn serve_logging(
     home: Home,
-    config: Config,
+    served: Served,
     around: &Surroundings,
     log: &Log,
     ready: impl FnOnce(),
 ) -> Result<(), Failure> {
     let notify = Notify::from_environment(&NotifyEnvironment::of_process());
+    let Served { config, source } = served;
     let port = tls_port_of(&config);
     let test = port.map(|port| self_test::SelfTest::prepare(&home, port, around)).transpose()?;
-    let prepared = serve::prepare(config, directory::hooks(&home)).map_err(start_failure)?;
+    let hooks = Hooks { source: Some(source), ..directory::hooks(&home) };
+    let prepared = serve::prepare(config, hooks).map_err(start_failure)?;
     let served = prepared.open(log).and_then(serve::Opened::start).map_err(start_failure)?;
     let control = directory::control(home, &served, port.unwrap_or_default(), log).map_err(start_failure)?;
     if let Some(test) = test {

@@ -1,0 +1,205 @@
+//! Whom a reload sends away: exactly those whose admitting entry is gone or changed.
+
+use super::*;
+use crate::data_plane::{MUTUAL, Pki, TlsClient};
+use crate::fail_open::names::password_line;
+use sealmq_tls::Versions;
+
+const PASSWORDS: &str = "listener PORT 127.0.0.1\nallow_anonymous true\npassword_file DIR/passwd\n";
+
+#[test]
+fn a_password_that_changed_ends_its_session_and_a_line_that_moved_does_not() {
+    let (anna, berta) = (password_line("anna", "one"), password_line("berta", "two"));
+    let prepare =
+        |folder: &std::path::Path| fs::write(folder.join("passwd"), format!("{anna}\n{berta}\n")).unwrap();
+    let broker = Broker::start(prepare, PASSWORDS);
+    let mut first = client(&broker, "a", Some(("anna", "one")));
+    let mut second = client(&broker, "b", Some(("berta", "two")));
+    let mut nobody = client(&broker, "n", None);
+    write(&broker, "passwd", &format!("# moved\n\n{berta}\n{anna}\n"));
+    broker.reloader().reload().unwrap();
+    for client in [&mut first, &mut second, &mut nobody] {
+        assert_stays(client);
+    }
+    write(&broker, "passwd", &format!("{berta}\n{}\n", password_line("anna", "three")));
+    broker.reloader().reload().unwrap();
+    assert_goes(&mut first);
+    assert_stays(&mut second);
+    assert_stays(&mut nobody);
+    write(&broker, "passwd", &password_line("carla", "x"));
+    broker.reloader().reload().unwrap();
+    assert_goes(&mut second);
+    assert_stays(&mut nobody);
+    broker.reload(&PASSWORDS.replace("allow_anonymous true", "allow_anonymous false")).unwrap();
+    assert_goes(&mut nobody);
+}
+
+/// A name that nobody could check needs its password as soon as there is a file of them.
+#[test]
+fn who_claimed_a_name_goes_when_names_are_checked() {
+    let open = "listener PORT 127.0.0.1\nallow_anonymous true\n";
+    let prepare =
+        |folder: &std::path::Path| fs::write(folder.join("passwd"), password_line("anna", "one")).unwrap();
+    let broker = Broker::start(prepare, open);
+    let mut claimed = client(&broker, "c", Some(("anna", "whatever")));
+    let mut nobody = client(&broker, "n", None);
+    broker.reloader().reload().unwrap();
+    assert_stays(&mut claimed);
+    broker.reload(PASSWORDS).unwrap();
+    assert_goes(&mut claimed);
+    assert_stays(&mut nobody);
+    let mut proved = client(&broker, "c", Some(("anna", "one")));
+    // Without the file the proof is gone.
+    broker.reload(open).unwrap();
+    assert_goes(&mut proved);
+    assert_stays(&mut nobody);
+}
+
+fn tls(broker: &Broker, pki: &Pki, device: Option<&str>, id: &str) -> TlsClient {
+    let key_pair = device.map(|name| pki.device(name));
+    let mut client = TlsClient::connect(broker.tcp(), &pki.ca_pem, key_pair, Versions::OnlyV1_3);
+    client.send(&connect(id, None));
+    client.expect(&ACCEPTED);
+    client
+}
+
+fn stays(client: &mut TlsClient) {
+    client.send(&[0xc0, 0]);
+    client.expect(&[0xd0, 0]);
+}
+
+fn goes(client: &mut TlsClient) {
+    assert_eq!(client.refusal(), "closed without an alert");
+}
+
+/// Contract section 6: the certificate admitted it, so no password file concerns it.
+#[test]
+fn a_client_of_a_certificate_survives_a_change_of_the_password_file() {
+    let pki = Pki::new();
+    let prepare = |folder: &std::path::Path| {
+        pki.write_server(folder);
+        fs::write(folder.join("passwd"), password_line("d1", "one")).unwrap();
+    };
+    let broker = Broker::start(prepare, &format!("{MUTUAL}password_file DIR/passwd\n"));
+    let mut device = tls(&broker, &pki, Some("d1"), "c");
+    write(&broker, "passwd", &password_line("other", "two"));
+    broker.reloader().reload().unwrap();
+    stays(&mut device);
+    broker.reload(MUTUAL).unwrap();
+    stays(&mut device);
+}
+
+/// Its certificate let it through the handshake; that it has no name is `allow_anonymous`'s to allow.
+#[test]
+fn who_has_a_certificate_and_no_name_goes_with_allow_anonymous() {
+    let pki = Pki::new();
+    let conf = MUTUAL.replace("use_identity_as_username true", "allow_anonymous true");
+    let broker = Broker::start(|folder| pki.write_server(folder), &conf);
+    let mut device = tls(&broker, &pki, Some("d1"), "c");
+    broker.reloader().reload().unwrap();
+    stays(&mut device);
+    broker.reload(&conf.replace("allow_anonymous true", "allow_anonymous false")).unwrap();
+    goes(&mut device);
+}
+
+#[test]
+fn another_rule_for_names_ends_who_is_named_by_the_old_one() {
+    let pki = Pki::new();
+    let broker = Broker::start(|folder| pki.write_server(folder), MUTUAL);
+    let mut device = tls(&broker, &pki, Some("d1"), "c");
+    broker.reload(&format!("{MUTUAL}max_topic_alias 3\n")).unwrap();
+    stays(&mut device);
+    broker.reload(&MUTUAL.replace("use_identity_as_username", "use_subject_as_username")).unwrap();
+    goes(&mut device);
+}
+
+#[test]
+fn a_certificate_that_only_came_along_is_not_missed() {
+    let pki = Pki::new();
+    let conf = MUTUAL.replace("use_identity_as_username true", "allow_anonymous true");
+    let broker = Broker::start(|folder| pki.write_server(folder), &conf);
+    let mut device = tls(&broker, &pki, Some("d1"), "c");
+    broker.reload(&conf.replace("require_certificate true", "require_certificate false")).unwrap();
+    stays(&mut device);
+    // Twin: demanded again, it counts again; who has none goes.
+    let mut without = tls(&broker, &pki, None, "w");
+    broker.reload(&conf).unwrap();
+    stays(&mut device);
+    goes(&mut without);
+}
+
+#[test]
+fn plain_sessions_end_where_tls_is_spoken_from_now_on() {
+    let pki = Pki::new();
+    let open = "listener PORT 127.0.0.1\nallow_anonymous true\n";
+    let secured = format!("{open}certfile DIR/server.crt\nkeyfile DIR/server.key\n");
+    let broker = Broker::start(|folder| pki.write_server(folder), open);
+    let mut plain = client(&broker, "c", None);
+    broker.reload(&secured).unwrap();
+    assert_goes(&mut plain);
+    let mut inside = tls(&broker, &pki, None, "d");
+    broker.reload(&format!("{secured}max_topic_alias 3\n")).unwrap();
+    stays(&mut inside);
+}
+
+#[test]
+fn another_mount_point_ends_who_sees_the_old_one() {
+    let conf = "listener PORT 127.0.0.1\nallow_anonymous true\nmount_point one/\n";
+    let broker = Broker::plain(conf);
+    let mut client = client(&broker, "c", None);
+    broker.reload(&format!("{conf}max_qos 1\n")).unwrap();
+    assert_stays(&mut client);
+    broker.reload(&conf.replace("one/", "two/")).unwrap();
+    assert_goes(&mut client);
+}
+
+/// The will of whom the reload ends is published under the access list of that reload.
+#[test]
+fn the_will_of_who_is_let_go_is_published_by_the_new_access_list() {
+    let conf = "listener PORT 127.0.0.1\nallow_anonymous true\npassword_file DIR/passwd\nacl_file DIR/acl\n";
+    let acl = |anna: &str| format!("topic readwrite #\nuser anna\n{anna}");
+    let line = |user: &str| password_line(user, "one");
+    let prepare = |folder: &std::path::Path| {
+        fs::write(folder.join("passwd"), format!("{}\n{}\n", line("anna"), line("berta"))).unwrap();
+        let both = "topic readwrite #\nuser berta\ntopic readwrite #\n";
+        fs::write(folder.join("acl"), format!("{}{both}", acl("topic readwrite #\n"))).unwrap();
+    };
+    let broker = Broker::start(prepare, conf);
+    let mut watcher = client(&broker, "w", None);
+    watcher.write_all(&crate::data_plane::subscribe("will/#")).unwrap();
+    expect(&mut watcher, &[0x90, 3, 0, 1, 0]);
+    let mut anna = with_will(&broker, "anna");
+    let mut berta = with_will(&broker, "berta");
+    write(&broker, "passwd", &line("carla"));
+    write(&broker, "acl", &format!("{}user berta\ntopic readwrite #\n", acl("topic read #\n")));
+    broker.reloader().reload().unwrap();
+    assert_goes(&mut anna);
+    assert_goes(&mut berta);
+    expect(&mut watcher, &crate::data_plane::publish("will/berta", "x"));
+    assert_stays(&mut watcher);
+}
+
+fn with_will(broker: &Broker, name: &str) -> TcpStream {
+    let text = |value: &str| [&[0, u8::try_from(value.len()).unwrap()], value.as_bytes()].concat();
+    let mut body = text("MQTT");
+    body.extend([4, 0xc6, 0, 60]);
+    for value in [name, &format!("will/{name}"), "x", name, "one"] {
+        body.extend(text(value));
+    }
+    let mut client = broker.tcp();
+    client.write_all(&[&[0x10, u8::try_from(body.len()).unwrap()], &body[..]].concat()).unwrap();
+    expect(&mut client, &ACCEPTED);
+    client
+}
+
+/// What the reload replaced is dropped; sessions that it let in do not keep it.
+#[test]
+fn an_old_tls_configuration_is_dropped_while_its_sessions_live() {
+    let pki = Pki::new();
+    let broker = Broker::start(|folder| pki.write_server(folder), MUTUAL);
+    let mut device = tls(&broker, &pki, Some("d1"), "c");
+    let old = std::sync::Arc::downgrade(&broker.control().listeners()[0].tls().unwrap());
+    broker.reloader().reload().unwrap();
+    stays(&mut device);
+    assert!(old.upgrade().is_none());
+}
