@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
+mod bridges;
 mod fleet;
 mod guide_walkthrough;
 mod log_format;

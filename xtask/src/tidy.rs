@@ -16,7 +16,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sealmq-pki", &[]),
     ("sealmq-tls", &["sealmq-pki"]),
     ("sealmq-auth", &["sealmq-pki"]),
-    ("sealmq-config", &["sealmq-mqtt", "sealmq-broker", "sealmq-tls", "sealmq-pki", "sealmq-auth"]),
+    ("sealmq-bridge", &["sealmq-mqtt"]),
+    (
+        "sealmq-config",
+        &["sealmq-mqtt", "sealmq-broker", "sealmq-bridge", "sealmq-tls", "sealmq-pki", "sealmq-auth"],
+    ),
     ("sealmq-client", &["sealmq-mqtt", "sealmq-tls", "sealmq-auth"]),
     ("sealmq-device", &["sealmq-pki"]),
     (
@@ -24,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "sealmq-mqtt",
             "sealmq-broker",
+            "sealmq-bridge",
             "sealmq-tls",
             "sealmq-pki",
             "sealmq-auth",

@@ -14,7 +14,7 @@ mod property;
 mod session;
 mod url;
 
-pub use driver::Client;
+pub use driver::{Client, Transport};
 pub use error::{ClientError, PacketError, PublishError, Refusal, SessionError, SubscribeError};
 pub use message::{Filter, Message, Outgoing, OwnMessages, Retain, RetainFlag, Will};
 pub use options::{

@@ -1,9 +1,10 @@
 //! A configuration as sections of checked values, between the text and the typed options.
 
-use crate::config::{BridgeAddress, BridgeTopic, FileSetting, TextSetting};
+use crate::config::{BridgeAddress, FileSetting, TextSetting};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::options::Choice;
 use crate::value::Value;
+use sealmq_bridge::TopicRule;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -148,12 +149,17 @@ impl BridgeSection {
         }
     }
 
-    pub(crate) fn topics(&self) -> Vec<BridgeTopic> {
-        let topic = |setting: &Setting| {
-            let Value::Topic(topic) = &setting.value else { return None };
-            Some(topic.clone())
-        };
-        self.section.all("topic").iter().filter_map(topic).collect()
+    /// mosquitto skips a line that says the same once more.
+    pub(crate) fn topics(&self) -> Vec<TopicRule> {
+        let mut rules = Vec::new();
+        for setting in self.section.all("topic") {
+            if let Value::Topic(rule) = &setting.value
+                && !rules.contains(rule)
+            {
+                rules.push(rule.clone());
+            }
+        }
+        rules
     }
 }
 

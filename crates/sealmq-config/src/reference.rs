@@ -54,8 +54,9 @@ file names: `mosquitto_acl_file.so` with `plugin_opt_acl_file` is `acl_file`, `m
 ";
 
 const BRIDGES: &str = "
-Bridges are checked and not started yet: each `connection` is answered with a warning. What a bridge would be allowed to
-do it cannot do while it does not run, so its keys add nothing of their own.
+A bridge with `local_username` may publish and read what `acl_file` grants that user; without it, whatever its `topic` lines
+say. What the other broker sends is taken in only where an `in` or `both` topic asks for it. `topic` lines are checked as
+they will be used: with their prefixes.
 ";
 
 fn section(page: &mut String, title: &str, belongs: impl Fn(&OptionRow) -> bool) {
@@ -115,6 +116,7 @@ fn value(row: &OptionRow) -> String {
         Kind::LogDest => "stdout, stderr, none".to_owned(),
         Kind::Duration => "number with s, h, d, w, m, y".to_owned(),
         Kind::CrlPolicy => "strict, or grace and a span".to_owned(),
+        Kind::StartType => "automatic, lazy, once".to_owned(),
         Kind::RestartTimeout => "seconds, or base and cap".to_owned(),
         Kind::TcpKeepalive => "three numbers".to_owned(),
         Kind::Counts(names) => format!("{}, or 0", names.join(" ")),
@@ -135,6 +137,5 @@ fn support(row: &OptionRow) -> String {
         (Support::NotYet(issue), Restricts::No) => format!("warning until \"{}\"", issue.title()),
         (Support::Refused { reason, .. }, _) => format!("refused: {reason}"),
         (Support::Ignored(_), _) => "accepted without effect, with a warning".to_owned(),
-        (Support::PartOf(key), _) => format!("checked; as `{key}`"),
     }
 }

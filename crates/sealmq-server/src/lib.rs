@@ -15,6 +15,7 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod believed;
+pub mod bridge;
 pub mod clock;
 pub mod control;
 mod crl_files;

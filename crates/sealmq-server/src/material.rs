@@ -278,7 +278,7 @@ fn value_of<T>(parsed: FileParsed<T>) -> Result<T, StartError> {
     }
 }
 
-fn pem(setting: &FileSetting, key: &str) -> Result<PemSource, StartError> {
+pub(crate) fn pem(setting: &FileSetting, key: &str) -> Result<PemSource, StartError> {
     let bytes = read(&setting.path, 0).map_err(|error| {
         StartError::new(format!("Error: Unable to load {key} \"{}\": {error}.", setting.written), UNUSABLE)
             .hint("check the path, and that the user the broker runs as may read it")
@@ -288,7 +288,7 @@ fn pem(setting: &FileSetting, key: &str) -> Result<PemSource, StartError> {
 }
 
 /// The PEM files of a `capath`: with or without the hashed names that OpenSSL wants.
-fn folder(setting: &FileSetting) -> Result<Vec<PemSource>, StartError> {
+pub(crate) fn folder(setting: &FileSetting) -> Result<Vec<PemSource>, StartError> {
     let failed = |error: std::io::Error| {
         StartError::new(format!("Error: Unable to read capath \"{}\": {error}.", setting.written), UNUSABLE)
             .at(&setting.at)
@@ -342,7 +342,7 @@ fn guarded_file(setting: &FileSetting, key: &str) -> Result<(SourceFile, Vec<Fin
 }
 
 /// A private key that others may read.
-fn loose_key(path: &Path, written: &str) -> Option<Finding> {
+pub(crate) fn loose_key(path: &Path, written: &str) -> Option<Finding> {
     let meta = std::fs::metadata(path).ok()?;
     // Root's own keys may be read by a service group (Debian's ssl-cert); everyone may not.
     let loose = meta.mode() & 0o007 != 0;

@@ -14,6 +14,7 @@ use sealmq_config::{
 use sealmq_pki::Timestamp;
 use sealmq_tls::{Finding, OwnIssuer, Served, ServerTls};
 
+use crate::bridge::{self, BridgePlan};
 use crate::dollar_control::ControlApi;
 use crate::door::ban::BanRule;
 use crate::door::fence::FenceRules;
@@ -83,6 +84,7 @@ impl std::error::Error for StartError {}
 pub struct Material {
     pub(crate) listeners: Vec<ListenerMaterial>,
     pub(crate) policy: Policy,
+    pub(crate) bridges: Vec<BridgePlan>,
 }
 
 /// What one listener's files said.
@@ -152,7 +154,8 @@ pub fn read_material(
         listeners.push(material);
     }
     share_one_acl(&mut policy, config.listeners.len());
-    Ok(Material { listeners, policy })
+    let bridges = bridge::plan::read(config, &mut policy, now)?;
+    Ok(Material { listeners, policy, bridges })
 }
 
 /// A listener and the passwords it goes by; `None` without a `password_file`.

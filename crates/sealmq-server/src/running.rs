@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle as Task;
 
+use crate::bridge::{BridgePlan, Bridges, LocalSide};
 use crate::clock::Clock;
 use crate::dollar_control::{ControlApi, Endpoint};
 use crate::door::authenticate::CertificateNames;
@@ -57,6 +58,8 @@ pub struct ServerSpec {
     pub trust: Arc<TrustCounter>,
     /// Names that passwords must not use; `None` without a data directory.
     pub names: Option<Arc<dyn CertificateNames>>,
+    /// Bridges to other brokers.
+    pub bridges: Vec<BridgePlan>,
     /// `set_tcp_nodelay`.
     pub nodelay: Nodelay,
     /// `sys_interval`; `None`: no `$SYS`.
@@ -104,6 +107,7 @@ pub struct Running {
     stop: Arc<Stop>,
     runtime: Option<Runtime>,
     background: Vec<Task<()>>,
+    bridges: Arc<Bridges>,
     workers: Vec<JoinHandle<()>>,
     failures: mpsc::Receiver<String>,
 }
@@ -140,7 +144,7 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         trust: Arc::clone(&spec.trust) as _,
         names: spec.names,
         post: Arc::clone(&post),
-        log: spec.log,
+        log: spec.log.clone(),
         topic_separators_max: sealmq_mqtt::Limits::of_broker().topic_separators_max,
         nodelay: spec.nodelay,
     }));
@@ -152,6 +156,9 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         .on_thread_start(crate::threads::lower_priority)
         .enable_all()
         .build()?;
+    let here = bridge_side(&spec.trust, &post, &spec.log);
+    // Their subscriptions are made before the first client is let in, so that nothing it publishes can miss them.
+    let bridges = Arc::new(Bridges::start(here, spec.bridges)?);
     let listening = Arc::new(Listening::new(Arc::clone(&door), runtime.handle().clone()));
     for listener in spec.listeners {
         listening.open(listener);
@@ -170,6 +177,7 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         stop,
         runtime: Some(runtime),
         background: vec![summing_up],
+        bridges,
         workers,
         failures,
     };
@@ -183,6 +191,10 @@ async fn sum_up_from_time_to_time(door: Arc<Door>) {
         tokio::time::sleep(SUM_UP).await;
         door.sum_up_repeats();
     }
+}
+
+fn bridge_side(trust: &Arc<TrustCounter>, post: &Arc<PostOffice>, log: &Log) -> LocalSide {
+    LocalSide { trust: Arc::clone(trust) as _, post: Arc::clone(post), log: log.clone() }
 }
 
 fn make_shards(
@@ -285,6 +297,7 @@ impl Running {
             door: Arc::clone(&self.door),
             observed: Arc::clone(&self.observed),
             endpoint: Arc::clone(&self.endpoint),
+            bridges: Arc::clone(&self.bridges),
         }
     }
 
@@ -314,12 +327,13 @@ impl Running {
         }
     }
 
-    /// Stops: no new connections, clients are told, what is queued is written, for a bounded time.
+    /// Stops: no new connections, bridges hang up, clients are told, what is queued is written, for a bounded time.
     pub fn stop(mut self, log: &Log) {
         self.listening.stop();
         for task in &self.background {
             task.abort();
         }
+        self.bridges.stop();
         self.post.post_all(|| Mail::Shutdown);
         self.stop.order();
         self.post.ring_all();
@@ -350,9 +364,15 @@ pub struct Control {
     pub(crate) door: Arc<Door>,
     observed: Arc<Observed>,
     endpoint: Arc<Endpoint>,
+    bridges: Arc<Bridges>,
 }
 
 impl Control {
+    /// These bridges from now on; each changes as its `bridge_reload_type` says.
+    pub(crate) fn replace_bridges(&self, plans: Vec<BridgePlan>) {
+        self.bridges.replace(plans);
+    }
+
     /// Connections from accept to close.
     #[must_use]
     pub fn connections(&self) -> usize {

@@ -97,6 +97,7 @@ impl Prepared {
             policy: material.policy,
             trust: Arc::clone(&trust),
             names: hooks.names.clone(),
+            bridges: material.bridges,
             nodelay: if config.global.set_tcp_nodelay { Nodelay::On } else { Nodelay::Off },
             sys_interval: plan::sys_interval(&config.global),
             control_api: plan::control_api(&config.global),

@@ -81,6 +81,7 @@ pub(crate) fn log_material(log: &Log, config: &Config, material: &Material, now:
         log.line(listener_line(listener, material.passwords.as_deref()));
         log_files(log, listener, material, now);
     }
+    material.bridges.iter().for_each(|bridge| bridge.log_findings(log));
 }
 
 fn log_files(log: &Log, listener: &Listener, material: &ListenerMaterial, now: Timestamp) {

@@ -68,6 +68,11 @@ impl Client {
         input.write_all(format!("{line}\n").as_bytes()).expect("the client reads its input");
     }
 
+    /// Nothing more comes on its standard input.
+    pub(crate) fn close_input(&mut self) {
+        self.input = None;
+    }
+
     /// Waits until it has printed `part`.
     pub(crate) fn wait_for(&self, part: &str) -> &Self {
         assert!(self.output.wait_for(part), "{}: never printed {part:?}:\n{}", self.line, self.output.text());

@@ -16,7 +16,7 @@ use crate::error::{ClientError, PublishError, SubscribeError};
 use crate::options::Options;
 use crate::session::{Connected, Delivery, Event, Input, Now, Output, Session};
 use crate::{Filter, Message, Outgoing, Property};
-use transport::Transport;
+pub use transport::Transport;
 
 /// A connected client.
 pub struct Client {
@@ -84,7 +84,7 @@ impl Client {
     pub async fn open(&mut self) -> Result<(), ClientError> {
         self.closing = false;
         self.ended = None;
-        self.transport = Some(Transport::open(&self.options).await?);
+        self.transport = Some(Transport::open(&self.options.endpoint, self.options.tls.as_ref()).await?);
         self.session.handle(self.now(), Input::Opened);
         self.drain();
         Ok(())

@@ -1,4 +1,6 @@
 //! One connection's bytes: a TCP or unix stream, plain or under TLS, with the buffers in between.
+//!
+//! Public for who drives a state machine of his own over it (bridges); [`crate::Client`] drives a session.
 #![allow(
     clippy::disallowed_methods,
     reason = "certificates are judged by the wall clock of the moment of dialling"
@@ -6,16 +8,19 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use sealmq_tls::{Timestamp, TlsFailure, TlsSession};
+use sealmq_tls::{ClientTls, Timestamp, TlsFailure, TlsSession};
 use tokio::io::{AsyncWriteExt, Interest, Ready};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::error::ClientError;
-use crate::options::{Endpoint, Nagle, Options};
+use crate::options::{Endpoint, Nagle};
 
-pub(super) struct Transport {
+/// A connection to a server: MQTT bytes in, MQTT bytes out. Bytes given to it before the TLS handshake is done wait.
+pub struct Transport {
     stream: Stream,
     layer: Layer,
     endpoint: String,
@@ -49,12 +54,16 @@ const READ_BYTES: usize = 16 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
 impl Transport {
-    pub(super) async fn open(options: &Options) -> Result<Self, ClientError> {
-        let stream = Stream::connect(&options.endpoint).await?;
-        let layer = match &options.tls {
+    /// Opens TCP (or a unix socket) and begins the TLS handshake, where there is TLS.
+    ///
+    /// # Errors
+    /// The name, or TCP.
+    pub async fn open(endpoint: &Endpoint, tls: Option<&ClientTls>) -> Result<Self, ClientError> {
+        let stream = Stream::connect(endpoint).await?;
+        let layer = match tls {
             None => Layer::Plain,
             Some(tls) => {
-                let name = match &options.endpoint {
+                let name = match endpoint {
                     Endpoint::Tcp { host, .. } => host.as_str(),
                     #[cfg(unix)]
                     Endpoint::Unix(_) => "localhost",
@@ -68,7 +77,7 @@ impl Transport {
         let mut transport = Self {
             stream,
             layer,
-            endpoint: options.endpoint.to_string(),
+            endpoint: endpoint.to_string(),
             incoming: Vec::new(),
             plain: Vec::new(),
             out: Vec::new(),
@@ -78,7 +87,7 @@ impl Transport {
     }
 
     /// Takes MQTT bytes for the server.
-    pub(super) fn send(&mut self, bytes: &[u8]) {
+    pub fn send(&mut self, bytes: &[u8]) {
         match &mut self.layer {
             Layer::Plain => self.out.extend_from_slice(bytes),
             Layer::Tls { unsealed, .. } => unsealed.extend_from_slice(bytes),
@@ -86,19 +95,20 @@ impl Transport {
     }
 
     /// MQTT bytes from the server; what is consumed is to be taken off the front.
-    pub(super) fn received(&mut self) -> &mut Vec<u8> {
+    pub fn received(&mut self) -> &mut Vec<u8> {
         &mut self.plain
     }
 
     /// How many bytes have not left.
-    pub(super) fn unsent(&self) -> usize {
+    pub fn unsent(&self) -> usize {
         match &self.layer {
             Layer::Plain => self.out.len(),
             Layer::Tls { unsealed, .. } => self.out.len() + unsealed.len(),
         }
     }
 
-    pub(super) fn tls(&self) -> Option<&TlsSession> {
+    /// What TLS was agreed on, where there is TLS.
+    pub fn tls(&self) -> Option<&TlsSession> {
         match &self.layer {
             Layer::Plain => None,
             Layer::Tls { session, .. } => Some(session),
@@ -106,7 +116,10 @@ impl Transport {
     }
 
     /// Waits until bytes can be read or written, and does it. May be dropped while it waits.
-    pub(super) async fn exchange(&mut self) -> Result<(), ClientError> {
+    ///
+    /// # Errors
+    /// The connection is over; what was received before is still there.
+    pub async fn exchange(&mut self) -> Result<(), ClientError> {
         self.seal()?;
         let interest =
             if self.out.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
@@ -120,8 +133,25 @@ impl Transport {
         Ok(())
     }
 
+    /// Writes only, for who has enough to read for now. Waits for ever where there is nothing to write. May be dropped
+    /// while it waits.
+    ///
+    /// # Errors
+    /// The connection is over.
+    pub async fn send_only(&mut self) -> Result<(), ClientError> {
+        self.seal()?;
+        if self.out.is_empty() {
+            return std::future::pending().await;
+        }
+        self.stream.ready(Interest::WRITABLE).await.map_err(|error| self.lost(Some(error)))?;
+        self.write()
+    }
+
     /// Writes everything, says that nothing follows, and waits for the server to close.
-    pub(super) async fn close(&mut self) -> Result<(), ClientError> {
+    ///
+    /// # Errors
+    /// The connection is over.
+    pub async fn close(&mut self) -> Result<(), ClientError> {
         self.seal()?;
         if let Layer::Tls { session, .. } = &mut self.layer {
             session.close_notify(&mut self.out);
@@ -236,6 +266,17 @@ impl Transport {
 
     fn lost(&self, error: Option<io::Error>) -> ClientError {
         ClientError::Lost { endpoint: self.endpoint.clone(), error }
+    }
+}
+
+#[cfg(unix)]
+impl AsFd for Transport {
+    /// The socket, for its options.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
+        }
     }
 }
 

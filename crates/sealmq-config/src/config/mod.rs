@@ -26,7 +26,7 @@ pub struct Config {
     pub global: Global,
     /// Where it listens. Never empty.
     pub listeners: Vec<Listener>,
-    /// Bridges as written. Not started yet: each has a loud warning.
+    /// Bridges to other brokers.
     pub bridges: Vec<Bridge>,
     /// Whether the file named any listener.
     pub mode: Mode,

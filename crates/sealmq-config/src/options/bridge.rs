@@ -1,7 +1,6 @@
-//! Keys about bridges. They are checked now and have no effect yet: a `connection` is answered with one loud warning.
-//! What a bridge would be allowed to do it cannot do while it is not started, so none of these keys can be betrayed.
+//! Keys about bridges.
 
-use super::{Choice, Issue, Kind, OptionRow, Outside, Scope, clamped, integer, row, word};
+use super::{Choice, Kind, OptionRow, Outside, Scope, clamped, integer, row, word};
 use Kind::{Boolean, Path, Text};
 
 const INT_MAX: i64 = i32::MAX as i64;
@@ -14,17 +13,18 @@ const fn bridge(
     example: &'static str,
     doc: &'static str,
 ) -> OptionRow {
-    row(key, Scope::Bridge, kind, default, example, doc).part_of("connection")
+    row(key, Scope::Bridge, kind, default, example, doc)
 }
 
 const PROTOCOLS: &[Choice] = &[word("mqttv31"), word("mqttv311"), word("mqttv50")];
 const RELOAD_TYPES: &[Choice] = &[word("lazy"), word("immediate")];
-const START_TYPES: &[Choice] = &[word("automatic"), word("lazy"), word("once")];
+const NO_PSK: &str = "TLS-PSK has no forward secrecy in the form mosquitto offers and is not in SealMQ";
+const INSTEAD_OF_PSK: &str = "give the bridge a certificate: bridge_certfile and bridge_keyfile";
 
 // One row of the table is one row of the text.
 #[rustfmt::skip]
 pub(super) const ROWS: &[OptionRow] = &[
-    row("connection", Scope::StartsBridge, Text, "", "site2", "Begins a bridge to another broker.").adds().not_yet(Issue::CompleteBroker),
+    row("connection", Scope::StartsBridge, Text, "", "site2", "Begins a bridge to another broker.").adds(),
     bridge("address", Kind::Addresses, "", "broker.example.com:8883", "Where the other broker is; several are tried in turn.")
         .aliases(&["addresses"]).once(),
     bridge("topic", Kind::BridgeTopic, "", "sensors/# out 1", "What goes over, which way, at which QoS, with which prefixes.").adds(),
@@ -34,8 +34,8 @@ pub(super) const ROWS: &[OptionRow] = &[
     bridge("bridge_max_topic_alias", integer(0, 65_535, "bridge_max_topic_alias must be > 0 and <= 65535."), "10", "0", "Topic aliases."),
     bridge("bridge_outgoing_retain", Boolean, "true", "false", "false clears the retain bit outwards."),
     bridge("bridge_protocol_version", Kind::Word(PROTOCOLS, "Invalid 'bridge_protocol_version' value ({})."), "mqttv311", "mqttv50", "MQTT version."),
-    bridge("bridge_receive_maximum", Kind::Integer { min: 1, max: 65_535, outside: Outside::Error("bridge_receive_maximum must be greater than 0 and at most 65535.") }, "", "20", "Receive Maximum (5.0)."),
-    bridge("bridge_session_expiry_interval", integer(0, INT_MAX, "bridge_session_expiry_interval must not be negative."), "never", "3600", "Seconds (5.0)."),
+    bridge("bridge_receive_maximum", Kind::Integer { min: 1, max: 65_535, outside: Outside::Errors { below: "bridge_receive_maximum must be greater than 0.", above: "bridge_receive_maximum must be lower than 65535." } }, "", "20", "Receive Maximum (5.0)."),
+    bridge("bridge_session_expiry_interval", integer(0, u32::MAX as i64, "bridge_session_expiry_interval must not be negative."), "0", "86400", "Seconds that the other broker keeps the session (5.0); 4294967295: for ever."),
     bridge("bridge_tcp_keepalive", Kind::TcpKeepalive, "", "60 10 3", "Idle seconds, interval, count."),
     bridge("bridge_tcp_user_timeout", integer(0, INT_MAX, "invalid TCP user timeout value."), "", "20000", "Milliseconds."),
     bridge("bridge_reload_type", Kind::Word(RELOAD_TYPES, "Invalid 'bridge_reload_type' value in configuration ({})."), "lazy", "immediate", "When a reload takes effect."),
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[OptionRow] = &[
     bridge("keepalive_interval", Kind::Integer { min: i32::MIN as i64, max: 65_535, outside: Outside::Error("Bridge keepalive value too high.") }, "60", "30", "Seconds, at least 5."),
     bridge("idle_timeout", clamped(1, INT_MAX), "60", "30", "Seconds until a lazy bridge hangs up."),
     bridge("threshold", clamped(1, INT_MAX), "10", "5", "Messages that wake a lazy bridge."),
-    bridge("start_type", Kind::Word(START_TYPES, "Invalid 'start_type' value in configuration ({})."), "automatic", "lazy", "When it connects."),
+    bridge("start_type", Kind::StartType, "automatic", "lazy", "When it connects."),
     bridge("restart_timeout", Kind::RestartTimeout, "5 30", "10 60", "Seconds before it connects again: fixed, or base and cap."),
     bridge("round_robin", Boolean, "false", "true", "Stay at the address that worked."),
     bridge("try_private", Boolean, "true", "false", "Tell the other broker that this is a bridge."),
@@ -63,11 +63,13 @@ pub(super) const ROWS: &[OptionRow] = &[
     bridge("bridge_certfile", Path, "", "bridge.crt", "Client certificate.").once().restricts(),
     bridge("bridge_keyfile", Path, "", "bridge.key", "Its key.").restricts(),
     bridge("bridge_insecure", Boolean, "false", "true", "Do not compare the other broker's name.").restricts(),
-    bridge("bridge_tls_version", Text, "tlsv1.2", "tlsv1.3", "Lowest TLS version.").once().restricts(),
+    bridge("bridge_tls_version", Kind::TlsVersions, "tlsv1.2", "tlsv1.3", "Lowest TLS version; a list means exactly these.").once().restricts(),
     bridge("bridge_alpn", Text, "", "mqtt", "ALPN.").once(),
     bridge("bridge_ciphers", Text, "", "ECDHE-RSA-AES256-GCM-SHA384", "OpenSSL cipher list, TLS 1.2.").once().restricts(),
     bridge("bridge_ciphers_tls1.3", Text, "", "TLS_AES_256_GCM_SHA384", "Suites of TLS 1.3.").once().restricts(),
-    bridge("bridge_require_ocsp", Boolean, "false", "true", "The other broker must staple OCSP.").restricts(),
-    bridge("bridge_identity", Text, "", "site1", "TLS-PSK identity.").once().restricts(),
-    bridge("bridge_psk", Text, "", "0123456789abcdef", "TLS-PSK key.").once().restricts(),
+    bridge("bridge_require_ocsp", Boolean, "false", "true", "The other broker must staple OCSP.").restricts().harmless(&["false", "0"]).refused(
+        "a stapled OCSP answer cannot be checked yet, and one that is not checked proves nothing",
+        "remove the line; a short-lived server certificate, or a CRL at the other broker, does its work"),
+    bridge("bridge_identity", Text, "", "site1", "TLS-PSK identity.").once().restricts().refused(NO_PSK, INSTEAD_OF_PSK),
+    bridge("bridge_psk", Text, "", "0123456789abcdef", "TLS-PSK key.").once().restricts().refused(NO_PSK, INSTEAD_OF_PSK),
 ];

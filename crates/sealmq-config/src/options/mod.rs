@@ -46,6 +46,13 @@ pub enum Scope {
 pub enum Outside {
     /// An error with this text; `{}` stands for the value.
     Error(&'static str),
+    /// One text for what is too small, one for what is too large.
+    Errors {
+        /// Below the range.
+        below: &'static str,
+        /// Above it.
+        above: &'static str,
+    },
     /// The nearest number inside is taken, silently, as mosquitto does.
     Clamp,
 }
@@ -103,6 +110,8 @@ pub enum Kind {
     Duration,
     /// `strict`, or `grace` and a duration.
     CrlPolicy,
+    /// `automatic`, `lazy`, `once`.
+    StartType,
     /// `BASE [CAP [STABLE]]` seconds.
     RestartTimeout,
     /// `IDLE INTERVAL COUNT`.
@@ -188,8 +197,6 @@ pub enum Support {
     },
     /// Accepted without effect, with this warning.
     Ignored(&'static str),
-    /// Checked, then it shares the fate of the section it stands in: a bridge is not started yet, and says so once.
-    PartOf(&'static str),
 }
 
 /// One key.
@@ -273,11 +280,6 @@ impl OptionRow {
 
     const fn ignored(mut self, warning: &'static str) -> OptionRow {
         self.support = Support::Ignored(warning);
-        self
-    }
-
-    const fn part_of(mut self, key: &'static str) -> OptionRow {
-        self.support = Support::PartOf(key);
         self
     }
 

@@ -78,5 +78,5 @@ pub(super) const ROWS: &[OptionRow] = &[
         "Believe everybody's PROXY header, also where it says who the client is.").restricts().reload(Reload::No),
     row("legacy_server_certs", Bridge,
         Kind::Word(&[word("warn"), word("deny")], "Invalid 'legacy_server_certs' value ({})."), "warn", "deny",
-        "X.509 version 1 certificates of the remote broker.").restricts().part_of("connection"),
+        "X.509 version 1 certificates of the remote broker.").restricts(),
 ];

@@ -58,7 +58,7 @@ pub(super) fn unsupported(
                 .hint("the broker starts without it")
         }
         (Support::Ignored(warning), _) => Diagnostic::warning(at, warning).hint(format!("remove `{key}`")),
-        (Support::Honoured | Support::PartOf(_), _) => return None,
+        (Support::Honoured, _) => return None,
     };
     Some(finding)
 }

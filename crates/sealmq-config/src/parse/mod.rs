@@ -235,17 +235,6 @@ impl Reader<'_> {
                     .hint("give each bridge a name of its own"),
             );
         }
-        let Support::NotYet(issue) = options::find("connection").map_or(Support::Honoured, |row| row.support)
-        else {
-            return;
-        };
-        let text = format!(
-            "Bridge '{name}' is NOT started: 'connection' is not honoured yet, it comes with \"{}\".",
-            issue.title()
-        );
-        self.findings.add(Diagnostic::warning(at.clone(), text).hint(
-            "no message passes to or from the other broker; keep mosquitto for this bridge until then",
-        ));
         self.document.bridges.push(BridgeSection { at, name, section: Section::default() });
         here.bridge = Some(self.document.bridges.len() - 1);
     }
@@ -286,7 +275,7 @@ impl Reader<'_> {
         }
         let first = line.rest.split(lexer::blank).next().unwrap_or_default();
         match value::support(row, &value) {
-            Support::Honoured | Support::PartOf(_) => {}
+            Support::Honoured => {}
             _ if row.harmless.contains(&first) => return,
             support @ (Support::NotYet(_) | Support::Refused { .. } | Support::Ignored(_)) => {
                 return self.unsupported(row, line, support, at);

@@ -1,13 +1,14 @@
 //! Sections to the typed configuration: defaults, whose key counts for which listener, relative paths.
 
+mod bridge;
 mod global;
 mod listener;
 mod proxy;
 
 use crate::checks;
-use crate::config::{Bridge, Config, Mode};
-use crate::diagnostic::{Diagnostic, Exit, Place};
-use crate::document::{Base, BridgeSection, Document, Findings, ListenerSection, Origin, Section};
+use crate::config::{Config, Mode};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::document::{Base, Document, Findings, ListenerSection, Origin, Section};
 use crate::source::{Arguments, Verbosity};
 use std::path::Path;
 
@@ -41,8 +42,9 @@ pub(crate) fn resolve(
     let listeners: Option<Vec<_>> =
         sections.iter().map(|section| listener::resolve(section, &shared, findings)).collect();
     let bridges: Option<Vec<_>> =
-        document.bridges.iter().map(|bridge| resolve_bridge(bridge, findings)).collect();
-    let config = Config { global, listeners: listeners?, bridges: bridges?, mode };
+        document.bridges.iter().map(|bridge| bridge::resolve(bridge, &base, findings)).collect();
+    let bridges = bridges.filter(|bridges| bridge::check_local_ids(bridges, findings))?;
+    let config = Config { global, listeners: listeners?, bridges, mode };
     checks::cross_check(&config, document, findings);
     Some(config)
 }
@@ -94,23 +96,4 @@ fn local_only(document: &Document, ports: &[u16]) -> Vec<ListenerSection> {
         section: section.clone(),
     };
     ports.iter().flat_map(|port| [listener(*port, "127.0.0.1"), listener(*port, "::1")]).collect()
-}
-
-fn resolve_bridge(bridge: &BridgeSection, findings: &mut Findings) -> Option<Bridge> {
-    let (addresses, topics) = (bridge.addresses(), bridge.topics());
-    let mut complete = true;
-    let hint = |key: &str| format!("the bridge '{}' needs a line `{key} …`", bridge.name);
-    let mut missing = |what: &str, key: &str| {
-        let text = format!("Invalid bridge configuration: {what}.");
-        findings.add(Diagnostic::error(bridge.at.clone(), text).hint(hint(key)).exit(Exit::Configuration));
-        complete = false;
-    };
-    if addresses.is_empty() {
-        missing("no remote addresses defined", "address");
-    }
-    if topics.is_empty() {
-        missing("no topics defined", "topic");
-    }
-    let name = bridge.name.clone();
-    complete.then(|| Bridge { name, at: bridge.at.clone(), addresses, topics })
 }

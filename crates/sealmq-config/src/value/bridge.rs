@@ -1,8 +1,11 @@
 //! Values that only bridge keys take.
 
 use super::{BadValue, Reading, Value, integer, split};
-use crate::config::{BridgeAddress, BridgeDirection, BridgeTopic};
+use crate::config::{BridgeAddress, TcpKeepalive};
 use crate::lexer::words;
+use crate::options::Choice;
+use sealmq_bridge::{Direction, Restart, TopicRule};
+use sealmq_mqtt::QoS;
 
 pub(super) fn addresses(rest: &str) -> Result<Value, BadValue> {
     let one = |word: &str| match word.rsplit_once(':') {
@@ -32,53 +35,77 @@ pub(super) fn bridge_topic(rest: &str) -> Result<Value, BadValue> {
     };
     let mut words = words(after);
     let direction = match words.next().map(str::to_ascii_lowercase).as_deref() {
-        None | Some("out") => BridgeDirection::Out,
-        Some("in") => BridgeDirection::In,
-        Some("both") => BridgeDirection::Both,
+        None | Some("out") => Direction::Out,
+        Some("in") => Direction::In,
+        Some("both") => Direction::Both,
         Some(other) => return Err(BadValue::new(format!("Invalid bridge topic direction '{other}'."))),
     };
     let qos = match words.next() {
-        None => 0,
+        None => QoS::AtMostOnce,
         Some(word) => word
             .parse()
             .ok()
-            .filter(|qos| *qos <= 2)
+            .and_then(QoS::from_u8)
             .ok_or_else(|| BadValue::new(format!("Invalid bridge QoS level '{word}'.")))?,
     };
-    let mut prefix = || words.next().filter(|word| *word != "\"\"").unwrap_or("").to_owned();
+    let mut prefix = || words.next().filter(|word| *word != "\"\"").unwrap_or("");
     let (local_prefix, remote_prefix) = (prefix(), prefix());
-    for (which, prefix) in [("local", &local_prefix), ("remote", &remote_prefix)] {
-        if prefix.contains(['+', '#']) {
-            return Err(BadValue::new(format!("Invalid bridge topic {which} prefix '{prefix}'.")));
-        }
-    }
-    let pattern = pattern.to_owned();
-    Ok(Value::Topic(BridgeTopic { pattern, direction, qos, local_prefix, remote_prefix }))
+    TopicRule::new(pattern, direction, qos, local_prefix, remote_prefix)
+        .map(Value::Topic)
+        .map_err(|error| BadValue::new(error.to_string()))
 }
 
+const START_TYPES: [Choice; 3] = [
+    Choice { word: "automatic", support: None },
+    Choice { word: "lazy", support: None },
+    Choice { word: "once", support: None },
+];
+
+pub(super) fn start_type(word: &str) -> Result<Value, BadValue> {
+    static CHOICES: [Choice; 3] = START_TYPES;
+    if word == "manual" {
+        return Err(BadValue::new("Manual start_type not supported.").hint("it may be automatic, lazy, once"));
+    }
+    super::choice(word, &CHOICES, "Invalid 'start_type' value in configuration ({}).")
+}
+
+/// Seconds in the file, milliseconds from here on; mosquitto clamps each of them.
 pub(super) fn restart_timeout<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
     let numbers = words(rest).take(3).map(|word| integer(word, name)).collect::<Result<Vec<_>, _>>()?;
-    match numbers[..] {
-        [] => Err(BadValue::empty(name)),
-        [base, cap, ..] if cap < base.clamp(1, 3_600) => {
-            Err(BadValue::new("backoff cap is lower than the base in restart_timeout."))
+    let milliseconds = |seconds: i64| u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000);
+    let shortest = |base: i64| base.clamp(1, 3_600);
+    let restart = match numbers[..] {
+        [] => return Err(BadValue::empty(name)),
+        [base] => Restart::Constant(milliseconds(shortest(base))),
+        [base, cap, ..] if cap < shortest(base) => {
+            return Err(BadValue::new("backoff cap is lower than the base in restart_timeout."));
         }
-        [_, _, stable] if stable < 0 => Err(BadValue::new("stable connection period cannot be negative.")),
-        _ => Ok(Reading { value: Value::Unread, ignored: None }),
-    }
+        [_, _, stable] if stable < 0 => {
+            return Err(BadValue::new("stable connection period cannot be negative."));
+        }
+        [base, cap, ref stable @ ..] => Restart::Jitter {
+            base: milliseconds(shortest(base)),
+            cap: milliseconds(cap.min(7_200)),
+            stable: milliseconds(stable.first().copied().unwrap_or(0)),
+        },
+    };
+    Ok(Reading { value: Value::Restart(restart), ignored: None })
 }
 
 pub(super) fn tcp_keepalive(rest: &str) -> Result<Reading<'_>, BadValue> {
     let mut words = words(rest);
-    for (what, name) in [
-        ("idle", "bridge_tcp_keepalive_idle"),
-        ("interval", "bridge_tcp_keepalive_interval"),
-        ("counter", "bridge_tcp_keepalive_counter"),
-    ] {
+    let mut next = |what: &str, name: &str| {
         let word = words.next().ok_or_else(|| BadValue::empty(name))?;
-        if integer(word, name)? <= 0 {
-            return Err(BadValue::new(format!("invalid TCP keepalive {what} value.")));
-        }
-    }
-    Ok(Reading { value: Value::Unread, ignored: None })
+        let number = integer(word, name)?;
+        u32::try_from(number)
+            .ok()
+            .filter(|number| *number > 0)
+            .ok_or_else(|| BadValue::new(format!("invalid TCP keepalive {what} value.")))
+    };
+    let keepalive = TcpKeepalive {
+        idle_secs: next("idle", "bridge_tcp_keepalive_idle")?,
+        interval_secs: next("interval", "bridge_tcp_keepalive_interval")?,
+        count: next("counter", "bridge_tcp_keepalive_counter")?,
+    };
+    Ok(Reading { value: Value::TcpKeepalive(keepalive), ignored: None })
 }

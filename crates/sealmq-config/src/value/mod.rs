@@ -7,11 +7,12 @@ mod bridge;
 mod counts;
 mod crl_policy;
 
-use crate::config::{BridgeAddress, BridgeTopic, CrlPolicy, Network, NetworkError, ProtocolVersions};
+use crate::config::{BridgeAddress, CrlPolicy, Network, NetworkError, ProtocolVersions, TcpKeepalive};
 use crate::diagnostic::Exit;
 use crate::lexer::{blank, words};
 use crate::options::{Choice, Kind, OptionRow, Outside, Support};
 use crate::tls_version::{TlsVersionError, TlsVersions};
+use sealmq_bridge::{Restart, TopicRule};
 use sealmq_tls::IdentitySources;
 
 /// mosquitto's bound on texts.
@@ -26,7 +27,9 @@ pub(crate) enum Value {
     Word(&'static Choice),
     Listen { port: u16, place: Option<String> },
     Addresses(Vec<BridgeAddress>),
-    Topic(BridgeTopic),
+    Topic(TopicRule),
+    Restart(Restart),
+    TcpKeepalive(TcpKeepalive),
     Tls(TlsVersions),
     Identity(IdentitySources),
     Versions(ProtocolVersions),
@@ -112,6 +115,7 @@ pub(crate) fn read<'a>(
         Kind::Networks => networks(rest, name).map(whole),
         Kind::Identity => identity_sources(rest, name).map(whole),
         Kind::LogDest => log_dest(rest, name),
+        Kind::StartType => first(rest, name, bridge::start_type),
         Kind::RestartTimeout => bridge::restart_timeout(rest, name),
         Kind::TcpKeepalive => bridge::tcp_keepalive(rest),
         Kind::Counts(names) => counts::counts(rest, name, names),
@@ -201,6 +205,8 @@ fn ranged(word: &str, name: &str, min: i64, max: i64, outside: Outside) -> Resul
     match outside {
         _ if (min..=max).contains(&number) => Ok(Value::Number(number)),
         Outside::Clamp => Ok(Value::Number(number.clamp(min, max))),
+        Outside::Errors { below, .. } if number < min => Err(BadValue::new(below)),
+        Outside::Errors { above, .. } => Err(BadValue::new(above)),
         Outside::Error(text) => Err(BadValue::new(text.replace("{}", &number.to_string()))
             .hint(format!("it says {number}; {min} to {max} is possible"))),
     }
@@ -372,6 +378,8 @@ pub(crate) fn support(row: &'static OptionRow, value: &Value) -> Support {
         | Value::Listen { .. }
         | Value::Addresses(_)
         | Value::Topic(_)
+        | Value::Restart(_)
+        | Value::TcpKeepalive(_)
         | Value::Tls(_)
         | Value::Identity(_)
         | Value::Versions(_)

@@ -1,16 +1,23 @@
-//! Bridges are read whole and not started; the broker says so.
+//! Bridges: mosquitto's keys, defaults and errors, typed.
 
 use crate::reading::{config, errors, warnings};
-use sealmq_config::config::{BridgeAddress, BridgeDirection};
+use sealmq_bridge::{AddressOrder, Restart, Start, StartType};
+use sealmq_config::config::{BridgeAddress, BridgeReload, LegacyServerCerts, TcpKeepalive};
+use sealmq_config::{Bridge, TlsVersions};
+use sealmq_mqtt::{QoS, Version};
 
 const BRIDGE: &str =
     "connection site2\naddress broker.example.com:8883 192.0.2.1 2001:db8::1:1884 # two more\n";
 
+fn bridge(lines: &str) -> Bridge {
+    config(format!("connection site2\naddress remote\ntopic a\n{lines}")).bridges.remove(0)
+}
+
 #[test]
-fn a_bridge_is_read_and_its_absence_is_said_loudly_once() {
+fn addresses_and_topics_are_read() {
     let text = format!(
-        "{BRIDGE}topic sensors/# out 1\ntopic \"with blank/#\" in 2 local/ remote/\ntopic \"\" both 0 a/ \"\"\n\
-        bridge_cafile ca.crt\nbridge_insecure true\nremote_password geheim\n"
+        "{BRIDGE}topic sensors/# out 1\ntopic \"with blank/#\" in 2 local/ remote/\ntopic \"\" both 0 here there\n\
+        topic sensors/# out 1\n"
     );
     let bridge = config(&text).bridges.remove(0);
     assert_eq!(bridge.name, "site2");
@@ -19,17 +26,124 @@ fn a_bridge_is_read_and_its_absence_is_said_loudly_once() {
     assert_eq!(bridge.addresses[2], BridgeAddress { host: "2001:db8::1".into(), port: 1884 });
     assert_eq!(bridge.addresses.len(), 3);
     let [out, blank, all] = &bridge.topics[..] else { panic!("{:?}", bridge.topics) };
-    assert_eq!((out.pattern.as_str(), out.direction, out.qos), ("sensors/#", BridgeDirection::Out, 1));
     assert_eq!(
-        (blank.pattern.as_str(), blank.direction, blank.qos),
-        ("with blank/#", BridgeDirection::In, 2)
+        (out.local_filter(), out.remote_filter(), out.qos()),
+        ("sensors/#", "sensors/#", QoS::AtLeastOnce)
     );
-    assert_eq!((blank.local_prefix.as_str(), blank.remote_prefix.as_str()), ("local/", "remote/"));
-    assert_eq!((all.pattern.as_str(), all.direction), ("", BridgeDirection::Both));
-    assert_eq!((all.local_prefix.as_str(), all.remote_prefix.as_str()), ("a/", ""));
-    let found = warnings(&text);
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].starts_with("Warning: Bridge 'site2' is NOT started"), "{found:?}");
+    assert!(out.goes_out() && !out.comes_in());
+    assert_eq!((blank.local_filter(), blank.remote_filter()), ("local/with blank/#", "remote/with blank/#"));
+    assert!(blank.comes_in() && !blank.goes_out());
+    assert_eq!((all.local_filter(), all.remote_filter()), ("here", "there"));
+    assert!(all.goes_out() && all.comes_in());
+    assert_eq!(warnings(&text), Vec::<String>::new());
+}
+
+#[test]
+fn defaults_are_mosquittos() {
+    let bridge = bridge("");
+    assert_eq!((bridge.protocol_version, bridge.try_private), (Version::V311, true));
+    assert_eq!((bridge.cleansession, bridge.local_cleansession), (Start::Resume, Start::Resume));
+    assert_eq!((bridge.keepalive_interval, bridge.start_type), (60, StartType::Automatic));
+    assert_eq!(bridge.restart_timeout, Restart::Jitter { base: 5_000, cap: 30_000, stable: 0 });
+    assert_eq!((bridge.address_order, bridge.reload_type), (AddressOrder::PreferFirst, BridgeReload::Lazy));
+    assert!(bridge.notifications && bridge.attempt_unsubscribe && bridge.outgoing_retain);
+    assert_eq!((bridge.max_topic_alias, bridge.session_expiry_interval), (10, 0));
+    assert_eq!((bridge.receive_maximum, bridge.max_packet_size), (None, None));
+    assert_eq!(bridge.remote_client_id("host"), "host.site2");
+    assert_eq!(bridge.local_client_id("host"), "local.host.site2");
+    assert_eq!(bridge.tls, None);
+}
+
+#[test]
+fn what_is_written_counts() {
+    assert_eq!(bridge("cleansession true\n").local_cleansession, Start::Clean);
+    assert_eq!(bridge("cleansession true\nlocal_cleansession false\n").local_cleansession, Start::Resume);
+    assert_eq!(bridge("keepalive_interval 2\n").keepalive_interval, 5);
+    assert_eq!(bridge("restart_timeout 7\n").restart_timeout, Restart::Constant(7_000));
+    assert_eq!(
+        bridge("restart_timeout 10 9999 20\n").restart_timeout,
+        Restart::Jitter { base: 10_000, cap: 7_200_000, stable: 20_000 }
+    );
+    assert_eq!(
+        bridge("start_type lazy\nthreshold 0\n").start_type,
+        StartType::Lazy { idle_secs: 60, threshold: 1 }
+    );
+    let keepalive = TcpKeepalive { idle_secs: 60, interval_secs: 10, count: 3 };
+    assert_eq!(bridge("bridge_tcp_keepalive 60 10 3\n").tcp_keepalive, Some(keepalive));
+    assert_eq!(bridge("bridge_session_expiry_interval 0xFFFFFFFF\n").session_expiry_interval, u32::MAX);
+    assert_eq!(bridge("clientid site1\n").local_client_id("host"), "local.site1");
+    assert_eq!(bridge("local_clientid here\n").local_client_id("host"), "here");
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let bridge = bridge("remote_username a\nremote_password geheim\nlocal_password heimlich\n");
+    assert_eq!(bridge.remote_password.as_ref().unwrap().0, "geheim");
+    let shown = format!("{bridge:?}");
+    assert!(!shown.contains("geheim") && !shown.contains("heimlich"), "{shown}");
+}
+
+#[test]
+fn a_ca_turns_tls_on() {
+    let tls = bridge("bridge_cafile ca.crt\n").tls.unwrap();
+    assert!(tls.cafile.is_some() && !tls.insecure && !tls.use_os_certs);
+    assert_eq!((tls.versions, tls.legacy_server_certs), (TlsVersions::From12, LegacyServerCerts::Warn));
+    assert!(bridge("bridge_capath ca.d\n").tls.is_some());
+    assert!(bridge("bridge_tls_use_os_certs true\n").tls.unwrap().use_os_certs);
+    assert_eq!(bridge("bridge_tls_use_os_certs false\n").tls, None);
+    let tls =
+        bridge("bridge_cafile ca.crt\nlegacy_server_certs deny\nbridge_tls_version tlsv1.3\n").tls.unwrap();
+    assert_eq!((tls.versions, tls.legacy_server_certs), (TlsVersions::Only13, LegacyServerCerts::Deny));
+}
+
+#[test]
+fn what_only_tls_can_keep_stops_the_start_of_a_plain_bridge() {
+    for line in [
+        "bridge_certfile c",
+        "bridge_keyfile k",
+        "bridge_tls_version tlsv1.3",
+        "bridge_ciphers ECDHE-RSA-AES256-GCM-SHA384",
+        "bridge_ciphers_tls1.3 TLS_AES_256_GCM_SHA384",
+    ] {
+        let found = errors(format!("{BRIDGE}topic a\n{line}\n"));
+        assert!(found.iter().any(|text| text.contains("the bridge would be plaintext")), "{line}: {found:?}");
+        let rest = if line.contains("file") { "bridge_certfile c\nbridge_keyfile k" } else { line };
+        assert_eq!(
+            errors(format!("{BRIDGE}topic a\nbridge_cafile ca\n{rest}\n")),
+            Vec::<String>::new(),
+            "{line}"
+        );
+    }
+    let found = errors(format!("{BRIDGE}topic a\nbridge_cafile ca\nbridge_certfile c\n"));
+    assert!(found[0].contains("Both bridge_certfile and bridge_keyfile must be provided"), "{found:?}");
+}
+
+#[test]
+fn what_cannot_be_checked_or_spoken_stops_the_start() {
+    for (line, reason) in [
+        ("bridge_require_ocsp true", "stapled OCSP"),
+        ("bridge_identity site1", "TLS-PSK"),
+        ("bridge_psk 0123456789abcdef", "TLS-PSK"),
+    ] {
+        let found = errors(format!("{BRIDGE}topic a\nbridge_cafile ca\n{line}\n"));
+        assert!(found.len() == 1 && found[0].contains(reason), "{line}: {found:?}");
+    }
+    assert_eq!(
+        errors(format!("{BRIDGE}topic a\nbridge_cafile ca\nbridge_require_ocsp false\n")),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn two_bridges_have_two_local_client_ids() {
+    let two = |more: &str| {
+        errors(format!("connection a\naddress x\ntopic t\n{more}connection b\naddress y\ntopic t\n{more}"))
+    };
+    assert_eq!(two(""), Vec::<String>::new());
+    for more in ["local_clientid same\n", "remote_clientid same\n"] {
+        let found = two(more);
+        assert!(found.len() == 1 && found[0].contains("is not unique. Try changing or setting"), "{found:?}");
+    }
 }
 
 #[test]
@@ -50,7 +164,15 @@ fn errors_of_bridges_are_mosquittos() {
         ("keepalive_interval 65536", "Bridge keepalive value too high."),
         ("restart_timeout 10 5", "backoff cap is lower than the base in restart_timeout."),
         ("restart_timeout 5 10 -1", "stable connection period cannot be negative."),
-        ("start_type manual", "Invalid 'start_type' value in configuration (manual)."),
+        ("start_type manual", "Manual start_type not supported."),
+        ("start_type never", "Invalid 'start_type' value in configuration (never)."),
+        ("bridge_receive_maximum 0", "bridge_receive_maximum must be greater than 0."),
+        ("bridge_receive_maximum 65536", "bridge_receive_maximum must be lower than 65535."),
+        ("bridge_session_expiry_interval -1", "bridge_session_expiry_interval must not be negative."),
+        ("topic \"\" both 0 a/ \"\"", "Invalid bridge remapping."),
+        ("topic x out 0 a/+/ \"\"", "Invalid bridge topic local prefix 'a/+/'."),
+        ("topic x out 0 \"\" b#", "Invalid bridge topic remote prefix 'b#'."),
+        ("topic x# out 0 a b", "Invalid bridge topic local prefix and pattern combination 'ax#'."),
         ("notifications maybe", "Invalid 'notifications' value (maybe)."),
         ("local_username a\nlocal_username b", "Duplicate 'bridge local_username' value in configuration."),
         ("connection site2\naddress b\ntopic a", "Duplicate bridge name 'site2'."),

@@ -7,6 +7,8 @@ use sealmq_config::{Config, OPTIONS, Severity};
 const PLAIN: &str = "listener 8883\n";
 const TLS: &str = "listener 8883\ncertfile c.crt\nkeyfile c.key\ncafile ca.crt\n";
 const BRIDGE: &str = "connection b\naddress remote\ntopic a out\n";
+const TLS_BRIDGE: &str = "connection b\naddress remote\ntopic a out\nbridge_cafile other.crt\n";
+const LAZY_BRIDGE: &str = "connection b\naddress remote\ntopic a out\nstart_type lazy\n";
 
 /// The least configuration in which the key may stand, and the line with it.
 fn minimal(row: &OptionRow) -> (String, String) {
@@ -40,7 +42,19 @@ fn minimal(row: &OptionRow) -> (String, String) {
         Scope::UsesPlugin => "plugin_load dynsec /usr/lib/x.so\nlistener 8883\n",
         Scope::AfterPlugin => "plugin /usr/lib/x.so\n",
         Scope::Bridge if row.key == "address" => "connection b\ntopic a out\n",
-        Scope::Bridge => BRIDGE,
+        Scope::Bridge => match row.key {
+            "bridge_certfile" => {
+                "connection b\naddress remote\ntopic a out\nbridge_cafile other.crt\nbridge_keyfile k\n"
+            }
+            "bridge_keyfile" => {
+                "connection b\naddress remote\ntopic a out\nbridge_cafile other.crt\nbridge_certfile c\n"
+            }
+            "bridge_cafile" | "bridge_capath" | "bridge_tls_use_os_certs" => BRIDGE,
+            "idle_timeout" | "threshold" => LAZY_BRIDGE,
+            key if key.starts_with("bridge_tls") || key.starts_with("bridge_ciphers") => TLS_BRIDGE,
+            "bridge_insecure" | "bridge_alpn" | "legacy_server_certs" => TLS_BRIDGE,
+            _ => BRIDGE,
+        },
     };
     let after = match row.scope {
         Scope::StartsBridge => "address remote\ntopic a out\n",
@@ -53,6 +67,8 @@ fn without(row: &OptionRow) -> Config {
     let (before, _) = minimal(row);
     let other_half = match row.key {
         "certfile" | "keyfile" => PLAIN,
+        "bridge_certfile" | "bridge_keyfile" => TLS_BRIDGE,
+        "address" => BRIDGE,
         _ => before.as_str(),
     };
     config(other_half)
@@ -81,9 +97,6 @@ fn check(row: &'static OptionRow) -> Result<(), String> {
     let starts =
         || parsed.config.clone().ok_or_else(|| format!("no configuration: {:#?}", parsed.diagnostics));
     match (row.support, row.restricts) {
-        // The fate of its section, which the next arms check on the section's own row.
-        (Support::PartOf("connection"), _) => starts().map(|_| ()),
-        (Support::PartOf(section), _) => Err(format!("unknown section {section}")),
         (Support::Honoured, _) if row.scope == Scope::MainFile => Ok(()), // files_and_paths
         (Support::Honoured, _) if row.key == "protocol" => starts().map(|_| ()), // one value only so far
         (Support::Honoured, _) => match without_places(&starts()?) == without_places(&without(row)) {

@@ -279,6 +279,14 @@ impl ConnectionGuard {
     }
 }
 
+impl ConnectionGuard {
+    /// For a connection of the broker's own: it takes nobody's place.
+    pub(crate) fn uncounted() -> ConnectionGuard {
+        let free = || Taken { counter: Counter::new(0), amount: 0 };
+        ConnectionGuard { _listener: free(), _global: free(), settled: None }
+    }
+}
+
 /// What a connection holds until it is admitted.
 #[derive(Debug)]
 pub struct WaitingGuard {

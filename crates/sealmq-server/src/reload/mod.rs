@@ -278,6 +278,7 @@ impl Reloader {
         control.replace_control_api(plan::control_api(global));
         control.door.set_nodelay(if global.set_tcp_nodelay { Nodelay::On } else { Nodelay::Off });
         control.publish_ruling(material.policy.clone(), for_broker::limits(global));
+        control.replace_bridges(material.bridges);
         for commit in commits {
             commit();
         }
