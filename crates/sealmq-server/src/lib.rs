@@ -32,6 +32,7 @@ pub mod logging;
 pub mod mailbox;
 mod material;
 pub mod notify;
+pub mod password_lines;
 mod pid_file;
 pub mod plan;
 pub mod post;

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::commands::{broker, context, device, publish, subscribe, up, user};
+use crate::commands::{broker, context, device, passwd, publish, subscribe, up, user};
 
 /// An MQTT broker that is its own certificate authority.
 #[derive(Debug, Parser)]
@@ -28,6 +28,9 @@ pub(crate) enum Command {
     Device(device::Args),
     /// Let devices in with a name and a password over TLS
     User(user::Args),
+    /// Set passwords in the password file of a mosquitto.conf (the flags of mosquitto_passwd)
+    #[command(disable_help_flag = true)]
+    Passwd(passwd::Args),
     /// Remember a broker that `pub` and `sub` on this computer use without flags
     Context(context::Args),
     /// Publish a message (the flags of mosquitto_pub)
@@ -110,6 +113,7 @@ pub(crate) fn with_broker_as_default(mut arguments: Vec<OsString>) -> Vec<OsStri
     let called = arguments.first().and_then(|program| Path::new(program).file_name());
     let command = match called.and_then(|name| name.to_str()) {
         Some("mosquitto") => Some("broker"),
+        Some("mosquitto_passwd") => Some("passwd"),
         Some("mosquitto_pub") => Some("pub"),
         Some("mosquitto_sub") => Some("sub"),
         Some(_) | None => is_mosquitto_option.then_some("broker"),
@@ -155,6 +159,7 @@ mod tests {
         assert_eq!(called("/usr/sbin/mosquitto -d -c a"), words("/usr/sbin/mosquitto broker -d -c a"));
         assert_eq!(called("mosquitto"), words("mosquitto broker"));
         assert_eq!(called("mosquitto -h"), words("mosquitto broker -h"));
+        assert_eq!(called("mosquitto_passwd -c f u"), words("mosquitto_passwd passwd -c f u"));
         assert_eq!(called("mosquitto_sub -t a"), words("mosquitto_sub sub -t a"));
     }
 

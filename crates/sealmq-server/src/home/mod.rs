@@ -40,7 +40,7 @@ pub use leaves::{Cause, Leaf};
 pub use lock::Lock;
 
 pub use place::{CaFolder, Chosen, Environment, KeyPairFiles, Place};
-pub use prompt::password as prompt_password;
+pub use prompt::{password as prompt_password, without_echo};
 
 use crate::inventory::{Inventory, Status};
 

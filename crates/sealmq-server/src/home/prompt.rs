@@ -1,7 +1,7 @@
 //! Asks a person for a password on the terminal, without showing it.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
@@ -21,6 +21,24 @@ pub fn password(question: &str) -> io::Result<Zeroizing<String>> {
     tcsetattr(&terminal, SetArg::TCSAFLUSH, &shown)?;
     read?;
     Ok(Zeroizing::new(line.trim_end_matches(['\n', '\r']).to_owned()))
+}
+
+/// Runs `read` with the echo of standard input off, if that is a terminal.
+///
+/// # Errors
+/// Those of `read`, and of the terminal.
+pub fn without_echo<T>(read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return read();
+    }
+    let shown = tcgetattr(&stdin)?;
+    let mut hidden = shown.clone();
+    hidden.local_flags.remove(LocalFlags::ECHO);
+    tcsetattr(&stdin, SetArg::TCSAFLUSH, &hidden)?;
+    let outcome = read();
+    tcsetattr(&stdin, SetArg::TCSAFLUSH, &shown)?;
+    outcome
 }
 
 /// Room beforehand, so that a line of usual length leaves no copy behind in a buffer that grew.

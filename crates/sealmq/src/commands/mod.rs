@@ -4,6 +4,7 @@ pub(crate) mod broker;
 pub(crate) mod context;
 pub(crate) mod device;
 mod log_format;
+pub(crate) mod passwd;
 pub(crate) mod publish;
 mod source;
 pub(crate) mod subscribe;
