@@ -79,7 +79,10 @@ impl Plugins {
         }
         let stock = Stock::of(path);
         if path.is_empty() {
-            findings.add(Diagnostic::error(at.clone(), "Empty 'plugin_load' value in configuration."));
+            findings.add(Diagnostic::error(
+                at.clone(),
+                format!("Missing plugin path for plugin name '{value}'."),
+            ));
         } else if stock.is_none() {
             findings.add(refusal(path, at.clone()));
         }

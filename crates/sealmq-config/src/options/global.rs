@@ -112,7 +112,7 @@ pub(super) const ROWS: &[OptionRow] = &[
     row("packet_buffer_size", Global, integer(0, 65_535, "Packet buffer size must be between 0 and 65535 inclusive."),
         "", "4096", "HTTP header buffer of WebSocket listeners.").aliases(&["websockets_headers_size"])
         .reload(Reload::No).not_yet(CompleteBroker),
-    row("websockets_log_level", Global, clamped(INT_MIN, INT_MAX), "", "7", "Log level of libwebsockets.")
+    row("websockets_log_level", Global, Kind::Unread, "", "7", "Log level of libwebsockets.")
         .reload(Reload::No).ignored("SealMQ has no libwebsockets whose log level could be set"),
     row("retry_interval", Global, Kind::Unread, "", "20", "Removed from mosquitto.")
         .ignored("The 'retry_interval' option is no longer available."),

@@ -60,7 +60,7 @@ pub(super) const ROWS: &[OptionRow] = &[
     row("crlfile", ListenerOrDefault, Path, "", "ca.crl",
         "Certificate revocation lists: a file (PEM with any number of them, or DER), or a folder of such files. An issuer \
          without one: its clients are refused.").restricts().reload(Reload::Content),
-    row("dhparamfile", Listener, Kind::Unread, "", "dh.pem", "Parameters of finite-field Diffie-Hellman.")
+    row("dhparamfile", Scope::Global, Kind::Unread, "", "dh.pem", "Parameters of finite-field Diffie-Hellman.")
         .ignored("dhparamfile is no longer required."),
     row("disable_client_cert_date_checks", Listener, Boolean, "false", "true",
         "Accept client certificates that are expired or not yet valid. The CAs above them must be within their dates.")

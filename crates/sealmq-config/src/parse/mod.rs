@@ -278,7 +278,11 @@ impl Reader<'_> {
             Support::Honoured => {}
             _ if row.harmless.contains(&first) => return,
             support @ (Support::NotYet(_) | Support::Refused { .. } | Support::Ignored(_)) => {
-                return self.unsupported(row, line, support, at);
+                self.unsupported(row, line, support, at.clone());
+                // A second line is an error whatever becomes of the first.
+                if row.repeat != Repeat::Once {
+                    return;
+                }
             }
         }
         let section = match target {

@@ -195,13 +195,20 @@ fn integer(word: &str, name: &str) -> Result<i64, BadValue> {
     Ok(if negative { -magnitude } else { magnitude })
 }
 
-fn ranged(word: &str, name: &str, min: i64, max: i64, outside: Outside) -> Result<Value, BadValue> {
+/// The same within the range of C's `int`.
+fn int(word: &str, name: &str) -> Result<i64, BadValue> {
     let number = integer(word, name)?;
-    // mosquitto reads into an `int`, but for `memory_limit`, before it looks at the range.
-    let int = i64::from(i32::MIN)..=i64::from(i32::MAX);
-    if max <= i64::from(i32::MAX) && !int.contains(&number) {
-        return Err(BadValue::new(format!("'{name}' value out of range.")).hint(format!("it says `{word}`")));
+    match (i64::from(i32::MIN)..=i64::from(i32::MAX)).contains(&number) {
+        true => Ok(number),
+        false => {
+            Err(BadValue::new(format!("'{name}' value out of range.")).hint(format!("it says `{word}`")))
+        }
     }
+}
+
+fn ranged(word: &str, name: &str, min: i64, max: i64, outside: Outside) -> Result<Value, BadValue> {
+    // mosquitto reads into an `int`, but for `memory_limit`, before it looks at the range.
+    let number = if max <= i64::from(i32::MAX) { int(word, name)? } else { integer(word, name)? };
     match outside {
         _ if (min..=max).contains(&number) => Ok(Value::Number(number)),
         Outside::Clamp => Ok(Value::Number(number.clamp(min, max))),
@@ -269,7 +276,7 @@ fn listen<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
     if word.is_empty() {
         return Err(BadValue::empty(name).hint("write `listener 8883` or `listener 8883 192.0.2.1`"));
     }
-    let number = integer(word, name)?;
+    let number = int(word, name)?;
     let port = u16::try_from(number).map_err(|_| {
         BadValue::new(format!("Invalid 'port' value ({number})."))
             .hint("1 to 65535 is possible; 8883 is usual for TLS, 1883 without")

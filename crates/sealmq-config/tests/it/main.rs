@@ -17,4 +17,5 @@ mod reference_page;
 mod restrictions;
 mod robustness;
 mod scram_files;
+mod texts_of_mosquitto;
 mod the_guide;
