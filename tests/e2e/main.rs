@@ -8,9 +8,11 @@
 )]
 #![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
+mod as_another_user;
 mod bridges;
 mod fleet;
 mod guide_walkthrough;
+mod in_the_place_of_mosquitto;
 mod log_format;
 mod mbedtls;
 mod paho;

@@ -215,8 +215,11 @@ fn enter(door: &Arc<Door>, listener: &Arc<ListenerState>, stream: DoorStream, ad
     }
     // Behind a proxy the address says nothing yet; mosquitto has no such line there either.
     if listener.proxy.is_none() {
-        door.log
-            .with(Event::ConnectionNew, || format!("New connection from {address} on {}.", listener.name));
+        door.log.with(Event::ConnectionNew, || match stream.local_port() {
+            // In mosquitto's words: its address stands in the line of the listener.
+            Some(port) => format!("New connection from {address} on port {port}."),
+            None => format!("New connection from {address} on {}.", listener.name),
+        });
     }
     match door.gatekeeper.admit(&listener.connections, address.ip()) {
         Ok((guard, waiting)) => {

@@ -90,6 +90,15 @@ impl std::fmt::Display for PeerAddress {
 }
 
 impl DoorStream {
+    /// The port of ours that it came to; `None` for a unix socket.
+    #[must_use]
+    pub fn local_port(&self) -> Option<u16> {
+        match self {
+            DoorStream::Tcp(tcp) => tcp.local_addr().ok().map(|address| address.port()),
+            DoorStream::Unix(_) => None,
+        }
+    }
+
     /// Reads what is there, waiting for the first byte. `Ok(0)` is the end of the stream.
     ///
     /// # Errors

@@ -152,8 +152,8 @@ fn words_of_refusal(why: &Refusal) -> String {
 fn words_of_ending(why: &Ending) -> Option<String> {
     Some(match why {
         Ending::Disconnected => return None,
-        Ending::Lost(Lost::Closed) => "connection closed by client".to_owned(),
-        Ending::Lost(Lost::Broken) => "connection lost".to_owned(),
+        // mosquitto tells neither from the other: a reset is what a client sends that was killed.
+        Ending::Lost(Lost::Closed | Lost::Broken) => "connection closed by client".to_owned(),
         Ending::Lost(Lost::Tls) => "TLS failed".to_owned(),
         Ending::Lost(Lost::Shut) => "closed by the broker".to_owned(),
         Ending::Refused(refusal) => words_of_refusal(refusal),

@@ -1,0 +1,244 @@
+//! What an installation of mosquitto relies on beside the protocol: its command line, exit codes, log lines and files,
+//! with another program in their place.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::support::{Broker, PATIENCE, free_port, sealmq};
+
+/// CONNECT of MQTT 3.1.1 and the answer's return code; the connection stays.
+pub(crate) fn connect(port: u16, id: &str, login: Option<(&str, &str)>) -> (TcpStream, u8) {
+    let text = |text: &str| {
+        let mut bytes = u16::try_from(text.len()).expect("it is short").to_be_bytes().to_vec();
+        bytes.extend_from_slice(text.as_bytes());
+        bytes
+    };
+    let mut body = text("MQTT");
+    body.extend([4, if login.is_some() { 0xc2 } else { 0x02 }, 0, 60]);
+    body.extend(text(id));
+    if let Some((user, password)) = login {
+        body.extend(text(user));
+        body.extend(text(password));
+    }
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the broker listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("set a time-out");
+    stream.write_all(&[0x10, u8::try_from(body.len()).expect("it is short")]).expect("send");
+    stream.write_all(&body).expect("send");
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).expect("an answer");
+    (stream, answer[3])
+}
+
+fn run(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("it can be started");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (status.code().expect("an exit code"), text(stdout), text(stderr))
+}
+
+fn broker(folder: &Path, line: &str) -> (i32, String, String) {
+    run(sealmq().arg("broker").args(line.split_whitespace()).current_dir(folder))
+}
+
+#[test]
+fn help_is_on_standard_output_and_errors_of_the_command_line_are_3() {
+    let folder = TempDir::new().expect("a folder");
+    let (code, out, err) = broker(folder.path(), "-h");
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("\nUsage: mosquitto [-c config_file] [-d] [-h] [-p port] [-v]\n"), "{out}");
+    for (line, text) in [
+        ("-c", "Error: -c argument given, but no config file specified.\n"),
+        ("-p 0", "Error: Invalid port specified (0).\n"),
+        ("--tls-keylog", "Error: --tls-keylog argument given, but no file specified.\n"),
+        ("-v --unknown", "Error: Unknown option '--unknown'.\n"),
+        ("-v -c missing.conf", "Error: Unable to open config file 'missing.conf'.\n"),
+        ("-c .", "Error: Config file '.' is a directory.\n"),
+        ("--test-config", "Please provide a configuration file to test.\n"),
+    ] {
+        let (code, _, err) = broker(folder.path(), line);
+        assert!(code == 3 && err.contains(text) && err.contains("hint: "), "{line}: {code} {err}");
+    }
+}
+
+#[test]
+fn exit_codes_tell_what_cannot_be_from_what_cannot_be_used() {
+    let folder = TempDir::new().expect("a folder");
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let taken = taken.local_addr().expect("an address").port();
+    let port = free_port();
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", taken));
+    symlink("/dev/null", folder.path().join("link")).expect("a link");
+    let listener = |rest: &str| format!("user root\nlistener {port} 127.0.0.1\n{rest}\n");
+    for (configuration, code, text) in [
+        (listener("max_qos 3"), 3, "Error found at m.conf:3."),
+        (listener("plugin /x/dynsec.so"), 13, "Plugin '/x/dynsec.so' is not loaded"),
+        (listener("plugin /x/dynsec.so\nmax_qos 3"), 3, "'max_qos' must be"),
+        (listener("password_file missing"), 13, "Unable to open password_file \"missing\""),
+        (listener("acl_file link"), 13, "symbolic link"),
+        (listener("certfile missing\nkeyfile missing"), 1, "missing"),
+        (format!("listener {taken} 127.0.0.1\n"), 1, "Error: Address already in use"),
+        (listener("").replace("user root", "user no-such-user"), 3, "because this user does not exist"),
+    ] {
+        if text.contains("user does not exist") && !nix_is_root() {
+            continue;
+        }
+        fs::write(folder.path().join("m.conf"), &configuration).expect("write");
+        let (got, _, err) = broker(folder.path(), "-c m.conf");
+        assert!(got == code && err.contains(text), "{configuration}: {got} instead of {code}: {err}");
+    }
+}
+
+fn nix_is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout == b"0\n")
+}
+
+#[test]
+fn a_configuration_is_checked_without_being_started() {
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("m.conf"), "listener 1\nallow_anonymous true\n").expect("write");
+    let (code, _, err) = broker(folder.path(), "--test-config -c m.conf");
+    assert!(code == 0 && err.ends_with("Configuration file is OK.\n"), "{code} {err}");
+    fs::write(folder.path().join("m.conf"), "listener 1\nallow_anonymous falst\n").expect("write");
+    let (code, _, err) = broker(folder.path(), "-c m.conf --test-config");
+    let expected = "Error: Invalid 'allow_anonymous' value (falst).\nError found at m.conf:2.\nhint: ";
+    assert!(code == 3 && err.starts_with(expected), "{code} {err}");
+}
+
+#[test]
+fn a_second_configuration_file_adds_to_the_first() {
+    let folder = TempDir::new().expect("a folder");
+    let (one, other) = (free_port(), free_port());
+    fs::write(folder.path().join("a.conf"), format!("listener {one} 127.0.0.1\n")).expect("write");
+    fs::write(folder.path().join("b.conf"), format!("listener {other} 127.0.0.1\nallow_anonymous true\n"))
+        .expect("write");
+    let broker =
+        Broker::start_command(sealmq().args(["-c", "a.conf", "-v", "-c", "b.conf"]).current_dir(&folder));
+    assert_eq!([connect(one, "a", None).1, connect(other, "b", None).1], [0, 0]);
+    broker.wait_for_line(&["Config loaded from b.conf."]);
+}
+
+#[test]
+fn through_a_link_named_mosquitto_it_goes_into_the_background_and_writes_its_id() {
+    let folder = TempDir::new().expect("a folder");
+    let (program, pid_file) = (folder.path().join("mosquitto"), folder.path().join("pid"));
+    symlink(env!("CARGO_BIN_EXE_sealmq"), &program).expect("a link");
+    let port = free_port();
+    let text = format!(
+        "user root\nlistener {port} 127.0.0.1\nallow_anonymous true\npid_file pid\nlog_dest file log\n"
+    );
+    fs::write(folder.path().join("mosquitto.conf"), text).expect("write");
+    // The service managers of old wait for this process: it ends, the broker stays.
+    let (code, out, err) =
+        run(Command::new(&program).args(["-c", "mosquitto.conf", "-d"]).current_dir(&folder));
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "", ""));
+    let by = std::time::Instant::now() + PATIENCE;
+    while !pid_file.exists() {
+        assert!(std::time::Instant::now() < by, "no pid file");
+        std::thread::yield_now();
+    }
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(std::time::Instant::now() < by, "nobody listens");
+        std::thread::yield_now();
+    }
+    assert_eq!(connect(port, "a", None).1, 0);
+    let pid = fs::read_to_string(&pid_file).expect("its id");
+    let (code, ..) = run(Command::new("kill").args(["-s", "TERM", pid.trim()]));
+    assert_eq!(code, 0);
+    while pid_file.exists() {
+        assert!(std::time::Instant::now() < by, "the pid file stays");
+        std::thread::yield_now();
+    }
+    assert!(
+        fs::read_to_string(folder.path().join("log")).expect("a log").contains("New client connected from")
+    );
+}
+
+#[test]
+fn the_lines_that_watchers_look_for_are_mosquittos() {
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    let made = run(sealmq().args(["passwd", "-c", "-b", "passwords", "anna", "secret"]).current_dir(&folder));
+    assert_eq!((made.0, made.1.as_str()), (0, "Adding password for user anna\n"));
+    assert!(made.2.starts_with("Warning: A password on the command line"), "{}", made.2);
+    let configuration =
+        format!("user root\nlistener {port} 127.0.0.1\npassword_file passwords\nlog_type all\n");
+    fs::write(folder.path().join("m.conf"), configuration).expect("write");
+    let broker = Broker::start_command(sealmq().args(["-c", "m.conf"]).current_dir(&folder));
+    let (mut stream, code) = connect(port, "one", Some(("anna", "secret")));
+    let address = stream.local_addr().expect("an address");
+    stream.write_all(&[0x82, 8, 0, 1, 0, 3, b'a', b'/', b'b', 1]).expect("subscribe");
+    broker.wait_for_line(&[&format!(": New connection from {address} on port {port}.")]);
+    broker.wait_for_line(&[&format!(": New client connected from {address} as one (p4, c1, k60, u'anna').")]);
+    broker.wait_for_line(&[": one 1 a/b"]);
+    stream.write_all(&[0xe0, 0]).expect("disconnect");
+    broker.wait_for_line(&[&format!(": Client one [{address}] disconnected.")]);
+    let (stream, wrong) = connect(port, "two", Some(("anna", "wrong")));
+    let address = stream.local_addr().expect("an address");
+    broker.wait_for_line(&[&format!(": Client two [{address}] disconnected: not authorised.")]);
+    assert_eq!((code, wrong), (0, 5));
+}
+
+#[test]
+fn a_log_file_that_is_moved_away_is_made_anew_at_sighup() {
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    let text = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\nlog_dest file log\n");
+    fs::write(folder.path().join("m.conf"), text).expect("write");
+    let broker = Broker::start_command(sealmq().args(["-c", "m.conf"]).current_dir(&folder));
+    connect(port, "before", None);
+    let (log, moved) = (folder.path().join("log"), folder.path().join("log.1"));
+    wait_for(&log, "as before");
+    fs::rename(&log, &moved).expect("move");
+    broker.signal("HUP");
+    wait_for(&log, "Reload");
+    connect(port, "after", None);
+    wait_for(&log, "as after");
+    assert!(!fs::read_to_string(&moved).expect("it is there").contains("as after"));
+    assert!(broker.log().is_empty(), "{}", broker.log());
+}
+
+#[test]
+fn log_lines_are_messages_on_topics_by_their_kind() {
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    let text =
+        format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\nlog_dest topic\nlog_type all\n");
+    fs::write(folder.path().join("m.conf"), text).expect("write");
+    let _broker = Broker::start_command(sealmq().args(["-c", "m.conf"]).current_dir(&folder));
+    let (mut watcher, _) = connect(port, "watcher", None);
+    let filter = b"$SYS/broker/log/#";
+    watcher.write_all(&[0x82, 5 + 17, 0, 1, 0, 17]).expect("subscribe");
+    watcher.write_all(filter).expect("subscribe");
+    watcher.write_all(&[0]).expect("subscribe");
+    let mut read = Vec::new();
+    let has = |read: &[u8], part: &[u8]| read.windows(part.len()).any(|window| window == part);
+    let mut wait_for = |part: &str| {
+        while !has(&read, part.as_bytes()) {
+            let mut buffer = [0; 4096];
+            let length = watcher.read(&mut buffer).expect("lines come");
+            assert!(length > 0, "closed");
+            read.extend_from_slice(&buffer[..length]);
+        }
+        read.clone()
+    };
+    // Its own line: from here on it is subscribed.
+    wait_for(": watcher 0 $SYS/broker/log/#");
+    let (stream, _) = connect(port, "one", None);
+    let address = stream.local_addr().expect("an address");
+    let read = wait_for(&format!(": New client connected from {address} as one (p4, c1, k60)."));
+    assert!(has(&read, b"$SYS/broker/log/N") && has(&read, b"$SYS/broker/log/M/subscribe"));
+    assert!(!has(&read, b"$SYS/broker/log/D"));
+}
+
+fn wait_for(path: &Path, text: &str) {
+    let by = std::time::Instant::now() + PATIENCE;
+    while !fs::read_to_string(path).is_ok_and(|log| log.contains(text)) {
+        assert!(std::time::Instant::now() < by, "no line says '{text}': {:?}", fs::read_to_string(path));
+        std::thread::yield_now();
+    }
+}
