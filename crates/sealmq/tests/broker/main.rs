@@ -154,7 +154,8 @@ fn help_ends_with_0_on_stdout_and_a_bad_command_line_with_3() {
     let run = |words: &[&str]| sealmq(folder.path()).args(words).output().unwrap();
     let help = run(&["broker", "-h"]);
     assert_eq!(help.status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&help.stdout).contains("Usage: sealmq broker"));
+    let usage = "Usage: mosquitto [-c config_file] [-d] [-h] [-p port] [-v]";
+    assert!(String::from_utf8_lossy(&help.stdout).contains(usage));
     for words in [&["broker", "-x"][..], &["-p", "0"], &["-p"], &["-p", "65536"], &["-c", "nothing.conf"]] {
         let output = run(words);
         assert_eq!(output.status.code(), Some(3), "{words:?}: {}", stderr(&output));
@@ -187,7 +188,8 @@ fn global_max_clients_counts_for_all_shards_together() {
     // Who is known may come again.
     let (again, _keep_again) = dial(b'a');
     let (third, _) = dial(b'c');
-    assert_eq!([first, second, again, third], [0, 0, 0, 0x97]);
+    // mosquitto 2.1.2 answers 0x89, server busy.
+    assert_eq!([first, second, again, third], [0, 0, 0, 0x89]);
     assert_eq!(terminate(&mut child), Some(0));
 }
 
@@ -221,5 +223,6 @@ fn a_configuration_is_checked_without_being_run() {
     fs::write(folder.path().join("m.conf"), "listener 1883\n").unwrap();
     let output = sealmq(folder.path()).args(["-c", "m.conf", "--test-config"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "Configuration file is OK.\n");
+    // On standard error, as in mosquitto 2.1.2.
+    assert!(stderr(&output).ends_with("Configuration file is OK.\n"), "{}", stderr(&output));
 }

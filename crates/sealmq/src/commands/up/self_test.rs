@@ -1,6 +1,7 @@
 //! Before `up` says that it is ready: a message from the operator's certificate, through the listener, and back.
 //!
-//! It goes over mutual TLS to `localhost` as any client's does, on a topic that only the operator can see.
+//! It goes over mutual TLS to `localhost` as any client's does, to an endpoint of `$CONTROL` that there is not: only the
+//! operator may ask there, and what comes back has gone through the broker both ways. No device sees any of it.
 
 use std::time::Duration;
 
@@ -56,10 +57,11 @@ enum Arrived {
 
 async fn round_trip(options: Options, topic: &str) -> Result<Arrived, ClientError> {
     let mut client = Client::connect(options).await?;
-    client.subscribe_and_wait(topic, QoS::AtLeastOnce).await?;
+    let answer = format!("{topic}/response");
+    client.subscribe_and_wait(&answer, QoS::AtLeastOnce).await?;
     client.publish_and_wait(Outgoing::new(topic, PAYLOAD, QoS::AtLeastOnce)).await?;
     while let Some(message) = client.next_message().await? {
-        if message.topic == topic && message.payload == PAYLOAD {
+        if message.topic == answer {
             client.close().await;
             return Ok(Arrived::Yes);
         }
