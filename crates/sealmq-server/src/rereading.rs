@@ -13,22 +13,32 @@ use crate::log::{Event, Line};
 use crate::plan::StartError;
 use crate::privileges::Target;
 
-/// A finding for each file that the configuration names and that `target` cannot read.
-///
-/// # Errors
-/// The system did not let us act as that user, or be root again.
-pub fn findings(config: &Config, target: &Target) -> Result<Vec<Line>, StartError> {
+/// Every file and folder that the listeners of a configuration name, with its key: what a reload reads again.
+#[must_use]
+pub fn files(config: &Config) -> Vec<(&'static str, &FileSetting)> {
     let mut files: Vec<(&str, &FileSetting)> = Vec::new();
     for listener in &config.listeners {
         let access = &listener.access;
         files.extend(access.password_file.as_ref().map(|file| ("password_file", file)));
+        files.extend(access.scram_file.as_ref().map(|file| ("scram_file", file)));
+        files.extend(access.jwt.as_ref().map(|jwt| ("jwt_key", &jwt.key)));
         files.extend(access.acl_file.as_ref().map(|file| ("acl_file", file)));
         let Some(tls) = &listener.tls else { continue };
         files.push(("certfile", &tls.certfile));
         files.push(("keyfile", &tls.keyfile));
         files.extend(tls.cafile.as_ref().map(|file| ("cafile", file)));
         files.extend(tls.capath.as_ref().map(|file| ("capath", file)));
+        files.extend(tls.crl.file.as_ref().map(|file| ("crlfile", file)));
     }
+    files
+}
+
+/// A finding for each file that the configuration names and that `target` cannot read.
+///
+/// # Errors
+/// The system did not let us act as that user, or be root again.
+pub fn findings(config: &Config, target: &Target) -> Result<Vec<Line>, StartError> {
+    let files = files(config);
     let mut found = Vec::new();
     let mut seen = Vec::new();
     for (key, file) in files {

@@ -20,7 +20,7 @@ use crate::notify::Notify;
 use crate::pid_file::PidFile;
 use crate::plan::{self, Material, StartError};
 use crate::privileges;
-use crate::reload::{ConfigSource, ReloadThread, Reloader, ReloaderSpec};
+use crate::reload::{ConfigSource, ReloadThread, Reloader, ReloaderSpec, Seen};
 use crate::rereading;
 use crate::running::{OpenListener, Running, ServerSpec, Threads, start};
 use crate::signals::{Asked, Ended, wait};
@@ -48,6 +48,7 @@ pub struct Prepared {
     hooks: Hooks,
     trust: Arc<TrustCounter>,
     material: Material,
+    seen: Seen,
 }
 
 /// Reads every file that the configuration names. Nothing is open yet.
@@ -62,8 +63,11 @@ pub fn prepare(config: Config, hooks: Hooks) -> Result<Prepared, StartError> {
     }
     let trust = Arc::new(TrustCounter::new(TrustGeneration::new()));
     let ids = plan::listener_ids(&config);
+    // Before anything is read: what changes meanwhile is noticed.
+    let seen =
+        Seen::of(&rereading::files(&config).iter().map(|(_, file)| file.path.clone()).collect::<Vec<_>>());
     let material = plan::read_material(&config, &ids, hooks.own.as_ref(), &trust, now())?;
-    Ok(Prepared { config, hooks, trust, material })
+    Ok(Prepared { config, hooks, trust, material, seen })
 }
 
 /// Sockets are open, root is left; no thread runs yet but the log's.
@@ -73,6 +77,7 @@ pub struct Opened {
     hooks: Hooks,
     trust: Arc<TrustCounter>,
     pid_file: Option<PidFile>,
+    seen: Seen,
 }
 
 impl Prepared {
@@ -81,7 +86,7 @@ impl Prepared {
     /// # Errors
     /// A socket that cannot be opened (exit code 1), a user that does not exist.
     pub fn open(self, log: &Log) -> Result<Opened, StartError> {
-        let Prepared { config, hooks, trust, material } = self;
+        let Prepared { config, hooks, trust, material, seen } = self;
         let mut listeners = Vec::new();
         for (listener, files) in config.listeners.iter().zip(&material.listeners) {
             let sockets = accept::open(&listener.bind).map_err(|error| cannot_open(listener, &error))?;
@@ -104,7 +109,7 @@ impl Prepared {
             threads: threads(&config),
             log: log.clone(),
         };
-        Ok(Opened { spec, config, hooks, trust, pid_file })
+        Ok(Opened { spec, config, hooks, trust, pid_file, seen })
     }
 }
 
@@ -198,7 +203,7 @@ impl Opened {
     /// # Errors
     /// A thread or a poll cannot be made.
     pub fn start(self) -> Result<Served, StartError> {
-        let Opened { spec, config, hooks, trust, pid_file } = self;
+        let Opened { spec, config, hooks, trust, pid_file, seen } = self;
         let log = spec.log.clone();
         let failed = |error: io::Error| {
             StartError::new(format!("Error: the broker's threads cannot start: {error}"), 1)
@@ -207,7 +212,7 @@ impl Opened {
         trust_watch::start(&running, &log);
         let control = running.control();
         logging::connect_topics(&log, control.clone());
-        let reloader = Reloader::new(ReloaderSpec { config, hooks, trust, control, log: log.clone() });
+        let reloader = Reloader::new(ReloaderSpec { config, hooks, trust, control, log: log.clone(), seen });
         reloader.attach(Box::new(LogPart(log)));
         let reloads = ReloadThread::start(reloader.clone()).map_err(failed)?;
         Ok(Served { running, reloader, reloads, pid_file })

@@ -49,7 +49,7 @@ fn a_lower_sessions_max_ends_nobody_and_refuses_the_next() {
     net.input(0, Input::Limits(with(|limits| limits.sessions_max = 1)));
     assert!(net.ending(one).is_none() && net.ending(two).is_none());
     let third = net.dial(dial(Version::V5, "three"));
-    assert_eq!(net.take(third), What::ConnAck { session_present: false, code: 0x97 });
+    assert_eq!(net.take(third), What::ConnAck { session_present: false, code: 0x89 });
     net.bye(one);
     net.bye(two);
     net.v5("three");

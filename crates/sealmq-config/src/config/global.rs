@@ -52,6 +52,8 @@ pub struct Global {
     pub pid_file: Option<FileSetting>,
     /// Logging.
     pub log: Log,
+    /// `reload_on_change`: a file that the configuration names and that changes is read again by itself.
+    pub reload_on_change: bool,
     /// `session_owner`.
     pub session_owner: SessionOwner,
     /// `connection_rate` of each IPv4 address and IPv6 /64.

@@ -29,6 +29,9 @@ pub(super) const ROWS: &[OptionRow] = &[
         "The claim that names the user.").restricts(),
     row("jwt_acl_claim", GlobalOrListener, Text, "acl", "mqtt_acl",
         "The claim that narrows the access list: {\"pub\": [filters], \"sub\": [filters]}.").restricts(),
+    row("reload_on_change", Global, Boolean, "true", "false",
+        "Read certificates, keys, CAs, revocation lists, password and access files again when they change. This file \
+         itself is read again at SIGHUP only."),
     row("log_format", Global, Kind::Word(&[word("human"), word("json")], "Invalid 'log_format' value ({})."),
         "human", "json", "Sentences, or one JSON object for each line."),
     row("legacy_client_certs", ListenerOrDefault,

@@ -56,6 +56,7 @@ pub(super) fn resolve(
         persistent_client_expiration_secs: seconds(global, "persistent_client_expiration"),
         sys_interval_secs: global.limit("sys_interval", Some(SYS_INTERVAL_DEFAULT)),
         enable_control_api: global.flag("enable_control_api").unwrap_or(false),
+        reload_on_change: global.flag("reload_on_change").unwrap_or(true),
         set_tcp_nodelay: global.flag("set_tcp_nodelay").unwrap_or(true),
         user: global.text("user"),
         pid_file: global.file("pid_file", base),

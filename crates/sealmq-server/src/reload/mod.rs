@@ -11,9 +11,11 @@
 mod fixed;
 mod outcome;
 mod thread;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use sealmq_broker::{Acl, AclRules, ListenerId, Policy};
 use sealmq_config::{Bind, Config, Diagnostic, Listener, for_broker};
@@ -25,6 +27,7 @@ use crate::listening::OpenListener;
 use crate::log::Log;
 use crate::material::client_auth;
 use crate::plan::{self, Material, StartError};
+use crate::rereading;
 use crate::running::Control;
 use crate::serve::Hooks;
 use crate::startup;
@@ -33,6 +36,8 @@ use crate::trust::TrustCounter;
 pub use outcome::Counts;
 use outcome::Outcomes;
 pub(crate) use thread::ReloadThread;
+pub(crate) use watch::Seen;
+use watch::{Say, Todo, Watch};
 
 /// Reads the main configuration file again, with whatever the command line adds to it.
 pub trait ConfigSource: Send + Sync {
@@ -93,6 +98,17 @@ struct State {
     /// Numbers of listeners that are gone; they are not given again, since retained messages remember them.
     gone: Vec<ListenerId>,
     parts: Vec<Box<dyn Part>>,
+    /// The files as they were when they were read.
+    watch: Watch,
+}
+
+impl State {
+    /// The files that count now, as they are now. Taken before anything is read: what changes meanwhile is noticed.
+    fn seen(&self, config: &Config) -> Seen {
+        let listeners = rereading::files(config).into_iter().map(|(_, file)| file.path.clone());
+        let parts = self.parts.iter().flat_map(|part| part.watched(config));
+        Seen::of(&listeners.chain(parts).collect::<Vec<_>>())
+    }
 }
 
 /// What a reloader starts from.
@@ -102,6 +118,8 @@ pub(crate) struct ReloaderSpec {
     pub(crate) trust: Arc<TrustCounter>,
     pub(crate) control: Control,
     pub(crate) log: Log,
+    /// What the files were before they were read at the start.
+    pub(crate) seen: Seen,
 }
 
 /// Everything new, checked and built, nothing of it in force.
@@ -116,9 +134,10 @@ struct Prepared {
 
 impl Reloader {
     pub(crate) fn new(spec: ReloaderSpec) -> Reloader {
-        let ReloaderSpec { config, hooks, trust, control, log } = spec;
+        let ReloaderSpec { config, hooks, trust, control, log, seen } = spec;
         let ids = plan::listener_ids(&config);
-        let state = State { config: Arc::new(config), ids, gone: Vec::new(), parts: Vec::new() };
+        let watch = Watch::new(seen);
+        let state = State { config: Arc::new(config), ids, gone: Vec::new(), parts: Vec::new(), watch };
         let outcomes = Outcomes::default();
         Reloader(Arc::new(Shared { state: Mutex::new(state), hooks, trust, control, log, outcomes }))
     }
@@ -130,7 +149,10 @@ impl Reloader {
 
     /// Another part that follows the configuration. It must be as the configuration of now wants it.
     pub fn attach(&self, part: Box<dyn Part>) {
-        self.state().parts.push(part);
+        let mut state = self.state();
+        state.parts.push(part);
+        let seen = state.seen(&state.config);
+        state.watch.add(seen);
     }
 
     /// The configuration that is in force.
@@ -174,13 +196,38 @@ impl Reloader {
         outcome
     }
 
+    /// Looks whether a file has changed, and reads everything that the configuration names again if one has.
+    fn look(&self, now: Instant) {
+        let mut state = self.state();
+        if !state.config.global.reload_on_change {
+            return;
+        }
+        let seen = state.seen(&state.config);
+        let Todo::Reload(changed) = state.watch.look(seen, now) else { return };
+        let fresh = Fresh { config: Config::clone(&state.config), diagnostics: Vec::new() };
+        let outcome = self.change(&mut state, fresh);
+        let say = match &outcome {
+            Ok(()) => Say::Now,
+            Err(_) => state.watch.refused(now),
+        };
+        drop(state);
+        if say == Say::Now {
+            self.0.outcomes.count(&outcome);
+            let names = changed.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+            self.report(&outcome, &format!("{names} has changed and is in force"));
+        }
+    }
+
     /// Password files only.
     ///
     /// # Errors
     /// The first that cannot be used; nothing has changed.
     pub fn reload_passwords(&self) -> Result<(), StartError> {
-        let state = self.state();
+        let mut state = self.state();
         let control = &self.0.control;
+        let files =
+            state.config.listeners.iter().filter_map(|listener| listener.access.password_file.as_ref());
+        let seen = Seen::of(&files.map(|file| file.path.clone()).collect::<Vec<_>>());
         let fresh = plan::read_passwords(&state.config, &state.ids)?;
         // The first password makes a certificate optional, and with the last one it is demanded again.
         let changes_tls = |(listener, (id, table)): (&Listener, &plan::ListenerPasswords)| {
@@ -197,6 +244,7 @@ impl Reloader {
             control.publish_passwords(listener, passwords);
         }
         control.raise();
+        state.watch.taken_of(seen);
         Ok(())
     }
 
@@ -213,6 +261,7 @@ impl Reloader {
     }
 
     fn change(&self, state: &mut State, fresh: Fresh) -> Result<(), StartError> {
+        let seen = state.seen(&fresh.config);
         let prepared = self.prepare(state, fresh)?;
         let (wanted, going) = difference(state, &prepared);
         let binds: Vec<Bind> = wanted.iter().map(|(_, bind)| bind.clone()).collect();
@@ -225,6 +274,7 @@ impl Reloader {
         let sockets = exchange.keep();
         self.say(&prepared);
         self.commit(state, prepared, wanted.into_iter().map(|(index, _)| index).zip(sockets), &going);
+        state.watch.taken(seen);
         Ok(())
     }
 

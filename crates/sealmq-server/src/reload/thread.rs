@@ -1,9 +1,11 @@
-//! The thread that reloads when it is told to: reading files may take long (a network file system), and neither signals
+//! The thread that reloads when it is told to, or when a file has changed: reading files may take long (a network file system), and neither signals
 //! nor the watchdog may wait for it. It is there before the first client, like every thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Instant;
 
+use super::watch::EVERY;
 use super::{Reloader, outcome};
 use crate::log::{Event, Line};
 use crate::notify::Notify;
@@ -31,7 +33,19 @@ impl ReloadThread {
 }
 
 fn run(reloader: &Reloader, asked: &Receiver<Asked>) {
-    while let Ok(Asked(notify)) = asked.recv() {
+    loop {
+        let notify = match asked.recv_timeout(EVERY) {
+            Ok(Asked(notify)) => notify,
+            Err(RecvTimeoutError::Timeout) => {
+                // A fault of ours while looking must not end the thread that SIGHUP needs.
+                let _ = guarded(|| {
+                    reloader.look(Instant::now());
+                    Ok(())
+                });
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         notify.reloading();
         // Before anything is written about this reload: a log that was moved away is that of yesterday.
         reloader.0.log.reopen();

@@ -1,8 +1,10 @@
 //! Reloads of a whole broker: what changes, what must not, and whom it sends away.
 
+mod by_itself;
 mod listeners;
 mod main_file;
 mod sessions;
+mod storms;
 
 use std::fs;
 use std::io::Write as _;
