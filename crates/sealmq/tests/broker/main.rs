@@ -226,3 +226,128 @@ fn a_configuration_is_checked_without_being_run() {
     // On standard error, as in mosquitto 2.1.2.
     assert!(stderr(&output).ends_with("Configuration file is OK.\n"), "{}", stderr(&output));
 }
+
+fn manager(folder: &Path) -> UnixDatagram {
+    let manager = UnixDatagram::bind(folder.join("notify")).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    manager
+}
+
+fn told(manager: &UnixDatagram) -> String {
+    let mut buffer = [0; 256];
+    let n = manager.recv(&mut buffer).unwrap();
+    String::from_utf8(buffer[..n].to_vec()).unwrap()
+}
+
+fn hup(child: &Child) {
+    Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
+}
+
+/// CONNECT of 3.1.1 without a name; the return code.
+fn return_code(port: u16) -> u8 {
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    client.write_all(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01c").unwrap();
+    let mut answer = [0; 4];
+    client.read_exact(&mut answer).unwrap();
+    answer[3]
+}
+
+#[test]
+fn a_reload_is_told_to_the_service_manager_and_a_typo_in_the_file_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let write = |rest: &str| {
+        let conf = format!("user root\nlog_dest file log\nlistener {port} 127.0.0.1\n{rest}\n");
+        fs::write(folder.path().join("m.conf"), conf).unwrap();
+    };
+    write("allow_anonymous true");
+    let manager = manager(folder.path());
+    let mut child = sealmq(folder.path())
+        .args(["-c", "m.conf"])
+        .env("NOTIFY_SOCKET", folder.path().join("notify"))
+        .spawn()
+        .unwrap();
+    assert_eq!(told(&manager), "READY=1");
+    let reload = || {
+        hup(&child);
+        let begins = told(&manager);
+        let micros = begins.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
+        assert!(micros.parse::<u64>().unwrap() > 0, "{begins}");
+        assert_eq!(told(&manager), "READY=1");
+    };
+    write("max_qoss 1\nallow_anonymous false");
+    reload();
+    assert_eq!(return_code(port), 0);
+    write("max_qos 1\nallow_anonymous false");
+    reload();
+    assert_eq!(return_code(port), 5);
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    let refused = log.lines().find(|line| line.contains("Reload refused, nothing has changed")).unwrap();
+    assert!(refused.contains("m.conf:4") && refused.contains("max_qoss"), "{refused}");
+    assert!(log.contains("hint:") && log.contains("Reloaded: "), "{log}");
+    assert_eq!(terminate(&mut child), Some(0));
+}
+
+/// The log's settings are among what is taken; a log file that was moved away is opened again.
+#[test]
+fn a_reload_opens_the_log_again_and_takes_other_log_types() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let write = |rest: &str| {
+        let conf =
+            format!("user root\nlog_dest file log\nlistener {port} 127.0.0.1\nallow_anonymous true\n{rest}");
+        fs::write(folder.path().join("m.conf"), conf).unwrap();
+    };
+    write("");
+    let manager = manager(folder.path());
+    let mut child = sealmq(folder.path())
+        .args(["-c", "m.conf"])
+        .env("NOTIFY_SOCKET", folder.path().join("notify"))
+        .spawn()
+        .unwrap();
+    assert_eq!(told(&manager), "READY=1");
+    fs::rename(folder.path().join("log"), folder.path().join("log.1")).unwrap();
+    write("log_type error\n");
+    hup(&child);
+    assert!(told(&manager).starts_with("RELOADING=1"));
+    assert_eq!(told(&manager), "READY=1");
+    assert_eq!(return_code(port), 0);
+    assert_eq!(terminate(&mut child), Some(0));
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(log.contains("Reloading config."), "{log}");
+    assert!(!log.contains("New client connected"), "{log}");
+}
+
+/// After root was left the file may be out of reach: that is said, and nothing changes. Needs root to begin with.
+#[test]
+fn a_configuration_that_the_brokers_user_cannot_read_changes_nothing_at_a_reload() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let folder = tempfile::tempdir().unwrap();
+    if fs::metadata(folder.path()).unwrap().uid() != 0 {
+        eprintln!("skipped: only root can leave root");
+        return;
+    }
+    let port = free_port();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let conf = folder.path().join("m.conf");
+    fs::write(&conf, format!("user nobody\nlistener {port} 127.0.0.1\nallow_anonymous true\n")).unwrap();
+    fs::set_permissions(&conf, fs::Permissions::from_mode(0o600)).unwrap();
+    let manager = manager(folder.path());
+    let mut child = sealmq(folder.path())
+        .args(["-c", "m.conf"])
+        .env("NOTIFY_SOCKET", folder.path().join("notify"))
+        .spawn()
+        .unwrap();
+    assert_eq!(told(&manager), "READY=1");
+    fs::write(&conf, format!("user nobody\nlistener {port} 127.0.0.1\nallow_anonymous false\n")).unwrap();
+    hup(&child);
+    assert!(told(&manager).starts_with("RELOADING=1"));
+    assert_eq!(told(&manager), "READY=1");
+    assert_eq!(return_code(port), 0);
+    fs::set_permissions(&conf, fs::Permissions::from_mode(0o644)).unwrap();
+    hup(&child);
+    assert!(told(&manager).starts_with("RELOADING=1"));
+    assert_eq!(told(&manager), "READY=1");
+    assert_eq!(return_code(port), 5);
+    assert_eq!(terminate(&mut child), Some(0));
+}
