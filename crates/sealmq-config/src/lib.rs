@@ -35,11 +35,12 @@ pub mod tls_version;
 mod value;
 
 pub use config::{
-    Access, BanAfter, Bind, Bridge, BridgeAddress, BridgeReload, BridgeTls, ClientCertificates, ClientDates,
-    ClientTls, Config, ConnectionRate, CrlCheck, CrlPolicy, CrlSettings, FileSetting, Global, IdentityRule,
-    Jwt, LegacyClientCerts, LegacyServerCerts, Listener, ListenerTls, LiveSession, Log, LogDest, LogFormat,
-    LogTypes, MaxQos, Mode, Network, NetworkError, Protocol, ProtocolVersions, Proxy, ProxySources,
-    ProxyVersion, SessionOwner, SocketFamily, TakenBack, TextSetting, WillOfTheRefused,
+    Access, BanAfter, Bind, Bridge, BridgeAddress, BridgeReload, BridgeTls, CertificateAndKey,
+    ClientCertificates, ClientDates, ClientTls, Config, ConnectionRate, CrlCheck, CrlPolicy, CrlSettings,
+    FileSetting, Global, IdentityRule, Jwt, LegacyClientCerts, LegacyServerCerts, Listener, ListenerTls,
+    LiveSession, Log, LogDest, LogFormat, LogTypes, MaxQos, Mode, Network, NetworkError, Protocol,
+    ProtocolVersions, Proxy, ProxySources, ProxyVersion, Resumption, SessionOwner, SocketFamily, TakenBack,
+    TextSetting, UnknownAlpn, WillOfTheRefused,
 };
 pub use diagnostic::{Diagnostic, Exit, Place, Severity};
 pub use options::{OPTIONS, OptionRow};

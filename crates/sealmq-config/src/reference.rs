@@ -115,6 +115,7 @@ fn value(row: &OptionRow) -> String {
         Kind::Identity => "list of certificate fields".to_owned(),
         Kind::LogDest => "stdout, stderr, none".to_owned(),
         Kind::Duration => "number with s, h, d, w, m, y".to_owned(),
+        Kind::CertificateAndKey => "path path".to_owned(),
         Kind::CrlPolicy => "strict, or grace and a span".to_owned(),
         Kind::StartType => "automatic, lazy, once".to_owned(),
         Kind::RestartTimeout => "seconds, or base and cap".to_owned(),

@@ -12,14 +12,14 @@ use sealmq_auth::jwt::Keys;
 use sealmq_broker::Acl;
 use sealmq_config::acl_file;
 use sealmq_config::{
-    Access, ClientCertificates, CrlSettings, FileParsed, FileSetting, IdentityRule, ListenerTls, Place,
-    SourceFile, TlsVersions,
+    Access, CertificateAndKey, ClientCertificates, CrlSettings, FileParsed, FileSetting, IdentityRule,
+    ListenerTls, Place, Protocol, SourceFile, TlsVersions,
 };
 use sealmq_pki::pem::PemError;
 use sealmq_pki::{Facts, Timestamp};
 use sealmq_tls::{
-    BuildError, ClientAuth, CrlLedger, CrlSource, CrlSpec, Finding, KeyPair, OwnIssuer, PemSource,
-    RecordSize, Served, ServerTls, ServerTlsSpec, TlsPolicy, TrustGeneration, Versions,
+    Alpn, BuildError, ClientAuth, CrlLedger, CrlSource, CrlSpec, Finding, KeyPair, OwnIssuer, PemSource,
+    RecordSize, Served, ServerTls, ServerTlsSpec, TlsPolicy, TrustGeneration, UnknownAlpn, Versions,
 };
 
 use crate::crl_files;
@@ -41,19 +41,25 @@ pub(crate) const FILE_ACCESS: u8 = 13;
 #[derive(Debug)]
 pub(crate) struct TlsFiles {
     pub(crate) key_pair: KeyPair,
+    pub(crate) more_key_pairs: Vec<KeyPair>,
     pub(crate) anchors: Vec<PemSource>,
     pub(crate) crls: Vec<CrlSource>,
 }
 
 impl TlsFiles {
-    /// Reads `certfile`, `keyfile`, `cafile`, `capath` and `crlfile`.
+    /// Every certificate that is served.
+    pub(crate) fn key_pairs(&self) -> impl Iterator<Item = &KeyPair> {
+        std::iter::once(&self.key_pair).chain(&self.more_key_pairs)
+    }
+
+    /// Reads `certfile`, `keyfile`, `sni_certificate`, `cafile`, `capath` and `crlfile`.
     pub(crate) fn read(tls: &ListenerTls) -> Result<(TlsFiles, Vec<Finding>), StartError> {
-        let chain = pem(&tls.certfile, "certfile")?;
-        let key = pem(&tls.keyfile, "keyfile")?;
         let mut findings = Vec::new();
-        findings.extend(loose_key(&tls.keyfile.path, &tls.keyfile.written));
-        let key_pair = KeyPair::load(&chain, &key, None)
-            .map_err(|error| StartError::of_display(&error, UNUSABLE).at(&tls.keyfile.at))?;
+        let key_pair = key_pair(&tls.certfile, &tls.keyfile, ["certfile", "keyfile"], &mut findings)?;
+        let mut more_key_pairs = Vec::new();
+        for CertificateAndKey { certificate, key } in &tls.sni_certificates {
+            more_key_pairs.push(self::key_pair(certificate, key, ["sni_certificate"; 2], &mut findings)?);
+        }
         let mut anchors = Vec::new();
         if let Some(cafile) = &tls.cafile {
             anchors.push(pem(cafile, "cafile")?);
@@ -67,16 +73,19 @@ impl TlsFiles {
             crls = read;
             findings.extend(more);
         }
-        Ok((TlsFiles { key_pair, anchors, crls }, findings))
+        Ok((TlsFiles { key_pair, more_key_pairs, anchors, crls }, findings))
     }
 
     /// The certificates whose end ends something: the leaf that is served, and each CA.
     pub(crate) fn ends(&self) -> Vec<Ends> {
-        let mut ends = vec![Ends {
-            origin: self.key_pair.origin().to_owned(),
-            not_after: self.key_pair.leaf().not_after,
-            is_anchor: false,
-        }];
+        let mut ends: Vec<Ends> = self
+            .key_pairs()
+            .map(|pair| Ends {
+                origin: pair.origin().to_owned(),
+                not_after: pair.leaf().not_after,
+                is_anchor: false,
+            })
+            .collect();
         for source in &self.anchors {
             let blocks = sealmq_pki::pem::of_label(&source.pem, "CERTIFICATE").unwrap_or_default();
             let soonest =
@@ -133,6 +142,7 @@ pub(crate) fn client_auth(
 /// Builds a listener's TLS from its files.
 pub(crate) fn build_tls(
     tls: &ListenerTls,
+    protocol: Protocol,
     client_auth: ClientAuth,
     files: &TlsFiles,
     around: &TlsSurroundings<'_>,
@@ -153,6 +163,11 @@ pub(crate) fn build_tls(
     let spec = ServerTlsSpec {
         policy,
         key_pair: files.key_pair.clone(),
+        more_key_pairs: files.more_key_pairs.clone(),
+        resumption: match tls.resumption {
+            sealmq_config::Resumption::On => sealmq_tls::Resumption::On,
+            sealmq_config::Resumption::Off => sealmq_tls::Resumption::Off,
+        },
         anchors: files.anchors.clone(),
         client_auth,
         identity: tls.identity,
@@ -170,7 +185,7 @@ pub(crate) fn build_tls(
         served: around.served.clone(),
         generation: Arc::clone(around.generation),
         record_size_max: RecordSize::new(tls.tls_record_size_max).unwrap_or_default(),
-        alpn: Vec::new(),
+        alpn: alpn(tls, protocol),
     };
     let (built, more) = ServerTls::build(spec, around.now)
         .map_err(|error| StartError::of_display(&error, UNUSABLE).at(asked_at(tls, &error)))?;
@@ -180,6 +195,34 @@ pub(crate) fn build_tls(
         None => built,
     };
     Ok((built, findings))
+}
+
+/// A certificate chain with its key.
+fn key_pair(
+    certificate: &FileSetting,
+    key: &FileSetting,
+    keys: [&str; 2],
+    findings: &mut Vec<Finding>,
+) -> Result<KeyPair, StartError> {
+    let (chain, private) = (pem(certificate, keys[0])?, pem(key, keys[1])?);
+    findings.extend(loose_key(&key.path, &key.written));
+    KeyPair::load(&chain, &private, None)
+        .map_err(|error| StartError::of_display(&error, UNUSABLE).at(&key.at))
+}
+
+/// What this listener speaks, in the names of ALPN. AWS's devices offer the second on port 443 and wait for it.
+fn alpn(tls: &ListenerTls, protocol: Protocol) -> Alpn {
+    let spoken: &[&[u8]] = match protocol {
+        Protocol::Mqtt => &[b"mqtt", b"x-amzn-mqtt-ca"],
+        Protocol::HttpApi => &[b"http/1.1"],
+    };
+    Alpn {
+        protocols: spoken.iter().map(|name| name.to_vec()).collect(),
+        unknown: match tls.unknown_alpn {
+            sealmq_config::UnknownAlpn::Ignored => UnknownAlpn::Ignored,
+            sealmq_config::UnknownAlpn::Refused => UnknownAlpn::Refused,
+        },
+    }
 }
 
 /// The line that asked for what cannot be had.

@@ -119,7 +119,7 @@ pub fn read_material(
     for listener in &config.listeners {
         let read = listener.tls.as_ref().map(TlsFiles::read).transpose()?;
         if let Some((files, _)) = &read {
-            served.add(&files.key_pair);
+            files.key_pairs().for_each(|pair| served.add(pair));
         }
         files.push(read);
     }
@@ -144,7 +144,7 @@ pub fn read_material(
         }
         if let (Some(tls), Some((files, findings))) = (&listener.tls, files) {
             material.findings.extend(findings);
-            material.add_tls(tls, &files, &around)?;
+            material.add_tls(listener, tls, &files, &around)?;
         }
         if let Some(setting) = &listener.access.acl_file {
             let (acl, findings) = material::acl(setting)?;
@@ -184,12 +184,13 @@ pub(crate) fn server_not_after(config: &Config) -> Option<Timestamp> {
 impl ListenerMaterial {
     fn add_tls(
         &mut self,
+        listener: &Listener,
         tls: &ListenerTls,
         files: &TlsFiles,
         around: &TlsSurroundings<'_>,
     ) -> Result<(), StartError> {
         let client_auth = material::client_auth(tls, self.passwords.as_deref(), &self.proofs);
-        let (built, findings) = material::build_tls(tls, client_auth, files, around)?;
+        let (built, findings) = material::build_tls(tls, listener.protocol, client_auth, files, around)?;
         self.tls = Some(Arc::new(built));
         self.ends = files.ends();
         self.findings.extend(findings);

@@ -255,7 +255,17 @@ impl Judge {
         generation: Generation,
     ) -> Result<VerifiedIdentity, Refusal> {
         let path = self.admit(chain, again)?;
-        let role = self.known_role(&path, again.revocation)?;
+        self.recognise(&path, again, generation)
+    }
+
+    /// The other half, for a path that was admitted: the inventory, and who it is.
+    pub(crate) fn recognise(
+        &self,
+        path: &Path,
+        again: Again,
+        generation: Generation,
+    ) -> Result<VerifiedIdentity, Refusal> {
+        let role = self.known_role(path, again.revocation)?;
         let mut findings = Vec::new();
         if path.leaf.version == Version::V1 && self.legacy == LegacyClientCerts::Warn {
             findings.push(Finding::new(

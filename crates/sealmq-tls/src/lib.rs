@@ -10,12 +10,14 @@
 //!
 //! Invariants:
 //! - TLS 1.2 and 1.3, AEAD with forward secrecy; nothing that the configuration left out is offered.
-//! - No resumption, no tickets, no 0-RTT, no renegotiation. (The seam for resumption: keys would belong to one
-//!   [`ServerTls`], which is made anew whenever trust or rules change.)
+//! - Resumption by stateless tickets, whose keys belong to one [`ServerTls`] and which count at one trust generation; no
+//!   0-RTT, no renegotiation, no session store.
 //! - What cannot be checked is refused, and a check that panics refuses.
 //! - Every failure goes through the one table [`SYMPTOMS`]: direction, stage, stable code, certificate, hint.
 
+mod alpn;
 mod anchors;
+mod certificates;
 mod chain;
 mod ciphers;
 mod client;
@@ -36,12 +38,14 @@ mod server;
 mod session;
 mod signature;
 mod symptoms;
+mod tickets;
 mod trust;
 mod unbuffered;
 mod undated;
 mod verifier_client;
 mod verifier_server;
 
+pub use alpn::{Alpn, UnknownAlpn};
 pub use anchors::{AnchorError, PemSource};
 pub use client::{BadServerName, ClientTls, ClientTlsSpec};
 pub use failure::{CertificateAtFault, Direction, Refusal, Role, Stage, TlsFailure};
@@ -61,5 +65,6 @@ pub use secret_log::SecretLog;
 pub use server::{BuildError, ServerTls, ServerTlsSpec};
 pub use session::{Progress, RecordSize, TlsSession};
 pub use symptoms::{Code, SYMPTOMS, Symptom};
+pub use tickets::Resumption;
 pub use trust::{Generation, TrustGeneration};
 pub use verifier_server::{LegacyServerCerts, VerifyServer};

@@ -15,7 +15,9 @@ use sealmq_pki::Timestamp;
 use thiserror::Error;
 
 use crate::Finding;
+use crate::alpn::Alpn;
 use crate::anchors::{AnchorError, PemSource, TrustStore};
+use crate::certificates::{self, Certificates};
 use crate::chain;
 use crate::failure::Refusal;
 use crate::identity::IdentityRule;
@@ -25,6 +27,7 @@ use crate::policy::{PolicyError, SuiteOrder, TlsPolicy};
 use crate::revocation::{CrlAge, CrlError, CrlSet, CrlSpec};
 use crate::secret_log::{SecretLog, Secrets};
 use crate::session::{RecordSize, Seen, TlsSession};
+use crate::tickets::{Resumption, SessionTickets, TicketKeys};
 use crate::trust::TrustGeneration;
 use crate::verifier_client::HandshakeVerifier;
 
@@ -33,8 +36,12 @@ use crate::verifier_client::HandshakeVerifier;
 pub struct ServerTlsSpec {
     /// Versions and suites.
     pub policy: TlsPolicy,
-    /// Certificate and key.
+    /// Certificate and key, for everybody who asks for no other.
     pub key_pair: KeyPair,
+    /// More of them, each for the names that its certificate holds (SNI).
+    pub more_key_pairs: Vec<KeyPair>,
+    /// Whether sessions may be resumed.
+    pub resumption: Resumption,
     /// `cafile` and every file of `capath`: for client certificates, and to complete our own chain.
     pub anchors: Vec<PemSource>,
     /// Whether client certificates are asked for.
@@ -55,8 +62,8 @@ pub struct ServerTlsSpec {
     pub generation: Arc<TrustGeneration>,
     /// The largest plaintext of a record.
     pub record_size_max: RecordSize,
-    /// Application protocols, most preferred first; empty: whatever a client offers is ignored.
-    pub alpn: Vec<Vec<u8>>,
+    /// Application protocols.
+    pub alpn: Alpn,
 }
 
 /// Why a listener's TLS cannot be made. Displays with a `hint:` line.
@@ -91,12 +98,13 @@ pub struct ServerTls(Arc<Snapshot>);
 
 struct Snapshot {
     policy: TlsPolicy,
-    certified: Arc<CertifiedKey>,
+    certificates: Arc<Certificates>,
     judge: Arc<Judge>,
+    tickets: Option<TicketKeys>,
     /// Names of the CAs whose clients we take, for the CertificateRequest.
     names: Arc<[DistinguishedName]>,
     record_size_max: RecordSize,
-    alpn: Vec<Vec<u8>>,
+    alpn: Alpn,
     secrets: Option<Secrets>,
 }
 
@@ -119,8 +127,11 @@ impl ServerTls {
         if asks && store.anchors_at(now).next().is_none() {
             return Err(no_anchor(&spec, &findings).into());
         }
-        findings.extend(spec.policy.check_key(spec.key_pair.algorithm())?);
-        findings.extend(spec.key_pair.server_findings(now));
+        for pair in std::iter::once(&spec.key_pair).chain(&spec.more_key_pairs) {
+            findings.extend(spec.policy.check_key(pair.algorithm())?);
+            findings.extend(pair.server_findings(now));
+        }
+        findings.extend(spec.more_key_pairs.iter().filter_map(nameless));
         let algorithms = spec.policy.provider.signature_verification_algorithms;
         let mut crls = None;
         if let Some(spec) = &spec.crls {
@@ -128,9 +139,12 @@ impl ServerTls {
             findings.extend(more);
             crls = Some(read);
         }
-        let certified = spec.key_pair.certified(chain::complete(spec.key_pair.chain(), &store, &algorithms));
         let mut served = spec.served;
-        served.add(&spec.key_pair);
+        let pairs: Vec<&KeyPair> = std::iter::once(&spec.key_pair).chain(&spec.more_key_pairs).collect();
+        let certificates = Certificates::new(pairs.iter().map(|pair| {
+            served.add(pair);
+            (pair.leaf(), pair.certified(chain::complete(pair.chain(), &store, &algorithms)))
+        }));
         let names = store.names_at(now).into();
         let judge = Judge {
             store,
@@ -147,8 +161,12 @@ impl ServerTls {
         };
         let snapshot = Snapshot {
             policy: spec.policy,
-            certified,
+            certificates: Arc::new(certificates),
             judge: Arc::new(judge),
+            tickets: match spec.resumption {
+                Resumption::On => Some(TicketKeys::new()?),
+                Resumption::Off => None,
+            },
             names,
             record_size_max: spec.record_size_max,
             alpn: spec.alpn,
@@ -221,13 +239,17 @@ impl ServerTls {
 
     /// How many certificates are presented: the leaf and those that complete its chain.
     pub fn presented(&self) -> usize {
-        self.0.certified.cert.len()
+        self.0.certificates.presented()
     }
 
     fn try_session(&self, now: Timestamp) -> Result<TlsSession, rustls::Error> {
         let seen = Arc::new(Seen::default());
         let config = self.0.config(now, &seen)?;
-        Ok(TlsSession::server(UnbufferedServerConnection::new(Arc::new(config))?, seen))
+        let without_alpn = self.0.alpn.looks_first().then(|| config.clone());
+        let session = TlsSession::server(UnbufferedServerConnection::new(Arc::new(config))?, seen);
+        let Some(mut instead) = without_alpn else { return Ok(session) };
+        instead.alpn_protocols = Vec::new();
+        Ok(session.or_without_alpn(self.0.alpn.protocols.clone(), instead))
     }
 }
 
@@ -241,9 +263,9 @@ impl Snapshot {
     /// rustls' configuration for one session. It is dropped with the handshake.
     ///
     /// One for each session costs a few microseconds beside a handshake of hundreds, and lets time and refusals of a
-    /// session stay its own. Defaults of rustls 0.23 that are changed here: `session_storage` (keeps 256),
-    /// `send_tls13_tickets` (2), `cert_decompressors` (none compiled in; a limit on what a stranger may expand).
-    /// Relied upon: `ticketer` never, `max_early_data_size` 0, `max_tls13_tickets` 0, `key_log` none
+    /// session stay its own. Defaults of rustls 0.23 that are changed here: `session_storage` (keeps 256), `ticketer`
+    /// (never), `send_tls13_tickets` (2: one is enough, and each has a kilobyte), `cert_decompressors` (none compiled in; a limit on what a stranger may expand).
+    /// Relied upon: `max_early_data_size` 0, `max_tls13_tickets` 0, `key_log` none
     /// (but for [`ServerTls::insecure_with_secrets_logged`]).
     fn config(&self, now: Timestamp, seen: &Arc<Seen>) -> Result<ServerConfig, rustls::Error> {
         let builder =
@@ -260,21 +282,41 @@ impl Snapshot {
                 }))
             }
         };
-        let resolver = Resolver { certified: Arc::clone(&self.certified), seen: Arc::clone(seen) };
+        let resolver = Resolver { certificates: Arc::clone(&self.certificates), seen: Arc::clone(seen) };
         let mut config = builder.with_cert_resolver(Arc::new(resolver));
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
+        config.send_tls13_tickets = usize::from(self.tickets.is_some());
+        if let Some(keys) = &self.tickets {
+            config.ticketer = Arc::new(SessionTickets {
+                keys: keys.clone(),
+                judge: Arc::clone(&self.judge),
+                generation: self.judge.generation.current(),
+                now,
+                seen: Arc::clone(seen),
+            });
+        }
         config.max_early_data_size = 0;
         config.cert_decompressors = Vec::new();
         config.cert_compressors = Vec::new();
         config.ignore_client_order = self.policy.order == SuiteOrder::Configured;
         config.max_fragment_size = Some(self.record_size_max.for_rustls());
-        config.alpn_protocols.clone_from(&self.alpn);
+        config.alpn_protocols.clone_from(&self.alpn.protocols);
         if let Some(secrets) = &self.secrets {
             config.key_log = Arc::new(secrets.clone());
         }
         Ok(config)
     }
+}
+
+/// A certificate for certain names that has none is given to nobody.
+fn nameless(pair: &KeyPair) -> Option<Finding> {
+    (!certificates::has_names(pair.leaf())).then(|| {
+        Finding::new(
+            "certificate-for-no-name",
+            format!("{}: the certificate holds no DNS name, so no client is ever given it", pair.origin()),
+            "reissue it with the names that clients dial as SAN (DNS), or remove its line",
+        )
+    })
 }
 
 fn no_anchor(spec: &ServerTlsSpec, findings: &[Finding]) -> AnchorError {
@@ -297,16 +339,16 @@ impl TimeProvider for At {
     }
 }
 
-/// Gives the one certificate, and notes the name that was asked for.
+/// Gives the certificate for the name that was asked for, and notes the name.
 #[derive(Debug)]
 struct Resolver {
-    certified: Arc<CertifiedKey>,
+    certificates: Arc<Certificates>,
     seen: Arc<Seen>,
 }
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.seen.asked_for(hello.server_name());
-        Some(Arc::clone(&self.certified))
+        self.certificates.choose(hello.server_name(), hello.signature_schemes())
     }
 }

@@ -4,21 +4,24 @@
 //! bytes, sees EOF (without close_notify an ordinary lost connection) and sets time limits.
 //!
 //! Invariants: after a failure the alert for the peer is in `out`; after the handshake nothing in `plain` may be
-//! used before [`ServerTls::judge`](crate::ServerTls::judge) has agreed; no tickets, no 0-RTT, no renegotiation.
+//! used before [`ServerTls::judge`](crate::ServerTls::judge) has agreed; no 0-RTT, no renegotiation.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
-use rustls::{Error as RustlsError, HandshakeKind, ProtocolVersion};
+use rustls::{Error as RustlsError, HandshakeKind, ProtocolVersion, ServerConfig};
 
 use crate::Finding;
+use crate::alpn::{self, Offer};
 use crate::ciphers;
 use crate::failure::{Direction, Refusal, Role, Stage, TlsFailure};
 use crate::first_bytes;
 use crate::judge::PeerChain;
+use crate::path::Path;
 use crate::policy::TlsVersion;
 use crate::symptoms::Code;
+use crate::tickets::Header;
 use crate::unbuffered::{Connection, RECORD_HEADER, Step, Write, complete_records};
 
 /// The largest plaintext of one record: 512 to 16,384 bytes. Small TLS clients cannot take 16 KiB.
@@ -71,6 +74,10 @@ struct Notes {
     findings: Vec<Finding>,
     /// The server asked for a certificate, and we have none.
     certificate_wanted: bool,
+    /// The client certificate that was verified in this handshake.
+    proved: Option<Box<Path>>,
+    /// What the ticket said that this handshake may resume.
+    resumes: Option<Header>,
 }
 
 impl Seen {
@@ -91,6 +98,20 @@ impl Seen {
         self.notes().certificate_wanted = true;
     }
 
+    pub(crate) fn proved(&self, path: Path) {
+        self.notes().proved = Some(Box::new(path));
+    }
+
+    pub(crate) fn resumes(&self, header: Header) {
+        self.notes().resumes = Some(header);
+    }
+
+    /// What this handshake rests on: a certificate, or a ticket.
+    pub(crate) fn take_proof(&self) -> (Option<Box<Path>>, Option<Header>) {
+        let mut notes = self.notes();
+        (notes.proved.take(), notes.resumes)
+    }
+
     pub(crate) fn found(&self, finding: Finding) {
         self.notes().findings.push(finding);
     }
@@ -104,12 +125,23 @@ pub struct TlsSession {
     sni: Option<Box<str>>,
     findings: Vec<Finding>,
     first: first_bytes::FirstBytes,
+    /// Another configuration for clients that offer only unknown application protocols, until that is known.
+    without_alpn: Option<Box<WithoutAlpn>>,
     /// Bytes at the front of the caller's `incoming` that rustls has read but still needs: the beginning of a
     /// handshake message that continues in a later record. rustls indexes with them, so [`TlsSession::seal`], which
     /// has no `incoming`, must hand it a slice of that length.
     retained: usize,
     ending: Ending,
 }
+
+/// See [`TlsSession::or_without_alpn`].
+struct WithoutAlpn {
+    look: alpn::Look,
+    instead: Arc<ServerConfig>,
+}
+
+/// A ClientHello fits into one record nearly always; two with their headers are looked at.
+const HELLO_BYTES_MAX: usize = 2 * (16_384 + RECORD_HEADER);
 
 /// Who has said close_notify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +156,13 @@ impl TlsSession {
         TlsSession::new(Connection::Server(Box::new(connection)), seen)
     }
 
+    /// With the configuration that takes this one's place where the client offers none of these protocols.
+    pub(crate) fn or_without_alpn(mut self, spoken: Vec<Vec<u8>>, instead: ServerConfig) -> TlsSession {
+        let without = WithoutAlpn { look: alpn::Look::new(spoken), instead: Arc::new(instead) };
+        self.without_alpn = Some(Box::new(without));
+        self
+    }
+
     pub(crate) fn client(connection: UnbufferedClientConnection, seen: Arc<Seen>) -> TlsSession {
         TlsSession::new(Connection::Client(Box::new(connection)), seen)
     }
@@ -136,6 +175,7 @@ impl TlsSession {
             sni: None,
             findings: Vec::new(),
             first,
+            without_alpn: None,
             retained: 0,
             ending: Ending::Open,
         }
@@ -164,6 +204,21 @@ impl TlsSession {
                 code,
                 "",
             ));
+        }
+        if let Some(mut without) = self.without_alpn.take() {
+            match without.look.at(incoming) {
+                // A longer one than rustls takes is refused by rustls.
+                Offer::Incomplete if incoming.len() < HELLO_BYTES_MAX => {
+                    self.without_alpn = Some(without);
+                    return Ok(Progress::Handshaking);
+                }
+                Offer::Incomplete | Offer::Ordinary => {}
+                Offer::OnlyUnknown => {
+                    let instead = UnbufferedServerConnection::new(without.instead);
+                    let instead = instead.map_err(|error| self.failed(&error, out))?;
+                    self.connection = Connection::Server(Box::new(instead));
+                }
+            }
         }
         let processed = complete_records(incoming, self.retained);
         let mut taken = 0;
@@ -252,7 +307,7 @@ impl TlsSession {
         self.connection.common().alpn_protocol()
     }
 
-    /// Whether the handshake was a resumed one. Resumption is off: tests hold this to `false`.
+    /// Whether the handshake was a resumed one: the peer's certificates are those of its ticket.
     pub fn is_resumed(&self) -> bool {
         self.connection.common().handshake_kind() == Some(HandshakeKind::Resumed)
     }

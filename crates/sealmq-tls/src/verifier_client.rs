@@ -51,7 +51,10 @@ impl ClientCertVerifier for HandshakeVerifier {
             .map(|der| CertificateDer::from(der.as_ref()))
             .collect();
         match guarded(|| self.judge.admit(&chain, Again::as_new(self.now))) {
-            Ok(_) => Ok(ClientCertVerified::assertion()),
+            Ok(path) => {
+                self.seen.proved(path);
+                Ok(ClientCertVerified::assertion())
+            }
             Err(refusal) => {
                 let error = refusal.for_rustls();
                 self.seen.refused(refusal);

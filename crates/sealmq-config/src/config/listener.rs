@@ -171,6 +171,39 @@ pub struct ListenerTls {
     pub crl: CrlSettings,
     /// `disable_client_cert_date_checks`.
     pub client_dates: ClientDates,
+    /// `sni_certificate`, each for the names that its certificate holds.
+    pub sni_certificates: Vec<CertificateAndKey>,
+    /// `alpn`.
+    pub unknown_alpn: UnknownAlpn,
+    /// `resumption`.
+    pub resumption: Resumption,
+}
+
+/// A certificate chain and its private key, PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateAndKey {
+    /// The chain, leaf first.
+    pub certificate: FileSetting,
+    /// The key.
+    pub key: FileSetting,
+}
+
+/// `alpn`: a client that offers only application protocols which this listener does not speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UnknownAlpn {
+    /// `lenient`: it comes in.
+    Ignored,
+    /// `strict`: it is refused.
+    Refused,
+}
+
+/// `resumption`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Resumption {
+    /// A client may shorten its next handshake.
+    On,
+    /// Every handshake is a full one.
+    Off,
 }
 
 /// Certificate revocation lists of a listener.

@@ -108,6 +108,8 @@ pub enum Kind {
     LogDest,
     /// `Ns`, `Nh`, `Nd`, `Nw`, `Nm` or `Ny`.
     Duration,
+    /// Two files.
+    CertificateAndKey,
     /// `strict`, or `grace` and a duration.
     CrlPolicy,
     /// `automatic`, `lazy`, `once`.

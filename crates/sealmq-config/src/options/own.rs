@@ -55,6 +55,16 @@ pub(super) const ROWS: &[OptionRow] = &[
          its issuer's clients at once, as mosquitto.").restricts(),
     row("crl_check", ListenerOrDefault, Kind::Word(&[word("leaf"), word("chain")], "Invalid 'crl_check' value ({})."),
         "leaf", "chain", "Look up the client's certificate in the CRLs, or every certificate below the root.").restricts(),
+    row("sni_certificate", ListenerOrDefault, Kind::CertificateAndKey, "", "other.crt other.key",
+        "CERTFILE KEYFILE, with blanks in neither: one more server certificate, for clients that ask for a name in its SAN \
+         (SNI). Everybody else gets certfile.").restricts().adds().reload(Reload::Content),
+    row("alpn", ListenerOrDefault, Kind::Word(&[word("lenient"), word("strict")], "Invalid 'alpn' value ({})."),
+        "lenient; strict where data_dir is set", "strict",
+        "A client that offers only application protocols other than mqtt and x-amzn-mqtt-ca: lenient lets it in, as \
+         mosquitto; strict refuses it (RFC 7301).").restricts(),
+    row("resumption", ListenerOrDefault, Boolean, "true", "false",
+        "A client that comes again within a day may shorten its TLS handshake. Its certificate is judged all the same.")
+        .restricts(),
     row("client_ocsp", ListenerOrDefault,
         Kind::Word(&[word("off"), word("soft"), word("hard")], "Invalid 'client_ocsp' value ({})."), "off", "hard",
         "Ask the issuer about client certificates.").restricts().not_yet(CertificatesForLife).harmless(&["off"]),

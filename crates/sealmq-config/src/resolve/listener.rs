@@ -2,12 +2,12 @@
 
 use super::global::if_positive;
 use crate::config::{
-    Access, Bind, ClientCertificates, ClientDates, CrlCheck, CrlPolicy, CrlSettings, FileSetting,
-    IdentityRule, Jwt, LegacyClientCerts, Listener, ListenerTls, MaxQos, Mode, Protocol, ProtocolVersions,
-    Proxy, ProxyVersion, SocketFamily,
+    Access, Bind, CertificateAndKey, ClientCertificates, ClientDates, CrlCheck, CrlPolicy, CrlSettings,
+    FileSetting, IdentityRule, Jwt, LegacyClientCerts, Listener, ListenerTls, MaxQos, Mode, Protocol,
+    ProtocolVersions, Proxy, ProxyVersion, Resumption, SocketFamily, UnknownAlpn,
 };
 use crate::diagnostic::Diagnostic;
-use crate::document::{Base, Document, Findings, ListenerSection, Origin, Section};
+use crate::document::{Base, Document, Findings, ListenerSection, Origin, Section, Setting};
 use crate::tls_version::TlsVersions;
 use crate::value::Value;
 
@@ -143,7 +143,7 @@ fn tls(
     let file = |key: &str| section.file(key, shared.base);
     match (file("certfile"), file("keyfile")) {
         (Some(certfile), Some(keyfile)) => {
-            let tls = tls_with(section, shared.base, certfile, keyfile);
+            let tls = tls_with(section, shared, certfile, keyfile);
             without_effect(&tls, section, findings);
             let sound = one_rule(section, findings) & anchors(&tls, section, shared.document, findings);
             sound.then_some(Some(tls))
@@ -157,7 +157,13 @@ fn tls(
     }
 }
 
-fn tls_with(section: &Section, base: &Base, certfile: FileSetting, keyfile: FileSetting) -> ListenerTls {
+fn tls_with(
+    section: &Section,
+    shared: &Shared<'_>,
+    certfile: FileSetting,
+    keyfile: FileSetting,
+) -> ListenerTls {
+    let base = shared.base;
     ListenerTls {
         certfile,
         keyfile,
@@ -182,7 +188,29 @@ fn tls_with(section: &Section, base: &Base, certfile: FileSetting, keyfile: File
             Some(true) => ClientDates::Unchecked,
             Some(false) | None => ClientDates::Checked,
         },
+        sni_certificates: sni_certificates(section, base),
+        unknown_alpn: match (section.word("alpn"), shared.document.global.has("data_dir")) {
+            (Some("strict"), _) | (None, true) => UnknownAlpn::Refused,
+            (Some(_), _) | (None, false) => UnknownAlpn::Ignored,
+        },
+        resumption: match section.flag("resumption") {
+            Some(false) => Resumption::Off,
+            Some(true) | None => Resumption::On,
+        },
     }
+}
+
+fn sni_certificates(section: &Section, base: &Base) -> Vec<CertificateAndKey> {
+    let read = |setting: &Setting| {
+        let Value::CertificateAndKey { certificate, key } = &setting.value else { return None };
+        let file = |written: &str| FileSetting {
+            path: base.join(written),
+            written: written.to_owned(),
+            at: setting.at.clone(),
+        };
+        Some(CertificateAndKey { certificate: file(certificate), key: file(key) })
+    };
+    section.all("sni_certificate").iter().filter_map(read).collect()
 }
 
 fn crl(section: &Section, base: &Base) -> CrlSettings {
@@ -277,7 +305,7 @@ fn plaintext(section: &Section, proxy: Option<&Proxy>, findings: &mut Findings) 
         findings.add(Diagnostic::error(section.at(key), text).hint(hint));
         sound = false;
     };
-    for key in ["cafile", "capath", "crlfile"] {
+    for key in ["cafile", "capath", "crlfile", "sni_certificate"] {
         if section.has(key) {
             refuse(key, format!("{key} specified without certfile and keyfile."));
         }
@@ -309,6 +337,8 @@ fn plaintext(section: &Section, proxy: Option<&Proxy>, findings: &mut Findings) 
         "crl_policy",
         "crl_check",
         "disable_client_cert_date_checks",
+        "alpn",
+        "resumption",
     ];
     for key in of_tls {
         if section.has(key) {

@@ -37,6 +37,7 @@ pub(crate) enum Value {
     LogDest(Destination),
     Seconds(u64),
     Counts(Vec<u32>),
+    CertificateAndKey { certificate: String, key: String },
     CrlPolicy(CrlPolicy),
     Unread,
 }
@@ -97,6 +98,7 @@ pub(crate) fn read<'a>(
         }
         Kind::Word(choices, error) => first(rest, name, |word| choice(word, choices, error)),
         Kind::Duration => first(rest, name, duration),
+        Kind::CertificateAndKey => certificate_and_key(rest, name),
         Kind::CrlPolicy => crl_policy::read(rest, name),
         Kind::Text | Kind::Path | Kind::Plugin | Kind::IncludeDir => {
             text(rest, name).map(|text| whole(Value::Text(text)))
@@ -252,6 +254,21 @@ fn seconds(word: &str) -> Option<u64> {
     count.checked_mul(unit)
 }
 
+fn certificate_and_key<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
+    let (certificate, after) = split(rest);
+    let (key, after) = split(after);
+    if certificate.is_empty() {
+        return Err(BadValue::empty(name));
+    }
+    if key.is_empty() || key.starts_with('#') {
+        return Err(BadValue::new(format!("Invalid '{name}' value ({rest}).")).hint(format!(
+            "write `{name} CERTFILE KEYFILE`: the certificate chain and its private key, both PEM"
+        )));
+    }
+    let value = Value::CertificateAndKey { certificate: certificate.to_owned(), key: key.to_owned() };
+    Ok(Reading { value, ignored: leftover(after) })
+}
+
 fn mount_point(text: String) -> Result<Value, BadValue> {
     match text.contains(['+', '#']) {
         false => Ok(Value::Text(text)),
@@ -394,6 +411,7 @@ pub(crate) fn support(row: &'static OptionRow, value: &Value) -> Support {
         | Value::LogDest(_)
         | Value::Seconds(_)
         | Value::Counts(_)
+        | Value::CertificateAndKey { .. }
         | Value::CrlPolicy(_)
         | Value::Unread => row.support,
     }

@@ -224,7 +224,7 @@ const RESTRICTING: &str = "acl_file allow_anonymous plugin plugin_load plugin_us
     require_certificate tls_engine tls_engine_kpass_sha1 tls_keyform tls_version use_identity_as_username \
     use_subject_as_username psk_hint retain_available allow_zero_length_clientid data_dir session_owner connection_rate ban_after \
     legacy_client_certs tls_record_size_max identity_source client_id_matches_identity identity_issuers trust_intermediates crl_policy crl_check \
-    client_ocsp revocation_kick expiry_kick revocation_will proxy_protocol_from insecure_proxy_from_anyone \
+    client_ocsp revocation_kick expiry_kick revocation_will sni_certificate alpn resumption proxy_protocol_from insecure_proxy_from_anyone \
     scram_file jwt_key jwt_issuer jwt_audience jwt_username_claim jwt_acl_claim";
 
 #[test]

@@ -1,7 +1,7 @@
 //! What restricts is honoured or stops the start. Each refusal beside the configuration that is accepted.
 
 use crate::reading::{config, errors, warnings};
-use sealmq_config::{ClientCertificates, CrlCheck, CrlPolicy, IdentityRule, TlsVersions};
+use sealmq_config::{ClientCertificates, CrlCheck, CrlPolicy, IdentityRule, TlsVersions, UnknownAlpn};
 
 const CERT: &str = "listener 8883\ncertfile c.crt\nkeyfile c.key\n";
 
@@ -137,6 +137,33 @@ fn revocation_lists_are_refused_where_there_is_no_certificate_to_look_up() {
     }
     let idle = warnings(format!("{CERT}crlfile ca.crl\n"));
     assert!(idle.iter().any(|warning| warning.contains("does not ask for client certificates")), "{idle:?}");
+}
+
+#[test]
+fn more_certificates_need_both_files_and_a_listener_with_tls() {
+    let tls = |lines: &str| config(format!("{CERT}{lines}")).listeners.remove(0).tls.unwrap();
+    let found =
+        tls("sni_certificate a.crt a.key\nsni_certificate b.crt b.key # the plant's\n").sni_certificates;
+    let written: Vec<_> =
+        found.iter().map(|pair| (pair.certificate.written.as_str(), pair.key.written.as_str())).collect();
+    assert_eq!(written, [("a.crt", "a.key"), ("b.crt", "b.key")]);
+    for lonely in ["a.crt", "a.crt # and its key"] {
+        let refused = errors(format!("{CERT}sni_certificate {lonely}\n"));
+        assert_eq!(refused, [format!("4: Error: Invalid 'sni_certificate' value ({lonely}).")]);
+    }
+    let refused = errors("listener 8883\nsni_certificate a.crt a.key\n");
+    assert_eq!(refused, ["2: Error: sni_certificate specified without certfile and keyfile."]);
+}
+
+#[test]
+fn unknown_application_protocols_are_ignored_as_in_mosquitto_and_refused_in_a_data_directory() {
+    let unknown = |before: &str, lines: &str| {
+        config(format!("{before}{CERT}{lines}")).listeners.remove(0).tls.unwrap().unknown_alpn
+    };
+    assert_eq!(unknown("", ""), UnknownAlpn::Ignored);
+    assert_eq!(unknown("", "alpn strict\n"), UnknownAlpn::Refused);
+    assert_eq!(unknown("data_dir d\n", ""), UnknownAlpn::Refused);
+    assert_eq!(unknown("data_dir d\n", "alpn lenient\n"), UnknownAlpn::Ignored);
 }
 
 #[test]

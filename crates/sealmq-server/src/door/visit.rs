@@ -414,10 +414,14 @@ fn denied_of(connect: &Connect<'_>, denied: Denied) -> Turned {
 
 fn log_negotiated(door: &Door, address: &PeerAddress, session: &TlsSession) {
     door.log.with(Event::TlsNegotiated, || {
+        // One of our own protocols: nothing of the peer's text.
+        let alpn = session.alpn().map(|name| format!(", ALPN {}", String::from_utf8_lossy(name)));
         format!(
-            "Connection from {address} negotiated {} cipher {}",
+            "Connection from {address} negotiated {} cipher {}{}{}",
             session.version().map_or("TLS", |version| version.as_str()),
-            session.suite().unwrap_or("?")
+            session.suite().unwrap_or("?"),
+            alpn.unwrap_or_default(),
+            if session.is_resumed() { ", resumed" } else { "" }
         )
     });
 }

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use sealmq_tls::{Code, Direction, Judged, Progress, ServerTls, TlsFailure, TlsSession};
+use sealmq_tls::{Code, Direction, Judged, Progress, Resumption, ServerTls, TlsFailure, TlsSession};
 
 use crate::fixture::{Pair, fixtures, now, s};
 use crate::pair::{VERSIONS, client, client_spec, policy, server, server_spec};
@@ -16,7 +16,7 @@ struct Served {
     printed: String,
 }
 
-fn files(pair: &Pair) -> (String, String) {
+pub(crate) fn files(pair: &Pair) -> (String, String) {
     let dir = fixtures().dir();
     (
         s(&dir.join(format!("{}.crt", pair.name))).to_owned(),
@@ -53,7 +53,7 @@ fn serve_s_client(tls: &ServerTls, flags: &[&str]) -> Served {
     Served { outcome, printed: output(child) }
 }
 
-fn output(child: Child) -> String {
+pub(crate) fn output(child: Child) -> String {
     let done = child.wait_with_output().unwrap();
     String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr)
 }
@@ -72,7 +72,7 @@ fn serve(mut stream: TcpStream, tls: &ServerTls) -> Result<(Judged, Vec<u8>), Tl
 }
 
 /// Runs the session until data came. After a failure the alert is written and the stream shut down, without RST.
-fn talk(stream: &mut TcpStream, session: &mut TlsSession) -> Result<Vec<u8>, TlsFailure> {
+pub(crate) fn talk(stream: &mut TcpStream, session: &mut TlsSession) -> Result<Vec<u8>, TlsFailure> {
     let (mut incoming, mut plain, mut out, mut chunk) = (Vec::new(), Vec::new(), Vec::new(), [0; 4096]);
     loop {
         let progress = session.open(&mut incoming, &mut plain, &mut out);
@@ -93,7 +93,7 @@ fn talk(stream: &mut TcpStream, session: &mut TlsSession) -> Result<Vec<u8>, Tls
     }
 }
 
-fn version_flag(index: usize) -> &'static str {
+pub(crate) fn version_flag(index: usize) -> &'static str {
     ["-tls1_2", "-tls1_3"][index]
 }
 
@@ -145,11 +145,12 @@ fn s_client_is_told_unknown_ca_and_what_it_refuses_is_told_to_us() {
 }
 
 #[test]
-fn no_ticket_and_no_session_is_given_to_s_client() {
+fn with_resumption_off_no_ticket_and_no_session_is_given_to_s_client() {
     let (cert, key) = files(&fixtures().client);
     for (index, versions) in VERSIONS.into_iter().enumerate() {
         let mut spec = server_spec();
         spec.policy = policy(versions);
+        spec.resumption = Resumption::Off;
         let flags = [version_flag(index), "-cert", &cert, "-key", &key, "-msg", "-ign_eof"];
         let served = serve_s_client(&server(spec), &flags);
         served.outcome.unwrap();

@@ -2,9 +2,9 @@
 
 use sealmq_pki::Timestamp;
 use sealmq_tls::{
-    ClientAuth, ClientDates, ClientTls, ClientTlsSpec, IdentityRule, Judged, LegacyClientCerts,
-    LegacyServerCerts, PeerChain, Progress, RecordSize, Refusal, Served, ServerTls, ServerTlsSpec,
-    TlsFailure, TlsPolicy, TlsSession, TrustGeneration, VerifyServer, Versions,
+    Alpn, ClientAuth, ClientDates, ClientTls, ClientTlsSpec, IdentityRule, Judged, LegacyClientCerts,
+    LegacyServerCerts, PeerChain, Progress, RecordSize, Refusal, Resumption, Served, ServerTls,
+    ServerTlsSpec, TlsFailure, TlsPolicy, TlsSession, TrustGeneration, VerifyServer, Versions,
 };
 
 use crate::fixture::{Pair, fixtures, now};
@@ -14,6 +14,8 @@ pub(crate) fn server_spec() -> ServerTlsSpec {
     ServerTlsSpec {
         policy: TlsPolicy::default(),
         key_pair: fixtures().server.load(),
+        more_key_pairs: Vec::new(),
+        resumption: Resumption::On,
         anchors: vec![fixtures().ca.source()],
         client_auth: ClientAuth::Required,
         identity: IdentityRule::CommonName,
@@ -24,7 +26,7 @@ pub(crate) fn server_spec() -> ServerTlsSpec {
         served: Served::default(),
         generation: TrustGeneration::new(),
         record_size_max: RecordSize::default(),
-        alpn: Vec::new(),
+        alpn: Alpn::NONE,
     }
 }
 

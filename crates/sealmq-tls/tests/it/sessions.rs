@@ -205,7 +205,7 @@ fn any_bytes_at_all_are_refused_without_a_panic() {
 }
 
 #[test]
-fn no_session_is_ever_resumed_and_no_ticket_is_sent() {
+fn our_client_never_resumes() {
     // The same client configuration twice, and nothing after the handshake in either direction.
     for versions in VERSIONS {
         for auth in [ClientAuth::None, ClientAuth::Required] {

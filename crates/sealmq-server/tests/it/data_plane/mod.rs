@@ -274,6 +274,20 @@ impl Pki {
         fs::write(folder.join("server.key"), key.to_pem().as_bytes()).unwrap();
     }
 
+    /// `NAME.crt` and `NAME.key` of a server of that name.
+    pub(super) fn write_server_of(&self, folder: &Path, name: &str) {
+        let hosts = [HostName::parse(name).unwrap()];
+        let (certificate, key) = self.leaf(Holder::Server(&hosts), 4);
+        write_pair(folder, name, &certificate, &key);
+    }
+
+    /// `NAME.crt` and `NAME.key` of a device, for other programs.
+    pub(super) fn write_device(&self, folder: &Path, name: &str, number: u8) {
+        let holder = Name::parse(name).unwrap();
+        let (certificate, key) = self.leaf(Holder::Device(&holder), number);
+        write_pair(folder, name, &certificate, &key);
+    }
+
     pub(super) fn device(&self, name: &str) -> KeyPair {
         self.device_of(name, 3, now(), End::Profile)
     }
@@ -301,6 +315,11 @@ impl Pki {
             LeafRequest { holder, public_key: key.public_key(), serial: serial(number), now: at, end };
         (issue_leaf(&self.ca, &request).unwrap(), key)
     }
+}
+
+fn write_pair(folder: &Path, name: &str, certificate: &Certificate, key: &SoftKey) {
+    fs::write(folder.join(format!("{name}.crt")), certificate.pem()).unwrap();
+    fs::write(folder.join(format!("{name}.key")), key.to_pem().as_bytes()).unwrap();
 }
 
 fn serial(number: u8) -> Serial {

@@ -9,6 +9,7 @@ mod operator;
 mod proxies;
 mod reload;
 mod remembered;
+mod resumption;
 mod revocation;
 mod scram;
 mod strangers;

@@ -2,8 +2,8 @@
 
 use sealmq_broker::ListenerId;
 use sealmq_tls::{
-    ClientAuth, ClientDates, IdentityRule, LegacyClientCerts, RecordSize, Served, ServerTls, ServerTlsSpec,
-    TlsPolicy, TrustGeneration,
+    Alpn, ClientAuth, ClientDates, IdentityRule, LegacyClientCerts, RecordSize, Resumption, Served,
+    ServerTls, ServerTlsSpec, TlsPolicy, TrustGeneration,
 };
 
 use super::*;
@@ -111,7 +111,9 @@ fn who_came_without_a_certificate_goes_when_one_is_demanded() {
             served: Served::default(),
             generation: TrustGeneration::new(),
             record_size_max: RecordSize::default(),
-            alpn: Vec::new(),
+            alpn: Alpn::NONE,
+            more_key_pairs: Vec::new(),
+            resumption: Resumption::Off,
         };
         let (tls, _findings) = ServerTls::build(spec, now()).unwrap();
         broker.control().replace_tls(ListenerId(0), std::sync::Arc::new(tls));

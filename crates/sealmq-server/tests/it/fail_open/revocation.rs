@@ -11,18 +11,18 @@ use crate::data_plane::{MUTUAL, Pki, connect_of, now, publish, subscribe};
 
 /// What a list says; signed by hand, so that its dates can be seconds.
 #[derive(Clone, Copy)]
-struct List {
+pub(super) struct List {
     /// The number that the revoked serial is made of.
-    revoked: Option<u8>,
-    number: u8,
-    this: i64,
-    next: i64,
+    pub(super) revoked: Option<u8>,
+    pub(super) number: u8,
+    pub(super) this: i64,
+    pub(super) next: i64,
 }
 
-const LIST: List = List { revoked: None, number: 1, this: -60, next: 86_400 };
+pub(super) const LIST: List = List { revoked: None, number: 1, this: -60, next: 86_400 };
 
 impl List {
-    fn write(self, pki: &Pki, folder: &Path) {
+    pub(super) fn write(self, pki: &Pki, folder: &Path) {
         fs::write(folder.join("ca.crl"), self.der(pki)).unwrap();
     }
 
@@ -59,7 +59,7 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
-const CRL: &str = "crlfile DIR/ca.crl\n";
+pub(super) const CRL: &str = "crlfile DIR/ca.crl\n";
 
 fn start(pki: &Pki, list: List, more: &str) -> Broker {
     let prepare = |folder: &Path| {
