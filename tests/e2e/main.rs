@@ -17,6 +17,7 @@ mod log_format;
 mod mbedtls;
 mod paho;
 mod refusals;
+mod scram;
 mod service;
 mod support;
 mod targets;

@@ -148,9 +148,18 @@ pub enum SessionError {
     /// The server sent a packet that has no place there.
     #[error("the broker sent an unexpected {0}")]
     Unexpected(PacketType),
-    /// The server wants extended authentication.
-    #[error("the broker asks for extended authentication, which is not supported")]
+    /// The server sends AUTH where none was asked for, or by another method.
+    #[error("the broker asks for another authentication than this client offers")]
     AuthNotSupported,
+    /// The exchange by SCRAM failed on the server's side.
+    #[error("{0}")]
+    Scram(sealmq_auth::scram::ClientError),
+    /// A name or password that SCRAM does not take.
+    #[error("user name and password: {0}")]
+    NotPrintable(sealmq_auth::scram::NotPrintable),
+    /// No nonce could be made.
+    #[error("there is no randomness to log in with")]
+    NoRandomness,
     /// The server used a topic alias that it had not set, or one above our maximum.
     #[error("the broker used the topic alias {alias}, which is not set")]
     TopicAlias {
@@ -289,10 +298,16 @@ impl SessionError {
         match self {
             Self::Malformed(error) => Some(error.reason_code()),
             Self::Unexpected(_) | Self::AuthNotSupported => Some(ReasonCode::ProtocolError),
+            Self::Scram(_) => Some(ReasonCode::NotAuthorized),
             Self::TopicAlias { .. } => Some(ReasonCode::TopicAliasInvalid),
             Self::ReceiveMaximum { .. } => Some(ReasonCode::ReceiveMaximumExceeded),
             Self::KeepAliveTimeout => Some(ReasonCode::UnspecifiedError),
-            Self::Connect(_) | Self::Refused { .. } | Self::Disconnected(_) | Self::Subscribe(_) => None,
+            Self::Connect(_)
+            | Self::Refused { .. }
+            | Self::Disconnected(_)
+            | Self::Subscribe(_)
+            | Self::NotPrintable(_)
+            | Self::NoRandomness => None,
         }
     }
 
@@ -304,6 +319,14 @@ impl SessionError {
                 "is this the MQTT port? HTTP, WebSockets and TLS have ports of their own; over TLS give --cafile FILE",
             ),
             Self::AuthNotSupported => Some("use a certificate, or a user name and a password"),
+            Self::Scram(sealmq_auth::scram::ClientError::ServerProof) => Some(
+                "this may not be your broker: it let you in without knowing your password; check the address",
+            ),
+            Self::Scram(_) => {
+                Some("the broker's SCRAM is not RFC 7677's; update it, or leave --auth-method out")
+            }
+            Self::NotPrintable(_) => Some("give -u NAME and -P PASSWORD in printable ASCII, both not empty"),
+            Self::NoRandomness => Some("a broken system: getrandom(2) fails"),
             Self::KeepAliveTimeout => {
                 Some("the network or the broker is gone; try again, perhaps with a longer -k")
             }

@@ -18,7 +18,8 @@ pub use driver::{Client, Transport};
 pub use error::{ClientError, PacketError, PublishError, Refusal, SessionError, SubscribeError};
 pub use message::{Filter, Message, Outgoing, OwnMessages, Retain, RetainFlag, Will};
 pub use options::{
-    CONNECT_TIMEOUT, Endpoint, INFLIGHT_MAX, KEEP_ALIVE_SECS, Nagle, Options, SessionOptions, Start, Trace,
+    AuthMethod, CONNECT_TIMEOUT, Endpoint, INFLIGHT_MAX, KEEP_ALIVE_SECS, Nagle, Options, SessionOptions,
+    Start, Trace,
 };
 pub use property::{Carrier, Property, PropertyError};
 pub use sealmq_mqtt::{PacketId, QoS, ReasonCode, RetainHandling, Version};

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sealmq_auth::scram::NonceSeed;
 use sealmq_mqtt::Version;
 use sealmq_tls::ClientTls;
 use zeroize::Zeroizing;
@@ -67,6 +68,8 @@ pub struct SessionOptions {
     pub username: Option<String>,
     /// The password.
     pub password: Option<Zeroizing<Vec<u8>>>,
+    /// How user name and password are proved.
+    pub auth_method: AuthMethod,
     /// The will.
     pub will: Option<Will>,
     /// Properties of CONNECT (MQTT 5.0).
@@ -75,6 +78,26 @@ pub struct SessionOptions {
     pub inflight_max: u16,
     /// Whether packets are told as [`crate::Event::Trace`].
     pub trace: Trace,
+}
+
+/// How a client proves its user name.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum AuthMethod {
+    /// The password stands in CONNECT.
+    #[default]
+    Password,
+    /// It is proved and not said: MQTT 5.0 enhanced authentication with SCRAM-SHA-256.
+    ScramSha256 {
+        /// Gives fresh random bytes for each connection; `None`: there are none.
+        random: fn() -> Option<NonceSeed>,
+    },
+}
+
+impl AuthMethod {
+    /// SCRAM-SHA-256 with this machine's randomness.
+    pub fn scram_sha_256() -> Self {
+        Self::ScramSha256 { random: crate::driver::random_seed }
+    }
 }
 
 /// Whether an earlier session of the client id is continued.
@@ -113,6 +136,7 @@ impl Default for SessionOptions {
             keep_alive_secs: KEEP_ALIVE_SECS,
             username: None,
             password: None,
+            auth_method: AuthMethod::Password,
             will: None,
             properties: Vec::new(),
             inflight_max: INFLIGHT_MAX,

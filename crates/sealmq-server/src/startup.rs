@@ -1,6 +1,6 @@
 //! What the log says when the broker starts: what each listener demands, what ends when, what should be mended.
 
-use sealmq_config::{ClientCertificates, Config, IdentityRule, Listener, Severity};
+use sealmq_config::{Access, ClientCertificates, Config, IdentityRule, Listener, Severity};
 use sealmq_pki::Timestamp;
 
 use crate::door::passwords::PasswordTable;
@@ -29,16 +29,16 @@ fn demands(listener: &Listener, passwords: Option<&PasswordTable>) -> String {
     let access = &listener.access;
     let certificate = listener.tls.as_ref().map_or(ClientCertificates::None, |tls| tls.client_certificates);
     let identity = listener.tls.as_ref().map_or(IdentityRule::None, |tls| tls.identity);
-    let by_name = match (access.password_file.is_some(), access.allow_anonymous) {
-        (true, true) => "a user name needs its password, anonymous clients are let in",
-        (true, false) => "a client needs user name and password",
-        (false, true) => "a client needs nothing, anonymous clients are let in",
-        (false, false) => {
-            "anonymous clients are refused, and no user name can be checked, so nobody is let in"
+    let by_name = match (words(access), access.allow_anonymous) {
+        (Some(words), true) => format!("a user name needs {words}, anonymous clients are let in"),
+        (Some(words), false) => format!("a client needs a user name and {words}"),
+        (None, true) => "a client needs nothing, anonymous clients are let in".to_owned(),
+        (None, false) => {
+            "anonymous clients are refused, and no user name can be checked, so nobody is let in".to_owned()
         }
     };
     match (certificate, identity) {
-        (ClientCertificates::None, _) => by_name.to_owned(),
+        (ClientCertificates::None, _) => by_name,
         (ClientCertificates::Required, IdentityRule::None) => {
             format!("a client needs a certificate; beside it, {by_name}")
         }
@@ -49,14 +49,27 @@ fn demands(listener: &Listener, passwords: Option<&PasswordTable>) -> String {
             format!("a client may show a certificate; {by_name}")
         }
         (ClientCertificates::Optional, rule) => {
-            let or = match passwords.map(PasswordTable::is_empty) {
-                Some(false) => ", or user name and password",
-                Some(true) => " (nobody has a password)",
-                None => "",
+            let or = match (passwords.map(PasswordTable::is_empty), words(access)) {
+                (Some(true), _) if access.scram_file.is_none() && access.jwt.is_none() => {
+                    " (nobody has a password)".to_owned()
+                }
+                (Some(_) | None, Some(words)) => format!(", or a user name and {words}"),
+                (Some(_) | None, None) => String::new(),
             };
             format!("a client needs a certificate, whose {} is its user name{or}", source(rule))
         }
     }
+}
+
+/// What proves a user name beside a certificate: `its password, or a token`.
+fn words(access: &Access) -> Option<String> {
+    let proofs = [
+        access.password_file.as_ref().map(|_| "its password"),
+        access.scram_file.as_ref().map(|_| "its proof by SCRAM-SHA-256"),
+        access.jwt.as_ref().map(|_| "a token"),
+    ];
+    let proofs: Vec<_> = proofs.into_iter().flatten().collect();
+    (!proofs.is_empty()).then(|| proofs.join(", or "))
 }
 
 fn source(rule: IdentityRule) -> String {
@@ -72,7 +85,7 @@ fn admits_nobody(listener: &Listener) -> bool {
     let by_certificate = listener.tls.as_ref().is_some_and(|tls| {
         tls.client_certificates != ClientCertificates::None && tls.identity != IdentityRule::None
     });
-    !by_certificate && !listener.access.allow_anonymous && listener.access.password_file.is_none()
+    !by_certificate && !listener.access.allow_anonymous && !listener.access.checks_names()
 }
 
 /// Every line about a listener's files.

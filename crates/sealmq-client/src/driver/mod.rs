@@ -33,6 +33,12 @@ pub struct Client {
 /// A caller that publishes from a file or a pipe stops reading it while this much has not left.
 const UNSENT_BYTES_MAX: usize = 256 * 1024;
 
+/// Random bytes for a nonce.
+pub(crate) fn random_seed() -> Option<sealmq_auth::scram::NonceSeed> {
+    let mut seed = sealmq_auth::scram::NonceSeed([0; 18]);
+    aws_lc_rs::rand::fill(&mut seed.0).ok().map(|()| seed)
+}
+
 impl Client {
     /// A client that has yet to connect, see [`Client::open`].
     pub fn new(options: Options) -> Self {

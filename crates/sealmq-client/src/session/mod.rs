@@ -10,6 +10,7 @@
 mod events;
 mod inbound;
 mod keep_alive;
+mod login;
 mod outbound;
 mod requests;
 mod server;
@@ -18,7 +19,7 @@ mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use sealmq_mqtt::{Ack, Decoded, Limits, Packet, PacketId, PacketType, ReasonCode};
+use sealmq_mqtt::{Ack, Decoded, Limits, Packet, PacketId, ReasonCode};
 
 use crate::error::{PublishError, Refusal, SessionError};
 use crate::options::{SessionOptions, Start};
@@ -26,6 +27,7 @@ use crate::{Outgoing, Property};
 pub use events::{Connected, Delivery, Event, Input, Now, Output};
 use inbound::Inbound;
 use keep_alive::{Due, KeepAlive};
+use login::Login;
 use outbound::Outbound;
 use requests::{PacketIds, Request, Subscribed};
 pub(crate) use server::{Availability, Server};
@@ -42,6 +44,7 @@ pub struct Session {
     requests: BTreeMap<PacketId, Request>,
     subscriptions: Vec<Subscribed>,
     keep_alive: KeepAlive,
+    login: Login,
     outputs: VecDeque<Output>,
 }
 
@@ -72,6 +75,7 @@ impl Session {
             requests: BTreeMap::new(),
             subscriptions: Vec::new(),
             keep_alive: KeepAlive::default(),
+            login: Login::Plain,
             outputs: VecDeque::new(),
         }
     }
@@ -173,9 +177,13 @@ impl Session {
         self.requests.clear();
         self.keep_alive = KeepAlive::new(self.options.keep_alive_secs);
         self.trace(trace::connect);
-        match wire::connect(&self.options, &self.client_id) {
+        let packet = self.begin_login().and_then(|()| {
+            wire::connect(&self.options, &self.client_id, self.login.first().as_deref())
+                .map_err(SessionError::Connect)
+        });
+        match packet {
             Ok(packet) => self.send(now, packet),
-            Err(error) => self.fail(now, SessionError::Connect(error)),
+            Err(error) => self.fail(now, error),
         }
     }
 
@@ -204,11 +212,10 @@ impl Session {
             if let Packet::ConnAck(connack) = &packet {
                 return self.connack(now, connack);
             }
-            // AUTH is for a method that CONNECT named, and ours names none [MQTT-4.12.0-6].
-            let packet_type = packet.packet_type();
-            let is_auth = packet_type == PacketType::Auth;
-            let unexpected = SessionError::Unexpected(packet_type);
-            return Err(if is_auth { SessionError::AuthNotSupported } else { unexpected });
+            if let Packet::Auth(auth) = &packet {
+                return self.challenged(now, auth);
+            }
+            return Err(SessionError::Unexpected(packet.packet_type()));
         }
         match packet {
             Packet::Publish(publish) => self.inbound_publish(now, &publish),
@@ -227,7 +234,7 @@ impl Session {
                 self.trace(|| trace::disconnected(disconnect.reason));
                 Err(SessionError::Disconnected(Refusal::new(disconnect.reason, &disconnect.properties)))
             }
-            // No authentication method was in CONNECT, so there is nothing to go on with [MQTT-4.12.0-6].
+            // Only a client begins a re-authentication, and this one does not. [MQTT-4.12.1-1]
             Packet::Auth(_) => Err(SessionError::AuthNotSupported),
             Packet::ConnAck(_)
             | Packet::Connect(_)
@@ -244,6 +251,7 @@ impl Session {
         if code != 0 {
             return Err(SessionError::Refused { code, refusal: Refusal::new(reason, &connack.properties) });
         }
+        self.check_server(connack)?;
         // [MQTT-3.2.2-4] a server with a session that we do not have: nothing to do, we have nothing to lose.
         self.state = State::Connected;
         self.server = Server::from_properties(&connack.properties);

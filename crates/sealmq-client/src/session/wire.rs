@@ -1,6 +1,7 @@
 //! From what a client holds to packets, and back: the only place that knows how versions differ.
 
 use bytes::Bytes;
+use sealmq_auth::scram::METHOD;
 use sealmq_mqtt::{
     Ack, ConnAck, ConnAckCode, Connect, ConnectReturnCode, Disconnect, Dup, FilterListBuf, Packet, PacketId,
     PayloadFormat, Properties, PropertiesBuf, Property as Wire, Publish, QoS, ReasonCode, Secret, Subscribe,
@@ -15,9 +16,20 @@ use crate::options::SessionOptions;
 use crate::{Filter, Message, Outgoing, Property, Retain};
 
 /// CONNECT. MQTT 3.1 has no empty client id, so one is made from the process's there by the caller.
-pub(super) fn connect(options: &SessionOptions, client_id: &str) -> Result<Vec<u8>, PacketError> {
+///
+/// `scram`: the first message of a login by SCRAM; user name and password are left out then.
+pub(super) fn connect(
+    options: &SessionOptions,
+    client_id: &str,
+    scram: Option<&[u8]>,
+) -> Result<Vec<u8>, PacketError> {
     let version = options.version;
-    let own = properties(&options.properties, version)?;
+    let mut own = properties(&options.properties, version)?;
+    if let Some(first) = scram {
+        own.push(Wire::AuthenticationMethod(METHOD)).map_err(PacketError::Property)?;
+        own.push(Wire::AuthenticationData(Secret::new(first))).map_err(PacketError::Property)?;
+    }
+    let said = scram.is_none();
     let will_properties = match &options.will {
         Some(will) => properties(&will.message.properties, version)?,
         None => PropertiesBuf::new(),
@@ -41,8 +53,8 @@ pub(super) fn connect(options: &SessionOptions, client_id: &str) -> Result<Vec<u
             keep_alive_secs: options.keep_alive_secs,
             client_id,
             will,
-            username: options.username.as_deref(),
-            password: options.password.as_ref().map(|password| Secret::new(password)),
+            username: options.username.as_deref().filter(|_| said),
+            password: options.password.as_ref().filter(|_| said).map(|password| Secret::new(password)),
             properties: own.as_properties(),
         }),
         version,

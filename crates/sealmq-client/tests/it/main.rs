@@ -3,6 +3,7 @@
 
 mod publishing;
 mod receiving;
+mod scram;
 mod sessions;
 mod story;
 mod url;

@@ -11,11 +11,12 @@ use std::ffi::OsStr;
 use std::io::IsTerminal;
 
 use sealmq_client::{
-    BrokerUrl, CONNECT_TIMEOUT, Carrier, Client, ClientError, Endpoint, Nagle, Options, Outgoing, Property,
-    Retain, Scheme, SessionError, SessionOptions, Trace, Version, Will,
+    AuthMethod, BrokerUrl, CONNECT_TIMEOUT, Carrier, Client, ClientError, Endpoint, Nagle, Options, Outgoing,
+    Property, Retain, Scheme, SessionError, SessionOptions, Trace, Version, Will,
 };
 use zeroize::Zeroizing;
 
+use flags::Scram;
 pub(crate) use flags::{ConnectionFlags, parse_port, parse_qos, parse_topic_name};
 
 use crate::report::Failure;
@@ -74,11 +75,11 @@ impl Connection {
 }
 
 impl ConnectionFlags {
-    /// `-V`, or 5 where `-D` is used, or 3.1.1.
+    /// `-V`, or 5 where `-D` or `--auth-method` is used, or 3.1.1.
     pub(crate) fn version(&self) -> Version {
         match self.protocol_version {
             Some(version) => version,
-            None if self.properties.is_empty() => Version::V311,
+            None if self.properties.is_empty() && self.auth_method.is_none() => Version::V311,
             None => Version::V5,
         }
     }
@@ -172,6 +173,17 @@ fn session_options(
             Failure::new("a password without a user name is not allowed before MQTT 5").hint("add -u NAME")
         );
     }
+    let auth_method = match flags.auth_method {
+        None => AuthMethod::Password,
+        Some(Scram) if version != Version::V5 => {
+            return Err(Failure::new("--auth-method needs MQTT 5").hint("leave -V out, or give -V mqttv5"));
+        }
+        Some(Scram) if username.is_none() || password.is_none() => {
+            return Err(Failure::new("--auth-method SCRAM-SHA-256 needs a user name and a password")
+                .hint("add -u NAME and -P -, or $SEALMQ_PASSWORD"));
+        }
+        Some(Scram) => AuthMethod::scram_sha_256(),
+    };
     let session_expiry = session_expiry(flags, version)?;
     let mut connect = properties.connect.clone();
     if let Some(seconds) = session_expiry {
@@ -186,6 +198,7 @@ fn session_options(
         keep_alive_secs: flags.keepalive,
         username,
         password,
+        auth_method,
         will: will(flags, properties),
         properties: connect,
         inflight_max: flags.max_inflight,
