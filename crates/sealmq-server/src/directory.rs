@@ -3,14 +3,17 @@
 //! The directory's CA is trusted on every TLS listener, and its inventory is asked about every certificate of that CA:
 //! root *and* issuing CA are named as our own, or a device's certificate would pass without being in the inventory.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sealmq_pki::Name;
 use sealmq_tls::{OwnIssuer, PemSource};
 
 use crate::believed;
-use crate::control::{self, ControlSpec, ControlThread, Status};
+use crate::control::{self, BanRow, ControlSpec, ControlThread, Status};
 use crate::door::authenticate::{CannotTell, CertificateNames};
+use crate::door::ban::Ban;
 use crate::home::{Floor, Home, wall_now};
 use crate::inventory::Inventory;
 use crate::log::Log;
@@ -86,5 +89,15 @@ impl control::Broker for Desk {
 
     fn certificate_changed(&self) -> Result<(), String> {
         self.reloader.reload_files().map_err(|error| error.to_string())
+    }
+
+    fn bans(&self) -> Vec<BanRow> {
+        let bans = self.reloader.control().fence().bans(Instant::now());
+        let row = |ban: Ban| BanRow { network: ban.network.to_string(), left_secs: ban.left.as_secs() };
+        bans.into_iter().map(row).collect()
+    }
+
+    fn lift_ban(&self, address: IpAddr) -> bool {
+        self.reloader.control().fence().lift(address)
     }
 }

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         cli::Command::Device(args) => commands::device::run(args),
         cli::Command::User(args) => commands::user::run(args),
         cli::Command::Passwd(args) => commands::passwd::run(&args),
+        cli::Command::Ban(args) => commands::ban::run(args),
         cli::Command::Context(args) => commands::context::run(args),
         cli::Command::Pub(args) => commands::publish::run(args),
         cli::Command::Sub(args) => commands::subscribe::run(args),

@@ -8,7 +8,7 @@ use sealmq_pki::host::HostName;
 use sealmq_pki::inventory::{Record, Standing};
 use sealmq_pki::{Name, PublicKey, Timestamp};
 
-use super::protocol::{DeviceRow, DraftRequest, Issued, Request, Response, Status};
+use super::protocol::{BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status};
 use crate::home::passwords::{Hash, Removed};
 use crate::home::{DeviceRequest, Draft, Home, HomeError, Surroundings};
 
@@ -28,6 +28,12 @@ pub trait Broker: Send {
     /// # Errors
     /// It could not be used; the old one goes on serving.
     fn certificate_changed(&self) -> Result<(), String>;
+
+    /// The addresses that are banned.
+    fn bans(&self) -> Vec<BanRow>;
+
+    /// Ends the ban of an address; whether there was one.
+    fn lift_ban(&self, address: std::net::IpAddr) -> bool;
 }
 
 /// What one connection has under way.
@@ -81,6 +87,14 @@ fn act(
             }),
         },
         Request::UserList => Ok(Response::Users(home.users()?)),
+        Request::BanList => running(home, broker).map(|broker| Response::Bans(broker.bans())),
+        Request::BanLift { address } => match running(home, broker)?.lift_ban(address) {
+            true => Ok(Response::Done),
+            false => Err(HomeError::Refused {
+                what: format!("{address} is not banned"),
+                hint: "sealmq ban list shows who is".to_owned(),
+            }),
+        },
     }
 }
 
@@ -95,13 +109,16 @@ fn enter(home: &Home, errand: &mut Errand, around: &Surroundings) -> Result<Resp
     Ok(Response::Done)
 }
 
+/// The broker, where the wish makes no sense without one.
+fn running<'a>(home: &Home, broker: Option<&'a dyn Broker>) -> Result<&'a dyn Broker, HomeError> {
+    broker.ok_or_else(|| HomeError::Refused {
+        what: format!("no broker runs on {}", home.place().folder().display()),
+        hint: "start it: sealmq up".to_owned(),
+    })
+}
+
 fn status(home: &Home, broker: Option<&dyn Broker>) -> Result<Response, HomeError> {
-    let Some(broker) = broker else {
-        return Err(HomeError::Refused {
-            what: format!("no broker runs on {}", home.place().folder().display()),
-            hint: "start it: sealmq up".to_owned(),
-        });
-    };
+    let broker = running(home, broker)?;
     let server_not_after_secs = home.server_facts()?.not_after.as_secs();
     Ok(Response::Status(Status { pid: std::process::id(), server_not_after_secs, ..broker.status() }))
 }

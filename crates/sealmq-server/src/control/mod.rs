@@ -16,5 +16,5 @@ mod socket;
 
 pub use desk::Broker;
 pub use office::Office;
-pub use protocol::{DeviceHolder, DeviceRow, DraftRequest, HostFrom, Issued, Status};
+pub use protocol::{BanRow, DeviceHolder, DeviceRow, DraftRequest, HostFrom, Issued, Status};
 pub use serve::{ControlSpec, ControlThread, start};

@@ -6,7 +6,7 @@ use sealmq_pki::PublicKey;
 
 use super::client::Connection;
 use super::desk::{self, Errand};
-use super::protocol::{DeviceRow, DraftRequest, Issued, Request, Response, Status};
+use super::protocol::{BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status};
 use crate::home::passwords::Hash;
 use crate::home::{Home, HomeError, Place, Surroundings, tls_port};
 
@@ -73,6 +73,17 @@ impl Office {
     pub fn users(&mut self) -> Result<Vec<String>, HomeError> {
         let Response::Users(names) = self.ask(Request::UserList)? else { return Err(unexpected()) };
         Ok(names)
+    }
+
+    /// The addresses that are banned.
+    pub fn bans(&mut self) -> Result<Vec<BanRow>, HomeError> {
+        let Response::Bans(rows) = self.ask(Request::BanList)? else { return Err(unexpected()) };
+        Ok(rows)
+    }
+
+    /// Ends a ban.
+    pub fn lift_ban(&mut self, address: std::net::IpAddr) -> Result<(), HomeError> {
+        self.ask_done(Request::BanLift { address })
     }
 
     fn ask_done(&mut self, request: Request) -> Result<(), HomeError> {

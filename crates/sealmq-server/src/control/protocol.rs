@@ -33,6 +33,13 @@ pub(super) enum Request {
     },
     /// The names that log in with a password.
     UserList,
+    /// The addresses that are banned.
+    BanList,
+    /// End a ban.
+    BanLift {
+        /// An address of the network that is banned.
+        address: std::net::IpAddr,
+    },
 }
 
 /// The answer to one request.
@@ -47,6 +54,8 @@ pub(super) enum Response {
     Devices(Vec<DeviceRow>),
     /// To `UserList`.
     Users(Vec<String>),
+    /// To `BanList`.
+    Bans(Vec<BanRow>),
     /// It was done.
     Done,
     /// It was refused, and nothing was changed.
@@ -136,6 +145,15 @@ pub struct DeviceRow {
     pub standing: String,
     /// The targets of its bundle.
     pub bundles: Vec<String>,
+}
+
+/// A ban in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BanRow {
+    /// An IPv4 address or an IPv6 /64.
+    pub network: String,
+    /// How long it still lasts.
+    pub left_secs: u64,
 }
 
 /// What runs on a data directory.

@@ -95,7 +95,7 @@ impl Door {
                 ban.left.as_secs()
             );
             let line = Line::new(Event::Banned, text).field("network", ban.network.to_string());
-            self.log.line(line.hint("`sealmq ban lift ADDRESS` ends it; ban_after says when it happens"));
+            self.log.line(line.hint("`sealmq ban lift ADDRESS` ends it where there is a data_dir, else a reload with `ban_after 0`"));
         }
     }
 

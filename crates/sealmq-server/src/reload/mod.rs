@@ -248,6 +248,12 @@ impl Reloader {
         Ok(())
     }
 
+    /// The data plane.
+    #[must_use]
+    pub fn control(&self) -> &Control {
+        &self.0.control
+    }
+
     /// Connections from accept to close.
     #[must_use]
     pub fn connections(&self) -> usize {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sealmq_pki::{PublicKey, Signer, SoftKey};
 use sealmq_server::control::{
-    self, Broker, ControlSpec, ControlThread, DeviceHolder, DraftRequest, Office, Status,
+    self, BanRow, Broker, ControlSpec, ControlThread, DeviceHolder, DraftRequest, Office, Status,
 };
 use sealmq_server::home::passwords::Hash;
 use sealmq_server::log::{Format, Levels, Log, LogKeeper, LogSpec, Timestamp};
@@ -30,6 +30,14 @@ impl Broker for Listening {
 
     fn certificate_changed(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    fn bans(&self) -> Vec<BanRow> {
+        vec![BanRow { network: "192.0.2.7".to_owned(), left_secs: 60 }]
+    }
+
+    fn lift_ban(&self, address: std::net::IpAddr) -> bool {
+        address == std::net::IpAddr::from([192, 0, 2, 7])
     }
 }
 
@@ -201,4 +209,19 @@ fn a_missing_directory_is_said() {
     let machine = machine();
     let error = Office::reach(&machine.place()).map(|_| ()).unwrap_err();
     assert!(error.hint().contains("sealmq up"), "{}", error.hint());
+}
+
+#[test]
+fn bans_are_listed_and_lifted_through_the_broker_and_nowhere_else() {
+    let machine = machine();
+    let (thread, _told) = serving(&machine);
+    let mut office = Office::reach(&machine.place()).unwrap();
+    let bans = office.bans().unwrap();
+    assert_eq!(bans, [BanRow { network: "192.0.2.7".to_owned(), left_secs: 60 }]);
+    office.lift_ban([192, 0, 2, 7].into()).unwrap();
+    let refused = office.lift_ban([192, 0, 2, 8].into()).unwrap_err().to_string();
+    assert!(refused.contains("192.0.2.8 is not banned"), "{refused}");
+    drop((office, thread));
+    let refused = Office::reach(&machine.place()).unwrap().bans().unwrap_err().to_string();
+    assert!(refused.contains("no broker runs on"), "{refused}");
 }

@@ -1,5 +1,6 @@
 //! One file per command: its options, what it does, what it prints.
 
+pub(crate) mod ban;
 pub(crate) mod broker;
 pub(crate) mod context;
 pub(crate) mod device;
