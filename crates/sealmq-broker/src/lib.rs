@@ -68,8 +68,8 @@ pub use peer::{
     Admission, Assigned, Ended, Farewell, ListenerId, ListenerRules, Peer, Principal, Role, TrustGeneration,
 };
 pub use policy::{
-    DollarTopics, Durability, OfflineQoS0, OutgoingQoS, Owner, Policy, RetainSource, RetainedMessages,
-    SessionOwner, TakenBackWill,
+    DollarTopics, Durability, OfflineQoS0, OutgoingQoS, Overlapping, Owner, Policy, RetainSource,
+    RetainedMessages, SessionOwner, TakenBackWill,
 };
 pub use record::{Commit, Record};
 pub use retained::RetainedTable;

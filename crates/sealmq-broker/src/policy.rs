@@ -28,6 +28,8 @@ pub struct Policy {
     pub offline_qos0: OfflineQoS0,
     /// `upgrade_outgoing_qos`.
     pub outgoing_qos: OutgoingQoS,
+    /// `allow_duplicate_messages`.
+    pub overlapping: Overlapping,
     /// `max_keepalive`; `None`: any, also none.
     pub keep_alive_max_secs: Option<u16>,
     /// `persistent_client_expiration` for sessions of 3.x with `clean_session` 0; `None`: never.
@@ -128,6 +130,17 @@ pub enum OutgoingQoS {
     Lower,
     /// The granted one.
     Granted,
+}
+
+/// `allow_duplicate_messages`: what a session gets of a message that several of its subscriptions match. Both are the
+/// standard's (MQTT §3.3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overlapping {
+    /// `true`, the default: a copy for each, with its QoS and its identifier.
+    #[default]
+    Each,
+    /// `false`: one copy, with the highest QoS and all identifiers. [MQTT-3.3.4-2] [MQTT-3.3.4-4] [MQTT311-3.3.5-1]
+    Once,
 }
 
 /// Whether answers wait for the log.

@@ -4,9 +4,9 @@
 //! and all of it before the acknowledgement, which the caller sends.
 
 use crate::{
-    Broker, ClientId, Commit, Delivery, Event, Forward, Live, Message, Now, Output, Pick, Record, Retain,
-    RetainedVersion, ShardId, ShardSet, deliver::EncodeOnce, session::Subscription, sessions::SessionIndex,
-    subscriber::Subscriber,
+    Broker, ClientId, Commit, Delivery, Event, Forward, Live, Message, Now, Output, Overlapping, Pick,
+    Record, Retain, RetainedVersion, ShardId, ShardSet, deliver::EncodeOnce, session::Subscription,
+    sessions::SessionIndex, subscriber::Subscriber,
 };
 use sealmq_mqtt::{QoS, SubscriptionId};
 use std::{mem, sync::Arc};
@@ -58,11 +58,10 @@ impl Route {
         }
     }
 
-    /// Several subscriptions of one session make one copy, with the highest QoS and all identifiers.
-    /// [MQTT-3.3.4-2] [MQTT-3.3.4-4] [MQTT311-3.3.5-1]
-    fn hit(&mut self, subscriber: &Subscriber, published: Retain) {
+    /// See [`Overlapping`].
+    fn hit(&mut self, subscriber: &Subscriber, published: Retain, overlapping: Overlapping) {
         let mark = &mut self.marks[subscriber.session.get()];
-        if mark.round != self.round {
+        if mark.round != self.round || overlapping == Overlapping::Each {
             *mark = Mark { round: self.round, at: self.hits.len() };
             let (session, qos) = (subscriber.session, QoS::AtMostOnce);
             self.hits.push(Hit { session, qos, retain: Retain::Live, subscription_ids: Vec::new() });
@@ -174,12 +173,13 @@ impl Broker {
     /// Delivers to the ordinary subscriptions of this shard.
     /// [MQTT-3.3.2-3] [MQTT311-3.3.2-3] [MQTT-4.5.0-1] [MQTT311-4.5.0-1]
     fn route_live(&mut self, now: Now, message: &Arc<Message>, retained: Option<RetainedVersion>) {
+        let overlapping = self.policy.overlapping;
         let mut route = mem::take(&mut self.route);
         route.begin(self.sessions.slots());
         self.subscribers.matches(&message.topic, |subscribers| {
             for subscriber in subscribers {
                 if subscriber.wants(retained, is_own(message, &self.session(subscriber.session).client_id)) {
-                    route.hit(subscriber, message.retain);
+                    route.hit(subscriber, message.retain, overlapping);
                 }
             }
         });

@@ -2,7 +2,8 @@
 //!
 //! Matching allocates nothing and visits each node at most once, so its cost is bounded by the nodes that exist; with
 //! filters that do not overlap it is the number of levels. It equals `sealmq_mqtt::matches` (a property test holds it
-//! to that). Nothing is ever iterated in the order of a hash.
+//! to that). The order is mosquitto's: of what matches below a level, what names it comes before `+`, and `#` last, but
+//! a `#` behind the whole topic comes before the topic itself. Nothing is ever iterated in the order of a hash.
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
@@ -101,14 +102,11 @@ impl<V: Occupant> FilterTrie<V> {
         visit: &mut impl FnMut(&'a V),
     ) {
         let here = &self.nodes[node as usize];
-        // `#` matches the level it stands for, all below, and the parent. [MQTT-4.7.1-1]
-        if here.hash != ROOT && wildcards == Wildcards::Followed {
-            visit(&self.nodes[here.hash as usize].value);
-        }
+        let multi_level = (here.hash != ROOT && wildcards == Wildcards::Followed)
+            .then(|| &self.nodes[here.hash as usize].value);
         let Some(rest) = rest else {
-            if !here.value.is_vacant() {
-                visit(&here.value);
-            }
+            // `#` matches the parent, too. [MQTT-4.7.1-1]
+            multi_level.into_iter().chain((!here.value.is_vacant()).then_some(&here.value)).for_each(visit);
             return;
         };
         let (level, below) = match rest.split_once('/') {
@@ -121,6 +119,7 @@ impl<V: Occupant> FilterTrie<V> {
         if here.plus != ROOT && wildcards == Wildcards::Followed {
             self.walk(here.plus, below, Wildcards::Followed, visit);
         }
+        multi_level.into_iter().for_each(visit);
     }
 
     fn child(&self, node: NodeIndex, level: &str) -> Option<NodeIndex> {

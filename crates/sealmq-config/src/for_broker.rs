@@ -6,8 +6,8 @@
 
 use crate::config::{Config, Global, Listener, MaxQos, SessionOwner, WillOfTheRefused};
 use sealmq_broker::{
-    Acl, DollarTopics, Limits, ListenerId, ListenerRules, Millis, OfflineQoS0, OutgoingQoS, Policy,
-    RetainSource, RetainedMessages, TakenBackWill,
+    Acl, DollarTopics, Limits, ListenerId, ListenerRules, Millis, OfflineQoS0, OutgoingQoS, Overlapping,
+    Policy, RetainSource, RetainedMessages, TakenBackWill,
 };
 use sealmq_mqtt::QoS;
 use std::collections::BTreeMap;
@@ -63,6 +63,10 @@ pub fn policy(config: &Config, acl: Arc<Acl>, listener_acls: BTreeMap<ListenerId
         outgoing_qos: match global.upgrade_outgoing_qos {
             true => OutgoingQoS::Granted,
             false => OutgoingQoS::Lower,
+        },
+        overlapping: match global.allow_duplicate_messages {
+            true => Overlapping::Each,
+            false => Overlapping::Once,
         },
         keep_alive_max_secs: global.max_keepalive,
         persistent_client_expiration: global.persistent_client_expiration_secs.map(millis),

@@ -14,7 +14,7 @@ fn a_message_reaches_the_shards_that_need_it_once() {
     net.sub(subscribers[0], "+", QoS::AtLeastOnce);
     net.put(publisher, "t", "x", QoS::AtLeastOnce, 1);
     assert_eq!(net.take(publisher), What::PubAck(1, 0));
-    assert_eq!(net.payloads(subscribers[0]), ["x"]);
+    assert_eq!(net.payloads(subscribers[0]), ["x", "x"], "a copy for each subscription");
     assert_eq!(net.brokers[1].counters().forwards_taken, 1);
     assert_eq!(net.brokers[2].counters().forwards_taken, 0);
 }

@@ -1,6 +1,7 @@
 //! SUBSCRIBE, UNSUBSCRIBE, and which copy of a message a client gets.
 
 use crate::harness::{Net, What, dial};
+use sealmq_broker::Overlapping;
 use sealmq_mqtt::{Property, QoS, SubscriptionId, SubscriptionOptions, Version};
 
 fn identifier(number: u32) -> Property<'static> {
@@ -9,10 +10,26 @@ fn identifier(number: u32) -> Property<'static> {
 
 /// [MQTT-3.3.4-3] [MQTT-3.3.4-5]
 #[test]
-fn overlapping_subscriptions_make_one_copy_with_the_highest_qos_and_all_identifiers() {
+fn overlapping_subscriptions_make_a_copy_each_in_mosquittos_order() {
+    let mut net = Net::new();
+    let (five, three, publisher) = (net.v5("five"), net.v3("three"), net.v3("p"));
+    for (number, filter) in [(1, "#"), (2, "a/#"), (3, "a/+"), (4, "+/b"), (5, "a/b/#"), (6, "a/b")] {
+        let qos = if number % 2 == 0 { QoS::AtLeastOnce } else { QoS::AtMostOnce };
+        net.subscribe_with(five, filter, SubscriptionOptions::new(qos), &[identifier(number)]);
+        net.sub(three, filter, qos);
+    }
+    net.put(publisher, "a/b", "x", QoS::AtLeastOnce, 1);
+    let copies: Vec<_> = (0..6).map(|_| net.msg(five)).map(|msg| (msg.qos, msg.subscription_ids)).collect();
+    assert_eq!(copies, [5, 6, 3, 2, 4, 1].map(|number| (u8::from(number % 2 == 0), vec![number])));
+    assert_eq!([0, 1, 0, 1, 1, 0], [(); 6].map(|()| net.msg(three).qos));
+    assert!(net.is_quiet(five) && net.is_quiet(three));
+}
+
+#[test]
+fn without_duplicates_there_is_one_copy_with_the_highest_qos_and_all_identifiers() {
     // [MQTT-3.3.4-2] [MQTT-3.3.4-4] [MQTT311-3.3.5-1]
     for highest in ["a/#", "a/+", "a/b"] {
-        let mut net = Net::new();
+        let mut net = Net::with_policy(|policy| policy.overlapping = Overlapping::Once);
         let (five, three, publisher) = (net.v5("five"), net.v3("three"), net.v3("p"));
         for (number, filter) in [(1, "a/#"), (2, "a/+"), (3, "a/b")] {
             let qos = if filter == highest { QoS::AtLeastOnce } else { QoS::AtMostOnce };

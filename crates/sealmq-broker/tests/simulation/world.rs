@@ -99,6 +99,8 @@ impl World {
         let trust = Arc::new(Trust::default());
         let tables = tables(&limits, &trust);
         let policy = Arc::new(Policy {
+            // What is counted here is copies per session.
+            overlapping: sealmq_broker::Overlapping::Once,
             durability: shape.durability,
             session_owner: SessionOwner::Bound,
             ..Policy::default()

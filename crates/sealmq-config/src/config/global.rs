@@ -36,6 +36,8 @@ pub struct Global {
     pub retain_expiry_interval_secs: Option<u64>,
     /// `queue_qos0_messages`: queue QoS 0 for sessions that are away.
     pub queue_qos0_messages: bool,
+    /// `allow_duplicate_messages`: a copy for each of a session's subscriptions that match.
+    pub allow_duplicate_messages: bool,
     /// `upgrade_outgoing_qos`: deliver at the QoS of the subscription, even if the message came with less.
     pub upgrade_outgoing_qos: bool,
     /// `persistent_client_expiration` in seconds: sessions of 3.x clients away for longer are dropped.

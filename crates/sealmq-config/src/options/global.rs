@@ -81,7 +81,7 @@ pub(super) const ROWS: &[OptionRow] = &[
     row("upgrade_outgoing_qos", Global, Boolean, "false", "true",
         "Deliver at the subscription's QoS even if the message came with less."),
     row("allow_duplicate_messages", Global, Boolean, "true", "false",
-        "One delivery for each overlapping subscription.").not_yet(CompleteBroker).harmless(&["true", "1"]),
+        "A copy for each of a client's subscriptions that match; false: one, with the highest QoS."),
     row("persistent_client_expiration", Global, Kind::Duration, "never", "14d",
         "Drop sessions of MQTT 3 clients that stay away for longer."),
     row("sys_interval", Global, integer(0, 65_535, "Invalid 'sys_interval' value ({})."), "10", "60",

@@ -52,6 +52,7 @@ pub(super) fn resolve(
             .bounded("retain_expiry_interval")
             .map(|minutes: u64| minutes.min(RETAIN_EXPIRY_MINUTES_MAX) * 60),
         queue_qos0_messages: global.flag("queue_qos0_messages").unwrap_or(false),
+        allow_duplicate_messages: global.flag("allow_duplicate_messages").unwrap_or(true),
         upgrade_outgoing_qos: global.flag("upgrade_outgoing_qos").unwrap_or(false),
         persistent_client_expiration_secs: seconds(global, "persistent_client_expiration"),
         sys_interval_secs: global.limit("sys_interval", Some(SYS_INTERVAL_DEFAULT)),

@@ -2,8 +2,8 @@
 
 use crate::reading::config;
 use sealmq_broker::{
-    Acl, DollarTopics, Limits, ListenerId, ListenerRules, OfflineQoS0, OutgoingQoS, Policy, RetainSource,
-    RetainedMessages, SessionOwner,
+    Acl, DollarTopics, Limits, ListenerId, ListenerRules, OfflineQoS0, OutgoingQoS, Overlapping, Policy,
+    RetainSource, RetainedMessages, SessionOwner,
 };
 use sealmq_config::for_broker::{limits, listener_rules, policy};
 use sealmq_mqtt::QoS;
@@ -60,13 +60,15 @@ fn zero_is_no_bound() {
 fn rules_of_messages_reach_the_core() {
     let policy = policy_of(
         "check_retain_source false\nretain_available false\nretain_expiry_interval 2\nqueue_qos0_messages true\n\
-         upgrade_outgoing_qos true\nmax_keepalive 30\npersistent_client_expiration 2h\nsession_owner bound\n",
+         upgrade_outgoing_qos true\nallow_duplicate_messages false\nmax_keepalive 30\npersistent_client_expiration 2h\nsession_owner bound\n",
     );
     assert_eq!(policy.retain_source, RetainSource::NotChecked);
     assert_eq!(policy.retained, RetainedMessages::Unavailable);
     assert_eq!(policy.retain_expiry.map(|millis| millis.0), Some(120_000));
     assert_eq!(policy.offline_qos0, OfflineQoS0::Queued);
     assert_eq!(policy.outgoing_qos, OutgoingQoS::Granted);
+    assert_eq!(policy.overlapping, Overlapping::Once);
+    assert_eq!(policy_of("").overlapping, Overlapping::Each);
     assert_eq!(policy.keep_alive_max_secs, Some(30));
     assert_eq!(policy.persistent_client_expiration.map(|millis| millis.0), Some(7_200_000));
     assert_eq!(policy.session_owner, SessionOwner::Bound);
