@@ -1,8 +1,8 @@
 //! One shard's broker: its state, its inputs, its outputs.
 
 use crate::{
-    Commit, ConnId, Counters, Durability, Ending, Event, Input, Lane, Limits, Lost, Mono, Now, Outgoing,
-    Output, Pick, Policy, Record, ShardId, Tables,
+    Commit, ConnId, Counters, Durability, Ending, Event, Input, Lane, Limits, Lost, Millis, Mono, Now,
+    Outgoing, Output, Pick, Policy, Record, ShardId, Tables,
     route::Route,
     session::{Backlog, Connection, Session},
     sessions::{SessionIndex, Sessions},
@@ -44,8 +44,13 @@ pub struct Broker {
     pub(crate) backlog: Backlog,
     pub(crate) route: Route,
     pub(crate) picks: Vec<Pick>,
+    /// When the retained messages are looked through for some that have ended.
+    pub(crate) sweep_at: Option<Mono>,
     outputs: VecDeque<Output>,
 }
+
+/// Between two looks for retained messages that have ended; who reads in between is given none of them.
+const SWEEP_PAUSE: Millis = Millis::from_secs(1);
 
 /// What one session holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +80,7 @@ impl Broker {
     /// An empty broker for `shard`.
     pub fn new(shard: ShardId, limits: Limits, tables: Tables, policy: Arc<Policy>) -> Broker {
         let generation = tables.trust.current();
+        tables.retained.set_life(policy.retain_expiry);
         Broker {
             shard,
             limits,
@@ -93,6 +99,7 @@ impl Broker {
             backlog: Backlog::default(),
             route: Route::default(),
             picks: Vec::new(),
+            sweep_at: None,
             outputs: VecDeque::new(),
         }
     }
@@ -133,7 +140,7 @@ impl Broker {
             Input::Fetched { client, messages } => self.fetched(now, &client, messages),
             Input::ErrandDone { conn, outcome } => self.errand_done(now, conn, outcome),
             Input::Turn => self.turn(now),
-            Input::Policy(policy) => self.replace_policy(policy),
+            Input::Policy(policy) => self.new_policy(now, policy),
             Input::Limits(limits) => self.limits = limits,
             Input::Shutdown => self.shutdown(now),
         }
@@ -146,13 +153,16 @@ impl Broker {
 
     /// When [`Broker::handle_timeout`] is due; `None`: nothing waits.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.sweep_at).min()
     }
 
     /// Handles every timer that is due.
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some((index, kind)) = self.timers.due(now.mono) {
             self.timer(now, index, kind);
+        }
+        if self.sweep_at.is_some_and(|at| at <= now.mono) {
+            self.sweep_retained(now);
         }
     }
 
@@ -257,6 +267,21 @@ impl Broker {
         if let Some(index) = self.sessions.of_conn(conn) {
             self.end_connection(now, index, Ending::Lost(cause));
         }
+    }
+
+    fn new_policy(&mut self, now: Now, policy: Arc<Policy>) {
+        let life = policy.retain_expiry;
+        if life != self.policy.retain_expiry {
+            self.tables.retained.set_life(life);
+            self.sweep_retained(now);
+        }
+        self.replace_policy(policy);
+    }
+
+    /// Forgets the retained messages that have ended, at most once in [`SWEEP_PAUSE`].
+    fn sweep_retained(&mut self, now: Now) {
+        let next = self.tables.retained.sweep(now.mono);
+        self.sweep_at = next.map(|next| next.max(now.mono + SWEEP_PAUSE));
     }
 
     fn written(&mut self, conn: ConnId, bytes: usize) {

@@ -137,6 +137,10 @@ impl Broker {
     fn store_retained(&mut self, message: &Arc<Message>) -> Option<RetainedVersion> {
         match self.tables.retained.store(message) {
             Ok(version) => {
+                let life = || self.policy.retain_expiry.map(|life| message.received.mono + life);
+                if let Some(end) = message.expires_at().or_else(life) {
+                    self.sweep_at = Some(self.sweep_at.map_or(end, |at| at.min(end)));
+                }
                 self.append(|| Record::Retained { message: Arc::clone(message), version });
                 Some(version)
             }

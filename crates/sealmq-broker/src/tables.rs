@@ -5,7 +5,7 @@
 //! stores first, then matches. So a message is seen at least once, and a live copy whose version the subscription has
 //! already got is dropped.
 
-use crate::{ClientId, Message, ShardId, ShardSet, TrustGeneration};
+use crate::{ClientId, Message, Millis, Mono, ShardId, ShardSet, TrustGeneration};
 use sealmq_mqtt::QoS;
 use std::sync::Arc;
 
@@ -59,9 +59,14 @@ pub trait Retained: Send + Sync {
     /// # Errors
     /// [`RetainedFull`]: the bounds are reached and nothing has changed.
     fn store(&self, message: &Arc<Message>) -> Result<RetainedVersion, RetainedFull>;
-    /// Appends all that match `filter` (without `$share`) to `found`, parents before children, and returns the last
+    /// Appends all that match `filter` (without `$share`) to `found`, parents before children (but for the parent of a
+    /// `#`, which comes last), and returns the last
     /// version given out: everything up to it is in the answer or replaced by it.
     fn read(&self, filter: &str, found: &mut Vec<RetainedMessage>) -> RetainedVersion;
+    /// The life of messages that came without one (`retain_expiry_interval`), for those that are kept, too.
+    fn set_life(&self, life: Option<Millis>);
+    /// Forgets every message that has ended by `now`, and says when the next one will.
+    fn sweep(&self, now: Mono) -> Option<Mono>;
     /// Forgets the message of `topic` if it is still the one of `version`: it has expired.
     fn forget(&self, topic: &str, version: RetainedVersion);
 }

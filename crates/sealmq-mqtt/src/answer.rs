@@ -1,7 +1,9 @@
 //! What a peer is told about bytes that cannot be decoded.
 
 use crate::{
-    ConnectReturnCode, DecodeError, Fault, PacketType, ReasonCode, TopicError, Version, packet::field,
+    ConnectReturnCode, DecodeError, Fault, PacketType, ReasonCode, TopicError, Version,
+    packet::field,
+    reader::{TOPIC_FILTER, TOPIC_NAME},
     version::BRIDGE_BIT,
 };
 
@@ -54,16 +56,14 @@ fn is_silent(error: &DecodeError) -> bool {
         | (Fault::ConnectReservedFlag | Fault::WillQoS3 | Fault::WillFlagsWithoutWill, _) => true,
         // 5.0 has no bridge bit.
         (Fault::ProtocolLevel { level }, _) => *level == BRIDGE_BIT | Version::V5.level(),
+        (Fault::NotUtf8 { field: name }, _) => ![TOPIC_NAME, TOPIC_FILTER, field::CLIENT_ID].contains(name),
+        (Fault::ForbiddenCharacter { field: name, .. }, _) => *name != field::CLIENT_ID,
         (Fault::Topic { error: TopicError::Empty, .. }, _) => false,
-        (
-            Fault::NotUtf8 { field: name }
-            | Fault::ForbiddenCharacter { field: name, .. }
-            | Fault::Topic { field: name, .. }
-            | Fault::TopicTooDeep { field: name, .. },
-            Some(PacketType::Connect),
-        ) => [field::WILL_TOPIC, field::USER_NAME].contains(name),
+        (Fault::Topic { field: name, .. } | Fault::TopicTooDeep { field: name, .. }, _) => {
+            *name == field::WILL_TOPIC
+        }
         (Fault::EndsEarly { field: name }, Some(PacketType::Connect)) => {
-            [field::USER_NAME, field::PASSWORD].contains(name)
+            [field::CLIENT_ID, field::USER_NAME, field::PASSWORD].contains(name)
         }
         _ => false,
     }

@@ -123,7 +123,7 @@ fn incomplete<'a>(need: usize, limits: &Limits) -> Result<Decoded<'a>, DecodeErr
 /// All that the first byte alone can break.
 #[inline]
 fn check_first_byte(packet: PacketType, flags: u8, version: Version, limits: &Limits) -> Result<(), Fault> {
-    if !packet.may_come_from(limits.sender, version) {
+    if !packet.may_come_from(limits.sender, version) || packet == PacketType::PingReq {
         // Judged behind the length: what is too long is answered as such, as mosquitto does.
         return Ok(());
     }
@@ -136,14 +136,17 @@ fn check_first_byte(packet: PacketType, flags: u8, version: Version, limits: &Li
     Ok(())
 }
 
-/// A packet that only the other side sends; its body is not waited for. Flags that even that side may not set come
-/// first, but for CONNACK: mosquitto's order.
+/// The flags of PINGREQ, and a packet that only the other side sends; its body is not waited for. Flags that even that
+/// side may not set come first, but for CONNACK: mosquitto's order.
 #[inline]
 fn check_direction(packet: PacketType, flags: u8, version: Version, limits: &Limits) -> Result<(), Fault> {
-    if packet.may_come_from(limits.sender, version) {
+    let right = packet.may_come_from(limits.sender, version);
+    if right && packet != PacketType::PingReq {
         Ok(())
     } else if packet != PacketType::ConnAck && !packet.flags_ok(flags, version) {
         Err(Fault::FixedHeaderFlags { flags })
+    } else if right {
+        Ok(())
     } else {
         Err(Fault::WrongDirection)
     }
@@ -164,13 +167,15 @@ fn check_length(
     }
     // At most 268,435,455 + 5.
     let bytes = remaining + header_len as u32;
+    if let Some(max) = packet.remaining_length_max(version, limits.sender)
+        && remaining > max
+    {
+        return Err(Fault::RemainingLengthImpossible { bytes: remaining, max });
+    }
     if bytes > limits.packet_bytes_max {
         return Err(Fault::PacketTooLarge { bytes, max: limits.packet_bytes_max });
     }
-    match packet.remaining_length_max(version) {
-        Some(max) if remaining > max => Err(Fault::RemainingLengthImpossible { bytes: remaining, max }),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 #[inline]

@@ -254,7 +254,8 @@ impl Fault {
                 PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp,
                 Fault::ReasonCode { .. },
             )
-            | (PacketType::Auth, Fault::FixedHeaderFlags { .. }) => Some(ReasonCode::ProtocolError),
+            | (PacketType::Auth, Fault::FixedHeaderFlags { .. })
+            | (PacketType::Disconnect, Fault::TrailingBytes { .. }) => Some(ReasonCode::ProtocolError),
             (
                 PacketType::Connect,
                 Fault::NotUtf8 { field: name } | Fault::ForbiddenCharacter { field: name, .. },

@@ -167,39 +167,55 @@ impl PacketType {
         }
     }
 
-    /// The highest remaining length this type can have where that is fixed, so that a hostile length is refused
-    /// before its bytes are waited for. `None`: bounded by [`crate::Limits`] alone.
-    pub(crate) const fn remaining_length_max(self, version: Version) -> Option<u32> {
+    /// The highest remaining length this type can have, so that a hostile length is refused before its bytes are waited
+    /// for: where the standard fixes it, and where mosquitto bounds what a client may send ([`CONNECT_BYTES_MAX`],
+    /// [`SUBSCRIBE_BYTES_MAX`], [`ACK_BYTES_MAX`]). `None`: bounded by [`crate::Limits`] alone.
+    pub(crate) const fn remaining_length_max(self, version: Version, sender: Sender) -> Option<u32> {
         match self {
             PacketType::PingReq | PacketType::PingResp => Some(0),
-            PacketType::ConnAck
-            | PacketType::PubAck
+            PacketType::PubAck
             | PacketType::PubRec
             | PacketType::PubRel
             | PacketType::PubComp
-            | PacketType::UnsubAck => {
-                if version.is_v5() {
-                    None
-                } else {
-                    Some(2)
-                }
+            | PacketType::UnsubAck
+                if !version.is_v5() =>
+            {
+                Some(2)
             }
-            PacketType::Disconnect => {
-                if version.is_v5() {
-                    None
-                } else {
-                    Some(0)
-                }
+            PacketType::ConnAck if !version.is_v5() => Some(2),
+            PacketType::Disconnect if !version.is_v5() => Some(0),
+            PacketType::PubAck
+            | PacketType::PubRec
+            | PacketType::PubRel
+            | PacketType::PubComp
+            | PacketType::UnsubAck
+            | PacketType::Disconnect => bound_of(sender, ACK_BYTES_MAX),
+            PacketType::Subscribe | PacketType::Unsubscribe if version.is_v5() => {
+                bound_of(sender, SUBSCRIBE_BYTES_MAX)
             }
-            PacketType::Connect
+            PacketType::Connect | PacketType::Auth => bound_of(sender, CONNECT_BYTES_MAX),
+            PacketType::ConnAck
             | PacketType::Publish
             | PacketType::Subscribe
             | PacketType::SubAck
-            | PacketType::Unsubscribe
-            | PacketType::Auth => None,
+            | PacketType::Unsubscribe => None,
         }
     }
 }
+
+const fn bound_of(sender: Sender, max: u32) -> Option<u32> {
+    match sender {
+        Sender::Client => Some(max),
+        Sender::Server => None,
+    }
+}
+
+/// CONNECT and AUTH of a client: mosquitto's `packet_max_connect` and `packet_max_auth`, which no key changes.
+const CONNECT_BYTES_MAX: u32 = 100_000;
+/// SUBSCRIBE and UNSUBSCRIBE of a 5.0 client: mosquitto's `packet_max_sub`.
+const SUBSCRIBE_BYTES_MAX: u32 = 100_000;
+/// Acknowledgements and DISCONNECT of a 5.0 client: mosquitto's `packet_max_simple`.
+const ACK_BYTES_MAX: u32 = 10_000;
 
 impl fmt::Display for PacketType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

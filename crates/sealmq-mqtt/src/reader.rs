@@ -2,6 +2,10 @@
 
 use crate::{Fault, PacketId, TopicError, TopicFilter, TopicName, text, topic, varint::Varint};
 
+/// The names of these fields in a [`Fault`].
+pub(crate) const TOPIC_NAME: &str = "topic name";
+pub(crate) const TOPIC_FILTER: &str = "topic filter";
+
 /// What is left of a body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
@@ -135,7 +139,7 @@ impl<'a> Reader<'a> {
     /// [MQTT-3.8.3-1] [MQTT-3.10.3-1] [MQTT311-3.8.3-1] [MQTT311-3.10.3-1]
     #[inline]
     pub(crate) fn topic_filter(&mut self, separators_max: u16) -> Result<TopicFilter<'a>, Fault> {
-        let field = "topic filter";
+        let field = TOPIC_FILTER;
         let text = self.utf8(field)?;
         check_depth(text, field, separators_max)?;
         TopicFilter::parse(text).map_err(|error| Fault::Topic { field, error })

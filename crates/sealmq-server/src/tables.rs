@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sealmq_broker::{
-    ClientId, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member, Message, Pick, Presence,
-    Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion, ShardId, ShardSet, SharedGroups,
-    Tables, TrustGeneration,
+    ClientId, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member, Message, Millis, Mono, Pick,
+    Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion, ShardId, ShardSet,
+    SharedGroups, Tables, TrustGeneration,
 };
 use sealmq_mqtt::QoS;
 
@@ -82,6 +82,14 @@ impl Retained for LockedRetained {
 
     fn read(&self, filter: &str, found: &mut Vec<RetainedMessage>) -> RetainedVersion {
         self.0.read().unwrap_or_else(PoisonError::into_inner).read(filter, found)
+    }
+
+    fn set_life(&self, life: Option<Millis>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).set_life(life);
+    }
+
+    fn sweep(&self, now: Mono) -> Option<Mono> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).sweep(now)
     }
 
     fn forget(&self, topic: &str, version: RetainedVersion) {

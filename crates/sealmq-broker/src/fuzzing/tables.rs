@@ -2,8 +2,8 @@
 
 use crate::{
     Admission, ClientId, Ended, Farewell, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member,
-    Message, Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion,
-    ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
+    Message, Millis, Mono, Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable,
+    RetainedVersion, ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
 };
 use sealmq_mqtt::QoS;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -66,6 +66,12 @@ impl Retained for Shared {
     }
     fn read(&self, filter: &str, found: &mut Vec<RetainedMessage>) -> RetainedVersion {
         locked(&self.retained).read(filter, found)
+    }
+    fn set_life(&self, life: Option<Millis>) {
+        locked(&self.retained).set_life(life);
+    }
+    fn sweep(&self, now: Mono) -> Option<Mono> {
+        locked(&self.retained).sweep(now)
     }
     fn forget(&self, topic: &str, version: RetainedVersion) {
         locked(&self.retained).forget(topic, version);

@@ -1,11 +1,18 @@
 //! Retained messages.
 
-use crate::harness::{Net, Pub, What, dial};
+use crate::harness::{Client, Net, Pub, What, dial};
 use sealmq_broker::{
-    Acl, AclEntry, AclRules, AclUser, Input, LocalPublish, Policy, Retain, RetainSource, RetainedMessages,
+    Acl, AclEntry, AclRules, AclUser, Input, LocalPublish, Millis, Policy, Retain, RetainSource,
+    RetainedMessages,
 };
-use sealmq_mqtt::{QoS, RetainHandling, SubscriptionOptions, Version};
+use sealmq_mqtt::{Property, QoS, RetainHandling, SubscriptionOptions, Version};
 use std::sync::Arc;
+
+fn retain_for(net: &mut Net, client: Client, topic: &str, payload: &str, secs: Option<u32>) {
+    let properties: Vec<_> = secs.map(Property::MessageExpiryInterval).into_iter().collect();
+    let payload = payload.as_bytes();
+    net.publish(client, Pub { topic, payload, retain: true, properties: &properties, ..Pub::default() });
+}
 
 fn options(qos: QoS) -> SubscriptionOptions {
     SubscriptionOptions::new(qos)
@@ -78,20 +85,21 @@ fn retain_handling_says_when() {
 }
 
 #[test]
-fn parents_come_before_children() {
+fn parents_come_before_children_and_neighbours_as_they_came() {
     let mut net = Net::new();
     let publisher = net.v3("p");
     for topic in ["a/b/c", "a b", "a/b", "a", "b", "a/!", "$SYS/x"] {
         net.retain(publisher, topic, topic);
     }
     for (filter, expected) in [
-        ("#", vec!["a", "a/!", "a/b", "a/b/c", "a b", "b"]),
-        ("a/#", vec!["a", "a/!", "a/b", "a/b/c"]),
+        ("#", vec!["a", "a/b", "a/b/c", "a/!", "a b", "b"]),
+        // The parent of a `#` is mosquitto's last.
+        ("a/#", vec!["a/b", "a/b/c", "a/!", "a"]),
         ("+", vec!["a", "a b", "b"]),
         ("+/b", vec!["a/b"]),
-        ("a/+", vec!["a/!", "a/b"]),
+        ("a/+", vec!["a/b", "a/!"]),
         ("a/+/+", vec!["a/b/c"]),
-        ("+/#", vec!["a", "a/!", "a/b", "a/b/c", "a b", "b"]),
+        ("+/#", vec!["a/b", "a/b/c", "a/!", "a", "a b", "b"]),
         ("a/b", vec!["a/b"]),
         ("x/#", vec![]),
     ] {
@@ -198,4 +206,42 @@ fn the_broker_itself_can_publish_retained() {
     assert!(net.is_quiet(client), "a wildcard at the front does not reach $SYS");
     net.sub(client, "$SYS/#", QoS::AtMostOnce);
     assert_eq!(net.payloads(client), ["sealmq"]);
+}
+
+#[test]
+fn nothing_is_kept_past_its_end() {
+    // [MQTT-3.3.2-5]; `retain_expiry_interval` for messages that came without one.
+    let mut net = Net::with_policy(|policy| policy.retain_expiry = Some(Millis::from_secs(60)));
+    let publisher = net.v5("p");
+    retain_for(&mut net, publisher, "short", "x", Some(10));
+    retain_for(&mut net, publisher, "long", "x", Some(100));
+    retain_for(&mut net, publisher, "policy", "x", None);
+    let kept = |net: &Net| net.tables.retained.lock().unwrap().len();
+    for (secs, left) in [(9, 3), (1, 2), (49, 2), (1, 1), (39, 1), (1, 0)] {
+        net.pass(secs);
+        assert_eq!(kept(&net), left);
+    }
+}
+
+#[test]
+fn a_new_retain_expiry_interval_counts_for_what_is_kept() {
+    let mut net = Net::new();
+    let publisher = net.v5("p");
+    retain_for(&mut net, publisher, "t", "x", None);
+    net.pass(1000);
+    let policy = Policy { retain_expiry: Some(Millis::from_secs(1001)), ..Policy::default() };
+    net.input(0, Input::Policy(Arc::new(policy)));
+    assert_eq!(net.tables.retained.lock().unwrap().len(), 1);
+    net.pass(1);
+    assert_eq!(net.tables.retained.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn a_replaced_message_takes_its_end_with_it() {
+    let mut net = Net::new();
+    let publisher = net.v5("p");
+    retain_for(&mut net, publisher, "t", "old", Some(10));
+    retain_for(&mut net, publisher, "t", "new", None);
+    net.pass(100);
+    assert_eq!(net.tables.retained.lock().unwrap().len(), 1);
 }

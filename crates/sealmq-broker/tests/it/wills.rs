@@ -119,7 +119,7 @@ fn a_take_over_publishes_the_will_only_of_a_session_that_ends() {
     let mut net = Net::new();
     let watcher = watcher(&mut net);
     for version in [Version::V311, Version::V5] {
-        let clean = || if version.is_v5() { dial(version, "c") } else { dial(version, "c") };
+        let clean = || dial(version, "c");
         let kept = || if version.is_v5() { lasting(60).resume() } else { dial(version, "c").resume() };
         for (old, new, published) in [
             (clean(), clean(), true),

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use sealmq_broker::{
     Admission, ClientId, Ended, Farewell, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member,
-    Message, Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion,
-    ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
+    Message, Millis, Mono, Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable,
+    RetainedVersion, ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
 };
 use sealmq_mqtt::QoS;
 
@@ -39,6 +39,12 @@ impl Retained for SimRetained {
     }
     fn read(&self, filter: &str, found: &mut Vec<RetainedMessage>) -> RetainedVersion {
         hold(&self.0).read(filter, found)
+    }
+    fn set_life(&self, life: Option<Millis>) {
+        hold(&self.0).set_life(life);
+    }
+    fn sweep(&self, now: Mono) -> Option<Mono> {
+        hold(&self.0).sweep(now)
     }
     fn forget(&self, topic: &str, version: RetainedVersion) {
         hold(&self.0).forget(topic, version);

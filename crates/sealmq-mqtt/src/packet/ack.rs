@@ -63,13 +63,31 @@ pub(super) fn read_tail<'a>(
         return Ok((ReasonCode::Success, Properties::EMPTY));
     }
     let code = reader.u8("reason code")?;
-    let reason = ReasonCode::from_u8(code)
-        .filter(|reason| reason.allowed_in(packet))
-        .ok_or(Fault::ReasonCode { code })?;
+    let reason = ReasonCode::from_u8(code).filter(|reason| reason.allowed_in(packet));
+    let reason = match (reason, packet) {
+        (Some(reason), _) => reason,
+        // What is behind it is judged first: a DISCONNECT for an unknown reason is one all the same. (mosquitto does so
+        // with these three.)
+        (None, PacketType::Disconnect | PacketType::PubAck | PacketType::PubComp) => {
+            return Err(unknown_reason(code, packet, *reader, limits));
+        }
+        (None, _) => return Err(Fault::ReasonCode { code }),
+    };
     if reader.is_empty() {
         return Ok((reason, Properties::EMPTY));
     }
     Ok((reason, Properties::read(reader, Place::Packet(packet), limits.sender)?))
+}
+
+/// What is wrong with a packet whose reason nobody knows.
+fn unknown_reason(code: u8, packet: PacketType, mut rest: Reader<'_>, limits: &Limits) -> Fault {
+    let place = Place::Packet(packet);
+    let behind = if rest.is_empty() {
+        Ok(())
+    } else {
+        Properties::read(&mut rest, place, limits.sender).and_then(|_| rest.finish())
+    };
+    behind.err().unwrap_or(Fault::ReasonCode { code })
 }
 
 /// The shortest form; nothing at all for 3.x, where the caller has checked that there is nothing to say.

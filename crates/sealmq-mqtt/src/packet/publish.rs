@@ -3,7 +3,10 @@
 use super::check_properties;
 use crate::{
     Dup, EncodeError, Fault, ForwardedProperties, Limits, PacketId, PacketType, Place, Properties, QoS,
-    TopicName, Version, property::put_len_prefixed, reader::Reader, sink::Sink,
+    TopicName, Version,
+    property::put_len_prefixed,
+    reader::{Reader, TOPIC_NAME},
+    sink::Sink,
 };
 
 /// PUBLISH.
@@ -57,7 +60,7 @@ impl<'a> Publish<'a> {
         limits: &Limits,
     ) -> Result<Publish<'a>, Fault> {
         let qos = Publish::check_flags(flags)?;
-        let topic = reader.topic_name_or_empty("topic name", limits.topic_separators_max)?;
+        let topic = reader.topic_name_or_empty(TOPIC_NAME, limits.topic_separators_max)?;
         let packet_id = if qos == QoS::AtMostOnce { None } else { Some(reader.packet_id()?) };
         let properties = match version {
             Version::V5 => Properties::read(reader, Place::Packet(PacketType::Publish), limits.sender)?,

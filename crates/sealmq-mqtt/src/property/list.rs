@@ -42,18 +42,25 @@ impl<'a> Properties<'a> {
     /// Checks properties without their length, in one pass. MQTT §2.2.2.2
     pub(super) fn check(raw: &'a [u8], place: Place) -> Result<Properties<'a>, Fault> {
         let mut reader = Reader::new(raw);
-        let mut present = 0;
+        let (mut present, mut broken_rule) = (0, None);
         while !reader.is_empty() {
-            let property = Property::read(&mut reader)?.id();
+            let property = match Property::read(&mut reader) {
+                Ok(property) => property.id(),
+                // What cannot be read weighs more than a rule broken before it, as in mosquitto. The value is behind us.
+                Err(fault @ (Fault::PropertyValue { .. } | Fault::PropertyTopic { .. })) => {
+                    broken_rule.get_or_insert(fault);
+                    continue;
+                }
+                Err(fault) => return Err(fault),
+            };
             if !property.allowed_in(place) {
-                return Err(Fault::PropertyMisplaced { property });
-            }
-            if present & property.bit() != 0 && !property.repeats_in(place) {
-                return Err(Fault::PropertyRepeated { property });
+                broken_rule.get_or_insert(Fault::PropertyMisplaced { property });
+            } else if present & property.bit() != 0 && !property.repeats_in(place) {
+                broken_rule.get_or_insert(Fault::PropertyRepeated { property });
             }
             present |= property.bit();
         }
-        Ok(Properties { raw, present })
+        broken_rule.map_or(Ok(Properties { raw, present }), Err)
     }
 
     /// All properties, in the order of the wire.

@@ -79,6 +79,7 @@ fn only_we_refuse(fault: &Fault) -> bool {
         fault,
         Fault::ForbiddenCharacter { .. }
             | Fault::Topic { .. }
+            | Fault::PropertyTopic { .. }
             | Fault::NoTopic
             | Fault::DupAtQoS0
             | Fault::PacketIdZero

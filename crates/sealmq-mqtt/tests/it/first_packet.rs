@@ -80,7 +80,9 @@ fn anything_but_connect_is_refused_at_its_first_byte() {
 fn a_huge_first_packet_is_refused_at_its_length() {
     let limits = Limits::of_broker().with_packet_bytes_max(65_536);
     let error = decode_connect(b"\x10\xff\xff\xff\x7f", &limits).unwrap_err();
-    assert_eq!(error.fault, Fault::PacketTooLarge { bytes: 268_435_460, max: 65_536 });
+    assert_eq!(error.fault, Fault::RemainingLengthImpossible { bytes: 268_435_455, max: 100_000 });
+    let error = decode_connect(b"\x10\xa0\x8d\x06", &limits).unwrap_err();
+    assert_eq!(error.fault, Fault::PacketTooLarge { bytes: 100_004, max: 65_536 });
 }
 
 /// [MQTT-3.1.4-1] [MQTT311-3.1.4-1]

@@ -30,7 +30,6 @@ const SHARED_RETAINED: &str = "a shared subscription is given nothing retained (
 const NO_LOCAL: &str = "no local holds for retained messages, too [MQTT-3.8.3-3]";
 const SHORTEST: &str = "a length is in its shortest form [MQTT-1.5.5-1]";
 const CONTROL: &str = "$CONTROL is answered where enable_control_api is on";
-const PARENTS: &str = "parents before children";
 const ALIAS: &str = "topic aliases towards the client, as mosquitto 2.1 (max_topic_alias_broker)";
 const EACH: &str = "a copy for each subscription that matches, as mosquitto 2.1 (allow_duplicate_messages)";
 const LEVEL: &str = "as mosquitto 2.1: 0x84 in the form of 5.0, and nothing to a bridge of 5.0";
@@ -115,7 +114,6 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     row("payload format with other bytes", 2, "e00182 | closed", STRICT),
     row("response topic with wildcard", 1, "e00182 | closed", STRICT),
     row("receive maximum of the broker", 21, "e00193 | closed", RECEIVE_MAX),
-    row("retained, order and flags", 7, "900400010000 | 310b00046b312f61006b312f61 | 310f00066b312f612f78006b312f612f78 | 311300086b312f612f782f79006b312f612f782f79", CONTRACT),
     row("retained to shared", 3, "900400010000", SHARED_RETAINED),
     row("retained no local", 2, "900400010000", NO_LOCAL),
     row("retained with alias and properties", 3, "900400010000 | 311600046b392f740e260001610001620300016a23000172", ALIAS),
@@ -156,7 +154,6 @@ pub(super) const DIFFERENCES_2_1: &[Difference] = &[
     row("publish to $SYS and others", 3, "4003000110", CONTROL),
     row("publish to $SYS and others", 4, "4003000187", CONTROL),
     row("receive maximum of the broker", 21, "e00193 | closed", RECEIVE_MAX),
-    row("retained, order and flags", 7, "900400010000 | 310b00046b312f61006b312f61 | 310f00066b312f612f78006b312f612f78 | 311300086b312f612f782f79006b312f612f782f79", PARENTS),
     row("retained no local", 2, "900400010000", NO_LOCAL),
     row("invalid filters 3.1.1", 15, "closed", SHARE),
     row("invalid filters 3.1.1", 27, "closed", SHARE),

@@ -2,8 +2,8 @@
 
 use sealmq_broker::{
     Admission, ClientId, Ended, Farewell, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member,
-    Message, Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion,
-    ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
+    Message, Millis, Mono, Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable,
+    RetainedVersion, ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
 };
 use sealmq_mqtt::QoS;
 use std::sync::{
@@ -53,6 +53,12 @@ impl Retained for TestTables {
     }
     fn read(&self, filter: &str, found: &mut Vec<RetainedMessage>) -> RetainedVersion {
         self.retained.lock().unwrap().read(filter, found)
+    }
+    fn set_life(&self, life: Option<Millis>) {
+        self.retained.lock().unwrap().set_life(life);
+    }
+    fn sweep(&self, now: Mono) -> Option<Mono> {
+        self.retained.lock().unwrap().sweep(now)
     }
     fn forget(&self, topic: &str, version: RetainedVersion) {
         self.retained.lock().unwrap().forget(topic, version);

@@ -1,7 +1,7 @@
 //! What a client is told of each kind of bad bytes: the codes that the standard leaves open are mosquitto's.
 
 use crate::wire::{packet, text};
-use sealmq_mqtt::{Answer, ConnectReturnCode, Limits, ReasonCode, Version, decode, decode_connect};
+use sealmq_mqtt::{Answer, ConnectReturnCode, Decoded, Limits, ReasonCode, Version, decode, decode_connect};
 
 fn answer(bytes: &[u8]) -> Answer {
     decode(bytes, Version::V5, &Limits::of_broker()).expect_err("bad bytes").answer()
@@ -31,9 +31,43 @@ fn a_length_that_cannot_be_is_answered_with_nothing() {
     for first in [0x30, 0x40, 0x82, 0x90, 0xc0, 0xe0] {
         assert_eq!(answer(&[first, 0xff, 0xff, 0xff, 0xff]), Answer::Close, "{first:02x}");
     }
-    for first in [0xc0, 0xd0] {
+    for first in [0xc0, 0xc1, 0xd0] {
         assert_eq!(answer(&[first, 1]), Answer::Close, "{first:02x}");
     }
+    assert_eq!(answer(&[0xc1, 0]), MALFORMED);
+}
+
+#[test]
+fn packets_other_than_publish_have_bounds_of_their_own() {
+    // 100,001 and 10,001; PUBLISH waits for as much.
+    for (first, length) in [(0x82, b"\xa1\x8d\x06"), (0xa2, b"\xa1\x8d\x06"), (0xf0, b"\xa1\x8d\x06")] {
+        assert_eq!(answer(&[&[first][..], length].concat()), Answer::Close, "{first:02x}");
+    }
+    for first in [0x40, 0x50, 0x62, 0x70, 0xe0] {
+        assert_eq!(answer(&[first, 0x91, 0x4e]), Answer::Close, "{first:02x}");
+        let ten_thousand = [first, 0x90, 0x4e];
+        let found = decode(&ten_thousand, Version::V5, &Limits::of_broker());
+        assert_eq!(found, Ok(Decoded::Incomplete { need: 10_003 }), "{first:02x}");
+    }
+    let publish = decode(b"\x30\xa1\x8d\x06", Version::V5, &Limits::of_broker());
+    assert_eq!(publish, Ok(Decoded::Incomplete { need: 100_005 }));
+    assert_eq!(first_answer(b"\x10\xa1\x8d\x06\x00\x04MQTT\x05"), Answer::Close);
+}
+
+#[test]
+fn text_that_is_none_is_answered_with_nothing_but_in_topics() {
+    let bad_property = [0x26, 0, 1, 1, 0, 0];
+    let bytes = packet(0x30, &[&text("t"), &[6], &bad_property, b"x"]);
+    assert_eq!(answer(&bytes), Answer::Close);
+    assert_eq!(answer(&packet(0x30, &[&[0, 1, 1], &[0], b"x"])), MALFORMED);
+    assert_eq!(answer(&packet(0x30, &[&[0, 1, 0xff], &[0], b"x"])), MALFORMED);
+}
+
+#[test]
+fn properties_that_cannot_be_read_weigh_more_than_rules_broken_before_them() {
+    // Receive Maximum does not belong there; 0x79 is no property.
+    assert_eq!(answer(&packet(0x30, &[&text("t"), &[4, 0x21, 0, 1, 0x79]])), MALFORMED);
+    assert_eq!(answer(&packet(0x30, &[&text("t"), &[3, 0x21, 0, 1]])), PROTOCOL);
 }
 
 #[test]
@@ -71,7 +105,10 @@ fn acknowledgements_and_publish_have_codes_of_their_own() {
 #[test]
 fn a_disconnect_for_an_unknown_reason_is_one_all_the_same() {
     assert_eq!(answer(&packet(0xe0, &[&[0x01]])), Answer::Close);
-    assert_eq!(answer(&packet(0xe0, &[&[0x00, 3, 0x23, 0, 1]])), PROTOCOL);
+    // What is behind the reason is judged first.
+    assert_eq!(answer(&packet(0xe0, &[&[0x01, 3, 0x23, 0, 1]])), PROTOCOL);
+    assert_eq!(answer(&packet(0xe0, &[&[0x01, 1]])), MALFORMED);
+    assert_eq!(answer(&packet(0xe0, &[&[0x01, 0, 0]])), PROTOCOL);
 }
 
 /// A CONNECT of 5.0 with these flags and this behind the properties.

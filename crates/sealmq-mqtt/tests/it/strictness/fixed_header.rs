@@ -13,8 +13,10 @@ fn reserved_flags_are_refused() {
             let packet = PacketType::from_first_byte(number << 4, version).unwrap();
             let right = if matches!(number, 6 | 8 | 10) { 2 } else { 0 };
             for flags in 0..16 {
-                let byte = [number << 4 | flags];
-                let found = decode(&byte, version, &limits_for(packet));
+                // Of PINGREQ the length is judged first.
+                let bytes = [number << 4 | flags, 0];
+                let wrong_ping = packet == PacketType::PingReq && flags != right;
+                let found = decode(&bytes[..1 + usize::from(wrong_ping)], version, &limits_for(packet));
                 let again = version == Version::V31 && right == 2 && flags == 0b1010;
                 let unused = version == Version::V31 && packet == PacketType::Connect;
                 if flags == right || again || unused {
