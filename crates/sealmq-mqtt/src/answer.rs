@@ -63,7 +63,8 @@ fn is_silent(error: &DecodeError) -> bool {
             *name == field::WILL_TOPIC
         }
         (Fault::EndsEarly { field: name }, Some(PacketType::Connect)) => {
-            [field::CLIENT_ID, field::USER_NAME, field::PASSWORD].contains(name)
+            [field::FLAGS, field::KEEP_ALIVE, field::CLIENT_ID, field::USER_NAME, field::PASSWORD]
+                .contains(name)
         }
         _ => false,
     }

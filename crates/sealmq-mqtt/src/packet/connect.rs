@@ -8,6 +8,8 @@ use crate::{
 
 /// The names of those fields in a [`Fault`] whose faults are answered in ways of their own.
 pub(crate) mod field {
+    pub(crate) const FLAGS: &str = "connect flags";
+    pub(crate) const KEEP_ALIVE: &str = "keep alive";
     pub(crate) const CLIENT_ID: &str = "client identifier";
     pub(crate) const WILL_TOPIC: &str = "will topic";
     pub(crate) const USER_NAME: &str = "user name";
@@ -109,9 +111,9 @@ impl<'a> Connect<'a> {
         level: u8,
         limits: &Limits,
     ) -> Result<Connect<'a>, Fault> {
-        let flags = reader.u8("connect flags")?;
+        let flags = reader.u8(field::FLAGS)?;
         check_flags(flags, version)?;
-        let keep_alive_secs = reader.u16("keep alive")?;
+        let keep_alive_secs = reader.u16(field::KEEP_ALIVE)?;
         let properties = match version {
             Version::V5 => Properties::read(reader, Place::Packet(PacketType::Connect), Sender::Client)?,
             Version::V31 | Version::V311 => Properties::EMPTY,

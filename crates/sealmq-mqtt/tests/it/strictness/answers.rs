@@ -93,6 +93,9 @@ fn acknowledgements_and_publish_have_codes_of_their_own() {
     for first in [0x40, 0x50, 0x62, 0x70] {
         assert_eq!(answer(&packet(first, &[&[0, 0]])), PROTOCOL, "{first:02x}");
         assert_eq!(answer(&packet(first, &[&[0, 7], &[0xff, 0]])), PROTOCOL, "{first:02x}");
+        // PUBACK and PUBCOMP are read to their end before the reason is judged.
+        let cut = if [0x40, 0x70].contains(&first) { MALFORMED } else { PROTOCOL };
+        assert_eq!(answer(&packet(first, &[&[0, 7], &[0xff, 9]])), cut, "{first:02x}");
     }
     assert_eq!(answer(&packet(0x30, &[&text(""), &[0], b"x"])), MALFORMED);
     for topic in ["", "#"] {
@@ -129,6 +132,12 @@ fn fields_of_connect_are_answered_each_in_its_way() {
     for topic in [&bad, &text("a/#")] {
         assert_eq!(first_answer(&connect(6, &[&c, &[0], topic, &text("")])), Answer::Close);
     }
+    // One that ends before its properties, too; in them it is malformed.
+    let cut = |bytes: &[u8]| packet(0x10, &[&text("MQTT"), &[5], bytes]);
+    for bytes in [&[][..], &[2], &[2, 0]] {
+        assert_eq!(first_answer(&cut(bytes)), Answer::Close);
+    }
+    assert_eq!(first_answer(&cut(&[2, 0, 60, 5])), code(ReasonCode::MalformedPacket));
     let empty = connect(6, &[&c, &[0], &text(""), &text("")]);
     assert_ne!(first_answer(&empty), Answer::Close);
 }
