@@ -2,6 +2,7 @@
 //!
 //! Each panics where an invariant of the crate is broken, and only then.
 
+use crate::websocket::{FrameReader, Heard, Side};
 use crate::{
     Decoded, DecodedConnect, Limits, Packet, TopicFilter, TopicName, Version, decode, decode_connect, encode,
     matches,
@@ -62,4 +63,24 @@ fn round_trip(packet: &Packet<'_>, version: Version, limits: &Limits) {
     encode(packet, version, &mut out).expect("what was decoded can be encoded");
     let again = decode(&out, version, limits).expect("what was encoded can be decoded");
     assert_eq!(again, Decoded::Packet { packet: *packet, len: out.len() });
+}
+
+/// Any bytes as WebSocket frames of either side: read at once, or byte by byte, the same comes out, and no more MQTT bytes
+/// than came in.
+pub fn websocket_frames(bytes: &[u8]) {
+    for side in [Side::Server, Side::Client] {
+        let (mut whole, mut at_once) = (FrameReader::new(side), Vec::new());
+        let first = whole.read(bytes, &mut at_once);
+        assert!(at_once.len() <= bytes.len());
+        let (mut single, mut one_by_one) = (FrameReader::new(side), Vec::new());
+        let mut last = Heard::default();
+        let second = bytes.iter().try_for_each(|byte| {
+            let heard = single.read(&[*byte], &mut one_by_one)?;
+            last.ping = heard.ping.or(last.ping);
+            last.close = heard.close.or(last.close);
+            Ok(())
+        });
+        assert_eq!(at_once, one_by_one);
+        assert_eq!(first, second.map(|()| last));
+    }
 }

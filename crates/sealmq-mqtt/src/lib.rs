@@ -2,6 +2,7 @@
 //!
 //! What it is: a strict codec. [`decode()`] reads one packet in place from a buffer, without copying or allocating;
 //! [`encode()`] writes one; [`SharedPublish`] encodes a PUBLISH once for many receivers.
+//! [`websocket`] reads and writes the frames in which browsers carry packets.
 //! What it is not: a client or a broker. It keeps no state between packets: topic aliases, packet ids in flight and
 //! quotas belong to the session.
 //!
@@ -38,6 +39,7 @@ mod text;
 mod topic;
 mod varint;
 mod version;
+pub mod websocket;
 
 pub use answer::Answer;
 pub use decode::{Decoded, DecodedConnect, decode, decode_connect};

@@ -29,6 +29,11 @@ fn decode_connect_holds_on_its_corpus() {
 }
 
 #[test]
+fn websocket_frames_hold_on_their_corpus() {
+    run("websocket_frames", 10, fuzzing::websocket_frames);
+}
+
+#[test]
 fn topic_holds_on_its_corpus() {
     run("topic", 10, fuzzing::topic);
 }

@@ -13,4 +13,5 @@ mod round_trip;
 mod shared_publish;
 mod strictness;
 mod topics;
+mod websocket;
 mod wire;
