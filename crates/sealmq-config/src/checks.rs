@@ -12,6 +12,7 @@ pub(crate) fn cross_check(config: &Config, document: &Document, findings: &mut F
     plaintext_beside_tls(config, findings);
     nobody_gets_in(config, findings);
     proxies_believed(config, findings);
+    web_pages(config, findings);
     names_believed(config, findings);
     keys_for_all_listeners(config, document, findings);
     default_listener_keys(config, document, findings);
@@ -115,6 +116,33 @@ fn proxies_believed(config: &Config, findings: &mut Findings) {
         findings.add(Diagnostic::warning(listener.at.clone(), text).hint(hint));
     }
     certificates_not_looked_up(config, findings);
+}
+
+/// A browser shows a certificate to whatever page asks it to connect, and the page then speaks in its owner's name.
+fn web_pages(config: &Config, findings: &mut Findings) {
+    for listener in &config.listeners {
+        if !listener.protocol.has_websockets() {
+            if listener.http_dir.is_some() || !listener.websockets_origins.is_empty() {
+                let text = format!(
+                    "{} serves no browsers: http_dir and websockets_origin have no effect.",
+                    name(listener)
+                );
+                let hint = "add `protocol websockets`, or remove the lines";
+                findings.add(Diagnostic::warning(listener.at.clone(), text).hint(hint));
+            }
+            continue;
+        }
+        let by_certificate = takes_names_from_certificates(listener)
+            || listener.tls.as_ref().is_some_and(|tls| tls.client_certificates != ClientCertificates::None);
+        if by_certificate && listener.websockets_origins.is_empty() {
+            let text = format!(
+                "{} takes client certificates from browsers, and any web page can make a browser connect with one.",
+                name(listener)
+            );
+            let hint = "add `websockets_origin https://HOST` with the origin of your own page";
+            findings.add(Diagnostic::warning(listener.at.clone(), text).hint(hint));
+        }
+    }
 }
 
 /// Our CA's word is the inventory, and a header has no serial number to look up there.

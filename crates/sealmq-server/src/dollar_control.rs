@@ -196,6 +196,8 @@ fn row(state: &ListenerState) -> ListenerRow {
         port: facts.port,
         protocol: match facts.protocol {
             Protocol::Mqtt => Some("mqtt"),
+            Protocol::WebSockets => Some("websockets"),
+            Protocol::Auto => Some("auto"),
             Protocol::HttpApi => None,
         },
         bind_address: facts.address.clone(),

@@ -4,6 +4,7 @@
 //! counted the connection. The value owns everything; dropping it closes the connection and gives the counts back.
 
 use sealmq_broker::Peer;
+use sealmq_mqtt::websocket::FrameReader;
 use zeroize::Zeroizing;
 
 use crate::door::limits::ConnectionGuard;
@@ -11,10 +12,12 @@ use crate::door::stream::{LooseStream, PeerAddress};
 use crate::shard::errands::Again;
 
 /// How MQTT packets lie in the (opened) byte stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Framing {
     /// One after the other.
     Raw,
+    /// In WebSocket frames, of which some may have been read.
+    WebSocket(Box<FrameReader>),
 }
 
 /// Plain bytes, or a TLS session whose handshake is done.

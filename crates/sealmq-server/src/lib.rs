@@ -25,6 +25,7 @@ pub mod door;
 pub mod established;
 pub mod fuzzing;
 pub mod home;
+pub mod http;
 pub mod inventory;
 mod listening;
 pub mod log;

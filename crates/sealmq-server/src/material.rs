@@ -214,7 +214,8 @@ fn key_pair(
 fn alpn(tls: &ListenerTls, protocol: Protocol) -> Alpn {
     let spoken: &[&[u8]] = match protocol {
         Protocol::Mqtt => &[b"mqtt", b"x-amzn-mqtt-ca"],
-        Protocol::HttpApi => &[b"http/1.1"],
+        Protocol::WebSockets | Protocol::HttpApi => &[b"http/1.1"],
+        Protocol::Auto => &[b"mqtt", b"x-amzn-mqtt-ca", b"http/1.1"],
     };
     Alpn {
         protocols: spoken.iter().map(|name| name.to_vec()).collect(),

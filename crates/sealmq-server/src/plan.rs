@@ -23,6 +23,8 @@ use crate::door::listener::{AccessRules, ListenerFacts, ListenerState, Terms};
 use crate::door::name_proofs::NameProofs;
 use crate::door::passwords::PasswordTable;
 use crate::door::rate::{self, Loopback};
+use crate::door::web::Web;
+use crate::http::files::Files;
 use crate::material::{self, Ends, TlsFiles, TlsSurroundings};
 use crate::trust::TrustCounter;
 
@@ -93,6 +95,7 @@ pub(crate) struct ListenerMaterial {
     pub(crate) tls: Option<Arc<ServerTls>>,
     pub(crate) passwords: Option<Arc<PasswordTable>>,
     pub(crate) proofs: Arc<NameProofs>,
+    pub(crate) files: Option<Files>,
     pub(crate) ends: Vec<Ends>,
     pub(crate) findings: Vec<Finding>,
 }
@@ -135,8 +138,15 @@ pub fn read_material(
     for ((listener, files), &id) in config.listeners.iter().zip(files).zip(ids) {
         let (proofs, findings) = material::name_proofs(&listener.access)?;
         let proofs = Arc::new(proofs);
-        let mut material =
-            ListenerMaterial { id, tls: None, passwords: None, proofs, ends: Vec::new(), findings };
+        let mut material = ListenerMaterial {
+            id,
+            tls: None,
+            passwords: None,
+            proofs,
+            files: http_dir(listener)?,
+            ends: Vec::new(),
+            findings,
+        };
         if let Some(setting) = &listener.access.password_file {
             let (table, findings) = material::passwords(setting)?;
             material.passwords = Some(Arc::new(table));
@@ -156,6 +166,17 @@ pub fn read_material(
     share_one_acl(&mut policy, config.listeners.len());
     let bridges = bridge::plan::read(config, &mut policy, now)?;
     Ok(Material { listeners, policy, bridges })
+}
+
+/// The folder must be there: a page that is missing is noticed late.
+fn http_dir(listener: &Listener) -> Result<Option<Files>, StartError> {
+    let Some(setting) = &listener.http_dir else { return Ok(None) };
+    let opened = Files::open(&setting.path).map_err(|error| {
+        StartError::new(format!("Error: http_dir '{}' cannot be used: {error}.", setting.path.display()), 3)
+            .hint("make the folder and let the broker's user read it, or remove the line")
+            .at(&setting.at)
+    });
+    opened.map(Some)
 }
 
 /// A listener and the passwords it goes by; `None` without a `password_file`.
@@ -273,6 +294,12 @@ pub(crate) fn terms(config: &Config, listener: &Listener, material: &ListenerMat
     let tls = listener.tls.as_ref();
     material.tls.iter().for_each(|tls| tls.in_force());
     Terms {
+        web: Arc::new(Web {
+            protocol: listener.protocol,
+            origins: listener.websockets_origins.clone(),
+            files: material.files.clone(),
+            head_bytes_max: usize::from(config.global.packet_buffer_size),
+        }),
         identity: identity(listener),
         taken_back: config.global.taken_back,
         rules: Arc::new(for_broker::listener_rules(listener, &config.global, material.id)),

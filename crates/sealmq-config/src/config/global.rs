@@ -24,6 +24,8 @@ pub struct Global {
     pub max_queued_messages: Option<u32>,
     /// `max_queued_bytes`: their payload bytes per client.
     pub max_queued_bytes: Option<u64>,
+    /// `packet_buffer_size` in bytes: the largest head of an HTTP request on a WebSocket listener.
+    pub packet_buffer_size: u16,
     /// `max_packet_size` in bytes, 20 to 268,435,460: the largest packet taken, advertised in CONNACK.
     pub max_packet_size: u32,
     /// `message_size_limit` in bytes of payload: a larger PUBLISH is acknowledged and dropped.

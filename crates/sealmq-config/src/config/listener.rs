@@ -15,6 +15,10 @@ pub struct Listener {
     pub bind: Bind,
     /// What is spoken on it.
     pub protocol: Protocol,
+    /// `websockets_origin`: web pages of these origins may connect; empty: of all.
+    pub websockets_origins: Vec<String>,
+    /// `http_dir`: files for plain GET requests.
+    pub http_dir: Option<FileSetting>,
     /// TLS, or none: plaintext.
     pub tls: Option<ListenerTls>,
     /// The PROXY header that comes first, or none: clients come directly.
@@ -67,13 +71,27 @@ pub enum SocketFamily {
     Ipv6,
 }
 
-/// `protocol`. WebSockets stop the start until they are built.
+/// `protocol`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// MQTT on a byte stream.
     Mqtt,
+    /// `websockets`: MQTT in WebSocket frames.
+    WebSockets,
+    /// `auto`: either; the first bytes tell.
+    Auto,
     /// `http_api`: what the broker says about itself, over HTTP.
     HttpApi,
+}
+
+impl Protocol {
+    /// Whether browsers are served.
+    pub fn has_websockets(self) -> bool {
+        match self {
+            Protocol::Mqtt | Protocol::HttpApi => false,
+            Protocol::WebSockets | Protocol::Auto => true,
+        }
+    }
 }
 
 /// `max_qos`.

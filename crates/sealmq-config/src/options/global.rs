@@ -110,8 +110,8 @@ pub(super) const ROWS: &[OptionRow] = &[
         .not_yet(NothingLost).harmless(&["false", "0"]),
     row("enable_control_api", Global, Boolean, "false", "true", "Answer $CONTROL/broker/v1: listListeners, listPlugins."),
     row("packet_buffer_size", Global, integer(0, 65_535, "Packet buffer size must be between 0 and 65535 inclusive."),
-        "", "4096", "HTTP header buffer of WebSocket listeners.").aliases(&["websockets_headers_size"])
-        .reload(Reload::No).not_yet(CompleteBroker),
+        "4096", "8192", "Largest head of an HTTP request, in bytes, on a WebSocket listener. 0: the default.")
+        .aliases(&["websockets_headers_size"]),
     row("websockets_log_level", Global, Kind::Unread, "", "7", "Log level of libwebsockets.")
         .reload(Reload::No).ignored("SealMQ has no libwebsockets whose log level could be set"),
     row("retry_interval", Global, Kind::Unread, "", "20", "Removed from mosquitto.")

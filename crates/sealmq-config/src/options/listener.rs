@@ -11,7 +11,7 @@ const INSTEAD_OF_ENGINES: &str = "keep the key in a file (0600, encrypted PKCS#8
      keyfile comes with \"Certificates for life\"";
 
 const PROTOCOLS: &[Choice] =
-    &[word("mqtt"), word_not_yet("websockets", CompleteBroker), word_not_yet("http_api", CompleteBroker)];
+    &[word("mqtt"), word("websockets"), word("auto"), word_not_yet("http_api", CompleteBroker)];
 
 // One row of the table is one row of the text.
 #[rustfmt::skip]
@@ -29,8 +29,8 @@ pub(super) const ROWS: &[OptionRow] = &[
     row("socket_domain", ListenerOrDefault,
         Kind::Word(&[word("ipv4"), word("ipv6")], "Invalid 'socket_domain' value '{}' in configuration."),
         "both", "ipv4", "Only IPv4 or only IPv6.").restricts().reload(Reload::No),
-    row("protocol", ListenerOrDefault, Kind::Word(PROTOCOLS, "Invalid 'protocol' value ({})."), "mqtt", "mqtt",
-        "What is spoken: mqtt; websockets and http_api come with \"A complete broker\".").restricts().reload(Reload::No),
+    row("protocol", ListenerOrDefault, Kind::Word(PROTOCOLS, "Invalid 'protocol' value ({})."), "mqtt", "websockets",
+        "What is spoken: mqtt, websockets (MQTT in WebSocket frames), or auto (SealMQ: either, the first bytes tell).").restricts().reload(Reload::No),
     row("certfile", ListenerOrDefault, Path, "", "server.crt",
         "Server certificate chain, PEM. With keyfile it turns TLS on.").restricts().reload(Reload::Content),
     row("keyfile", ListenerOrDefault, Path, "", "server.key",
@@ -96,8 +96,8 @@ pub(super) const ROWS: &[OptionRow] = &[
         .restricts().reload(Reload::No),
     row("proxy_protocol_v2_require_tls", Listener, Boolean, "false", "true",
         "Refuse PROXY v2 connections that did not come over TLS.").restricts().reload(Reload::No),
-    row("http_dir", Listener, Path, "", "/usr/share/www", "Static files of a websockets or http_api listener.").once()
-        .reload(Reload::No).not_yet(CompleteBroker),
-    row("websockets_origin", Listener, Text, "", "https://example.com", "Origins that may connect.").restricts().adds()
-        .not_yet(CompleteBroker),
+    row("http_dir", Listener, Path, "", "/usr/share/www", "Static files of a websockets or http_api listener.").once(),
+    row("websockets_origin", Listener, Text, "", "https://example.com",
+        "Origins from which web pages may connect; without it all. Clients without an Origin header may.")
+        .restricts().adds(),
 ];

@@ -19,6 +19,8 @@ const SYS_INTERVAL_DEFAULT: u16 = 10;
 /// The longest packet that the fixed header of MQTT can announce: 268,435,455 bytes after it.
 const MQTT_PACKET_BYTES_MAX: u32 = 268_435_460;
 
+const HTTP_HEAD_BYTES_DEFAULT: u16 = 4_096;
+
 pub(super) fn resolve(
     document: &Document,
     main: Option<&Path>,
@@ -41,6 +43,10 @@ pub(super) fn resolve(
         max_inflight_bytes: global.limit("max_inflight_bytes", None),
         max_queued_messages: global.limit("max_queued_messages", Some(QUEUED_DEFAULT)),
         max_queued_bytes: global.limit("max_queued_bytes", None),
+        packet_buffer_size: global
+            .bounded("packet_buffer_size")
+            .filter(|bytes| *bytes > 0)
+            .unwrap_or(HTTP_HEAD_BYTES_DEFAULT),
         max_packet_size: global
             .bounded("max_packet_size")
             .unwrap_or(PACKET_BYTES_DEFAULT)

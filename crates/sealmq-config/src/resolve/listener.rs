@@ -38,7 +38,13 @@ pub(super) fn resolve(
     Some(Listener {
         at: listener.at.clone(),
         bind: bind(listener, shared.base),
-        protocol: Protocol::Mqtt,
+        protocol: match section.word("protocol") {
+            Some("websockets") => Protocol::WebSockets,
+            Some("auto") => Protocol::Auto,
+            Some(_) | None => Protocol::Mqtt,
+        },
+        websockets_origins: section.all("websockets_origin").iter().filter_map(origin).collect(),
+        http_dir: section.file("http_dir", shared.base),
         tls,
         proxy,
         access: access(section, shared),
@@ -57,6 +63,11 @@ pub(super) fn resolve(
             _ => ProtocolVersions::ALL,
         },
     })
+}
+
+fn origin(setting: &Setting) -> Option<String> {
+    let Value::Text(text) = &setting.value else { return None };
+    Some(text.clone())
 }
 
 fn bind(listener: &ListenerSection, base: &Base) -> Bind {

@@ -36,6 +36,8 @@ fn minimal(row: &OptionRow) -> (String, String) {
             "proxy_protocol_from" | "proxy_protocol_v2_require_tls" | "insecure_proxy_from_anyone" => {
                 "listener 8883\nenable_proxy_protocol 2\nrequire_certificate true\n"
             }
+            "http_dir" | "websockets_origin" => "listener 8080\nprotocol websockets\n",
+            "protocol" => PLAIN,
             "max_connections" | "enable_proxy_protocol" | "mount_point" | "socket_domain" => PLAIN,
             _ => TLS,
         },

@@ -238,3 +238,39 @@ fn connection_rate_and_ban_after_say_off_by_nought_and_are_numbers_otherwise() {
     assert_eq!(global.connection_rate, ConnectionRate::Written { per_second: 5, burst: 50 });
     assert_eq!(global.ban_after, Some(BanAfter { failures: 3, within_secs: 60, lasts_secs: 600 }));
 }
+
+#[test]
+fn browsers_are_served_where_the_protocol_says_so() {
+    use sealmq_config::Protocol;
+    let of = |word: &str| config(format!("listener 8080\nprotocol {word}\n")).listeners.remove(0);
+    assert_eq!(of("mqtt").protocol, Protocol::Mqtt);
+    assert_eq!(of("websockets").protocol, Protocol::WebSockets);
+    assert_eq!(of("auto").protocol, Protocol::Auto);
+    assert_eq!(errors("listener 8080\nprotocol mqttsn\n"), ["2: Error: Invalid 'protocol' value (mqttsn)."]);
+    let web = config(
+        "packet_buffer_size 8192\nlistener 8080\nprotocol websockets\nwebsockets_origin https://a.example\n\
+         websockets_origin https://b.example\nhttp_dir www\n",
+    );
+    assert_eq!(web.global.packet_buffer_size, 8192);
+    assert_eq!(web.listeners[0].websockets_origins, ["https://a.example", "https://b.example"]);
+    assert!(web.listeners[0].http_dir.is_some());
+    assert_eq!(config("packet_buffer_size 0\n").global.packet_buffer_size, 4096);
+}
+
+#[test]
+fn what_is_about_browsers_where_none_are_served_is_a_finding() {
+    for line in ["http_dir www", "websockets_origin https://a.example"] {
+        let found = warnings(format!("listener 1883\npassword_file p\n{line}\n"));
+        assert!(found[0].contains("serves no browsers"), "{found:?}");
+    }
+}
+
+#[test]
+fn certificates_that_any_web_page_can_use_are_a_finding() {
+    let tls = "listener 8083\nprotocol websockets\ncertfile c\nkeyfile k\ncafile a\npassword_file p\n";
+    let found = warnings(format!("{tls}require_certificate true\n"));
+    assert!(found[0].contains("any web page"), "{found:?}");
+    assert_eq!(warnings(tls), Vec::<String>::new());
+    let named = format!("{tls}require_certificate true\nwebsockets_origin https://a.example\n");
+    assert_eq!(warnings(named), Vec::<String>::new());
+}

@@ -24,7 +24,8 @@ enum State {
     Header,
     Data(Payload),
     Control(Opcode, Payload),
-    Closed,
+    /// By the peer's close frame, or because it broke the protocol: what our close frame says.
+    Closed(CloseCode),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,15 +127,32 @@ impl FrameReader {
         }
     }
 
-    /// Reads all of `input` and appends the MQTT bytes in it to `mqtt`.
+    /// Reads all of `input` and appends the MQTT bytes in it to `mqtt`. Nothing is read once it is closed.
     ///
     /// # Errors
     /// The peer broke the protocol. What came before that is in `mqtt`.
-    pub fn read(&mut self, mut input: &[u8], mqtt: &mut Vec<u8>) -> Result<Heard, Violation> {
+    pub fn read(&mut self, input: &[u8], mqtt: &mut Vec<u8>) -> Result<Heard, Violation> {
+        let read = self.read_frames(input, mqtt);
+        if let Err(violation) = read {
+            self.state = State::Closed(violation.code());
+        }
+        read
+    }
+
+    /// What our close frame says, once the peer has closed or broken the protocol.
+    #[must_use]
+    pub fn closed(&self) -> Option<CloseCode> {
+        match self.state {
+            State::Closed(code) => Some(code),
+            State::Header | State::Data(_) | State::Control(..) => None,
+        }
+    }
+
+    fn read_frames(&mut self, mut input: &[u8], mqtt: &mut Vec<u8>) -> Result<Heard, Violation> {
         let mut heard = Heard::default();
         loop {
             match self.state {
-                State::Closed => return Ok(heard),
+                State::Closed(_) => return Ok(heard),
                 State::Header => {
                     let Some(rest) = self.read_header(input)? else { return Ok(heard) };
                     input = rest;
@@ -256,8 +274,9 @@ impl FrameReader {
         match opcode {
             Opcode::Ping => heard.ping = Some(self.control),
             Opcode::Close => {
-                heard.close = Some(close_code(&self.control)?);
-                return Ok(State::Closed);
+                let code = close_code(&self.control)?;
+                heard.close = Some(code);
+                return Ok(State::Closed(code));
             }
             // Nobody asked; it is allowed (RFC 6455 §5.5.3).
             Opcode::Pong | Opcode::Text | Opcode::Continuation | Opcode::Binary => {}

@@ -406,7 +406,7 @@ fn unusable_name(why: &str) -> Denied {
     Denied {
         text: format!("the common name that the proxy gave is no user name: {why}"),
         hint: Some("issue the device a certificate with another name".to_owned()),
-        ..not_authorised("SMQ-A022")
+        ..not_authorised("SMQ-A027")
     }
 }
 

@@ -15,6 +15,7 @@ use sealmq_tls::ServerTls;
 use super::limits::Counter;
 use super::name_proofs::NameProofs;
 use super::passwords::PasswordTable;
+use super::web::Web;
 
 /// Who may come in without or with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct ListenerFacts {
 /// What a listener demands and grants now: everything of it that a reload may change.
 #[derive(Debug, Clone)]
 pub struct Terms {
+    /// What is spoken, and what browsers get.
+    pub web: Arc<Web>,
     /// How the user name comes from a certificate: one that was shown to us, or to a proxy that we believe.
     pub identity: IdentityRule,
     /// What becomes of clients whose certificate is taken back while they are in.

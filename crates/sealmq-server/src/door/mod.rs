@@ -23,6 +23,7 @@ mod refuse;
 mod remembered;
 pub mod stream;
 mod visit;
+pub mod web;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -35,6 +35,8 @@ pub(super) enum Turned {
     Denied(Box<DeniedClient>),
     /// What came is no CONNECT.
     NotMqtt { code: &'static str, text: String, hint: Option<String> },
+    /// It was no client: a browser got a page, or the word that there is none.
+    Page { text: String },
     /// A bound was reached.
     Full(Full),
     /// The deadline passed.
@@ -75,9 +77,12 @@ impl Turned {
                 failure.direction == Direction::WeRefused && about_the_peer && !cannot_tell
             }
             Turned::Proxy(refusal) => matches!(refusal, ProxyRefusal::NoCertificate(_)),
-            Turned::NotMqtt { .. } | Turned::Full(_) | Turned::TooLate | Turned::Gone | Turned::Fault(_) => {
-                false
-            }
+            Turned::NotMqtt { .. }
+            | Turned::Page { .. }
+            | Turned::Full(_)
+            | Turned::TooLate
+            | Turned::Gone
+            | Turned::Fault(_) => false,
         }
     }
 }
@@ -103,6 +108,9 @@ impl Door {
     pub(super) fn log_turned(&self, listener: &ListenerState, address: &PeerAddress, turned: &Turned) {
         let (code, line) = match turned {
             Turned::Gone => return,
+            Turned::Page { text } => {
+                return self.log.with(Event::PageServed, || format!("Page for {address}: {text}."));
+            }
             Turned::Proxy(refusal) => (refusal.code(), refusal.line(address, listener)),
             Turned::Tls(failure) => (failure.code.as_str(), tls_line(address, listener, failure)),
             Turned::Denied(client) => (client.denied.code, denied_line(address, client)),

@@ -1,7 +1,7 @@
 //! One connection on its way from `accept` to its shard.
 //!
 //! Its stages are those of [`Visit::admit`], in this order: limits (`accept.rs`, before there is a visit), the PROXY header
-//! (`proxy/stage.rs`), TLS, CONNECT, authentication. One deadline is over all of them. Whatever is read is charged to the
+//! (`proxy/stage.rs`), TLS, HTTP and its upgrade to WebSocket (`web.rs`), CONNECT, authentication. One deadline is over all of them. Whatever is read is charged to the
 //! budget of connections that are not admitted yet.
 
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use super::listener::ListenerState;
 use super::proxy::stage::Vouched;
 use super::refuse::{DeniedClient, Turned, close_gently, connack, encode_connack};
 use super::stream::{DoorStream, Origin, PeerAddress};
+use super::web::{Certified, Inbound};
 use crate::believed;
 use crate::established::{Established, EstablishedLayer, Framing};
 use crate::log::mute::Symptom;
@@ -45,7 +46,7 @@ pub(super) struct Visitor {
 /// What has been read, and TLS if there is any.
 pub(super) struct Visit<'a> {
     pub(super) door: &'a Door,
-    listener: &'a Arc<ListenerState>,
+    pub(super) listener: &'a Arc<ListenerState>,
     stream: DoorStream,
     /// The client's: behind a proxy the one that its header gave, from then on.
     pub(super) address: PeerAddress,
@@ -55,7 +56,12 @@ pub(super) struct Visit<'a> {
     tls: Option<Box<TlsSession>>,
     /// Received; TLS opens it in place, so it holds what CONNECT said.
     sealed: Zeroizing<Vec<u8>>,
-    plain: Zeroizing<Vec<u8>>,
+    /// How MQTT lies in what TLS opened.
+    pub(super) inbound: Inbound,
+    /// Opened, and HTTP or frames still.
+    pub(super) framed: Zeroizing<Vec<u8>>,
+    /// MQTT.
+    pub(super) plain: Zeroizing<Vec<u8>>,
     /// To be written: handshake, alerts, CONNACK.
     out: Vec<u8>,
     /// Whether the peer has sent anything.
@@ -83,6 +89,8 @@ pub(super) async fn visit(door: Arc<Door>, listener: Arc<ListenerState>, visitor
         waiting,
         tls,
         sealed: Zeroizing::new(Vec::new()),
+        inbound: Inbound::of(listener.facts.protocol),
+        framed: Zeroizing::new(Vec::new()),
         plain: Zeroizing::new(Vec::new()),
         out: Vec::new(),
         heard: false,
@@ -115,6 +123,7 @@ impl Visit<'_> {
             self.read_proxy_header(proxy).await?;
         }
         let shown = self.shake_hands().await?;
+        self.upgrade(if shown.is_some() { Certified::Yes } else { Certified::No }).await?;
         let limits = Limits {
             packet_bytes_max: self
                 .door
@@ -252,6 +261,9 @@ impl Visit<'_> {
                 Ok(DecodedConnect::Incomplete { .. }) => {}
                 Err(error) => return Err(self.refuse_bytes(&error)),
             }
+            if self.is_closed() {
+                return Err(Turned::not_mqtt("it closed its WebSocket before CONNECT"));
+            }
             self.read_more().await?;
             // Tickets and the like go out with CONNACK; a failure of the peer's is answered at once.
         }
@@ -292,10 +304,16 @@ impl Visit<'_> {
     }
 
     /// Reads once and takes in what came.
-    async fn read_more(&mut self) -> Result<(), Turned> {
+    pub(super) async fn read_more(&mut self) -> Result<(), Turned> {
         let mut buffer = Zeroizing::new([0; READ_BYTES]);
         let n = self.receive(buffer.as_mut()).await?;
-        self.take_in(&buffer[..n])
+        self.take_in(&buffer[..n])?;
+        match self.inbound {
+            // Tickets and the like go out with CONNACK.
+            Inbound::Raw | Inbound::Undecided => Ok(()),
+            // Answers to pings. A shard knows nothing of what the door still had to say.
+            Inbound::WebSocket(_) => self.flush().await,
+        }
     }
 
     /// Reads once. Always some bytes.
@@ -309,23 +327,29 @@ impl Visit<'_> {
     /// Opens what the client sent, charges what is held.
     pub(super) fn take_in(&mut self, received: &[u8]) -> Result<(), Turned> {
         self.heard = true;
+        let opened = match &self.inbound {
+            Inbound::Raw => &mut self.plain,
+            Inbound::Undecided | Inbound::WebSocket(_) => &mut self.framed,
+        };
         // Beforehand: a buffer that grows leaves a copy behind that nobody wipes. An ordinary CONNECT fits.
-        self.plain.reserve(received.len());
-        let before = self.plain.len();
+        opened.reserve(received.len());
+        let before = opened.len();
         match self.tls.as_mut() {
-            None => self.plain.extend_from_slice(received),
+            None => opened.extend_from_slice(received),
             Some(session) => {
                 self.sealed.extend_from_slice(received);
-                match session.open(&mut self.sealed, &mut self.plain, &mut self.out) {
+                match session.open(&mut self.sealed, opened, &mut self.out) {
                     Ok(Progress::Established | Progress::Handshaking) => {}
                     // Data may stand before close_notify: CONNECT, PUBLISH and DISCONNECT in one flight.
-                    Ok(Progress::Closed) if self.plain.len() > before => {}
+                    Ok(Progress::Closed) if opened.len() > before => {}
                     Ok(Progress::Closed) => return Err(self.ended()),
                     Err(failure) => return Err(Turned::Tls(Box::new(failure))),
                 }
             }
         }
-        let held = self.sealed.capacity() + self.plain.capacity() + self.out.capacity();
+        self.read_frames()?;
+        let held =
+            self.sealed.capacity() + self.framed.capacity() + self.plain.capacity() + self.out.capacity();
         self.waiting.charge(held).map_err(Turned::Full)
     }
 
@@ -339,7 +363,7 @@ impl Visit<'_> {
         }
     }
 
-    async fn flush(&mut self) -> Result<(), Turned> {
+    pub(super) async fn flush(&mut self) -> Result<(), Turned> {
         if !self.out.is_empty() {
             self.stream.write_all(&self.out).await.map_err(|_| self.ended())?;
             self.out.clear();
@@ -347,8 +371,14 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// Adds plain bytes to what will be written, sealed if need be.
-    fn say(&mut self, plain: &[u8]) {
+    /// Adds MQTT bytes to what will be written.
+    fn say(&mut self, mqtt: &[u8]) {
+        let framed = self.framed(mqtt);
+        self.send(&framed);
+    }
+
+    /// Adds bytes to what will be written, sealed if need be.
+    pub(super) fn send(&mut self, plain: &[u8]) {
         match self.tls.as_mut() {
             None => self.out.extend_from_slice(plain),
             // A session that cannot seal is closed without words.
@@ -362,7 +392,8 @@ impl Visit<'_> {
             // Nothing is owed to who has gone, and nothing is spent on who took too long or too much.
             Turned::Gone | Turned::TooLate | Turned::Full(_) | Turned::Fault(_) => return,
             Turned::Proxy(_) => {}
-            Turned::Tls(_) | Turned::Denied(_) | Turned::NotMqtt { .. } => {
+            Turned::Tls(_) | Turned::Denied(_) | Turned::NotMqtt { .. } | Turned::Page { .. } => {
+                self.send_close();
                 if let Some(session) = self.tls.as_mut() {
                     session.close_notify(&mut self.out);
                 }
@@ -393,7 +424,10 @@ impl Visit<'_> {
         Ok(Established {
             stream,
             layer,
-            framing: Framing::Raw,
+            framing: match self.inbound {
+                Inbound::Raw | Inbound::Undecided => Framing::Raw,
+                Inbound::WebSocket(reader) => Framing::WebSocket(reader),
+            },
             connect: std::mem::take(&mut self.plain),
             pending,
             peer,

@@ -134,6 +134,7 @@ events! {
     ClientRefused "SMQ-C004" "client_refused" Notice "a CONNECT was refused, and why"
     ConnectionRefused "SMQ-C005" "connection_refused" Notice "a connection was closed before its CONNECT was answered, and why"
     TlsRefused "SMQ-C006" "tls_refused" Notice "a TLS handshake failed: who refused whom, and why"
+    PageServed "SMQ-C013" "page_served" Debug "a browser asked a WebSocket listener for a page, and what it got"
     LimitReached "SMQ-C007" "limit_reached" Warning "a bound on connections was reached and the newest one refused"
     RepeatsMuted "SMQ-C008" "repeats_muted" Notice "how often a refusal was repeated by one address since it was last written"
     TlsNegotiated "SMQ-C009" "tls_negotiated" Debug "version and cipher suite of a connection"

@@ -32,7 +32,7 @@ impl Shard {
         let Established {
             stream,
             layer,
-            framing: _,
+            framing,
             connect: connect_bytes,
             pending,
             peer,
@@ -69,6 +69,8 @@ impl Shard {
             id,
             stream,
             layer,
+            framing,
+            pong: None,
             version: connect.version,
             packet_bytes_max: peer.rules.packet_bytes_max,
             record_bytes_max,

@@ -5,9 +5,11 @@
 //! DISCONNECT that says why.
 
 use sealmq_broker::{ConnId, Ending, Input, Lost, Millis, Now};
+use sealmq_mqtt::websocket::{CloseCode, write_close};
 
-use super::conn::{Layer, State};
+use super::conn::{Conn, Layer, State};
 use super::{Closing, Shard};
+use crate::established::Framing;
 
 /// How long a client has to read our last words and close.
 const CLOSING: Millis = Millis(3_000);
@@ -38,12 +40,7 @@ impl Shard {
         if !conn.may_finish() {
             return;
         }
-        if let Layer::Tls(session) = &mut conn.layer {
-            let mut last = Vec::new();
-            session.close_notify(&mut last);
-            // Best effort: a socket that takes no byte more gets none.
-            let _ = conn.stream.write(&last);
-        }
+        say_goodbye(conn);
         let client_waits = !matches!(conn.state, State::Finishing(Ending::Disconnected | Ending::Lost(_)));
         if !client_waits || conn.stream.shutdown_write().is_err() || conn.read_closed {
             self.drop_conn(id);
@@ -76,6 +73,17 @@ impl Shard {
         false
     }
 
+    /// The peer's WebSocket is closed, by its close frame or because it sent what is no frame: ours is the last it gets.
+    pub(super) fn lose_frames(&mut self, now: Now, id: ConnId, cause: Lost) -> bool {
+        if !self.conns.get_mut(id).is_some_and(|conn| conn.is_open()) {
+            return false;
+        }
+        self.handle(now, Input::Lost { conn: id, cause });
+        // What it is still owed (CONNACK, acknowledgements) stands before the close frame.
+        self.finish(now, id, Ending::Lost(cause));
+        false
+    }
+
     /// Whoever did not close in time is closed.
     pub(super) fn close_overdue(&mut self, now: Now) {
         while let Some(first) = self.closing.front().copied()
@@ -91,5 +99,26 @@ impl Shard {
         if let Some(conn) = self.conns.take(id) {
             self.traffic.waiting -= conn.lines.waiting();
         }
+    }
+}
+
+/// The last words of each layer. Best effort: a socket that takes no byte more gets none.
+fn say_goodbye(conn: &mut Conn) {
+    let mut frame = Vec::new();
+    if let Framing::WebSocket(reader) = &conn.framing {
+        // RFC 6455 §7.1.5: the peer's own code, or why it was cut off; else all is done, as mosquitto says.
+        write_close(&mut frame, reader.closed().unwrap_or(CloseCode::NORMAL), None);
+    }
+    let mut last = Vec::new();
+    match &mut conn.layer {
+        Layer::Plain => last = frame,
+        Layer::Tls(session) => {
+            // A session that cannot seal is closed without words.
+            let _ = session.seal(&frame, &mut last);
+            session.close_notify(&mut last);
+        }
+    }
+    if !last.is_empty() {
+        let _ = conn.stream.write(&last);
     }
 }

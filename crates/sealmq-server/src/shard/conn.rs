@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use sealmq_broker::{ConnId, Ending};
 use sealmq_mqtt::Version;
+use sealmq_mqtt::websocket::ControlPayload;
 use sealmq_tls::TlsSession;
 
 use super::errands::Proving;
 use super::lines::Lines;
 use crate::door::limits::ConnectionGuard;
 use crate::door::stream::{PeerAddress, ShardStream};
+use crate::established::Framing;
 
 /// Plain bytes, or TLS over them.
 pub(crate) enum Layer {
@@ -57,6 +59,9 @@ pub(crate) struct Conn {
     pub(crate) id: ConnId,
     pub(crate) stream: ShardStream,
     pub(crate) layer: Layer,
+    pub(crate) framing: Framing,
+    /// The last ping of its WebSocket, not answered yet. Only the last: a client that does not read makes no queue.
+    pub(crate) pong: Option<Box<ControlPayload>>,
     pub(crate) version: Version,
     pub(crate) packet_bytes_max: u32,
     pub(crate) record_bytes_max: usize,

@@ -3,9 +3,11 @@
 use std::io;
 
 use sealmq_broker::{ConnId, Input, Lost, Now};
+use sealmq_mqtt::websocket::{write_binary, write_pong};
 
 use super::conn::{Conn, Layer, State};
 use super::{Lent, Shard};
+use crate::established::Framing;
 use crate::post::Waiting;
 
 /// MQTT bytes sealed at once.
@@ -33,6 +35,7 @@ impl Shard {
     fn flush(&mut self, now: Now, id: ConnId, lent: &mut Lent) {
         for _ in 0..BATCHES_PER_TURN {
             let Some(conn) = self.conns.get_mut(id) else { return };
+            answer_ping(conn);
             if conn.batch.mqtt_bytes == 0 && conn.lines.has_ready() {
                 self.traffic.waiting -= fill(conn, lent);
             }
@@ -73,16 +76,23 @@ fn fill(conn: &mut Conn, lent: &mut Lent) -> Waiting {
     while total < BATCH_BYTES && conn.lines.has_ready() {
         plain.clear();
         while let Some(packet) = conn.lines.peek() {
-            let fits = plain.len() + packet.len() <= conn.record_bytes_max;
-            if !plain.is_empty() && (!fits || total + plain.len() >= BATCH_BYTES) {
+            let fits = plain.len() + packet.len() + overhead(&conn.framing) <= conn.record_bytes_max;
+            if !plain.is_empty() && (!fits || total >= BATCH_BYTES) {
                 break;
             }
             if let Some(packet) = conn.lines.pop() {
                 left += Waiting { packets: 1, bytes: packet.len() as u64 };
-                packet.write(plain);
+                total += packet.len();
+                match conn.framing {
+                    Framing::Raw => packet.write(plain),
+                    // A frame for each packet, as mosquitto: clients that take one for the other exist, and the four
+                    // bytes are nothing beside a record.
+                    Framing::WebSocket(_) => {
+                        write_binary(plain, packet.len(), None, |out| packet.write(out));
+                    }
+                }
             }
         }
-        total += plain.len();
         match &mut conn.layer {
             Layer::Plain => out.extend_from_slice(plain),
             Layer::Tls(session) => {
@@ -99,6 +109,30 @@ fn fill(conn: &mut Conn, lent: &mut Lent) -> Waiting {
     conn.batch.mqtt_bytes += total;
     conn.batch.bytes = out;
     left
+}
+
+/// Bytes of a frame's header at most, before a packet.
+fn overhead(framing: &Framing) -> usize {
+    match framing {
+        Framing::Raw => 0,
+        Framing::WebSocket(_) => 10,
+    }
+}
+
+/// Answers the last ping of a WebSocket, but only once what is on its way has left: whoever sends pings and reads nothing
+/// fills no buffer.
+fn answer_ping(conn: &mut Conn) {
+    if !conn.batch.is_empty() {
+        return;
+    }
+    let Some(ping) = conn.pong.take() else { return };
+    let mut frame = Vec::new();
+    write_pong(&mut frame, &ping, None);
+    match &mut conn.layer {
+        Layer::Plain => conn.batch.bytes = frame,
+        // A session that cannot seal any more answers nothing.
+        Layer::Tls(session) => drop(session.seal(&frame, &mut conn.batch.bytes)),
+    }
 }
 
 /// Writes what the socket takes. A batch that has left gives its buffer back to the worker.

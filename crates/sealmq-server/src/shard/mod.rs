@@ -41,7 +41,9 @@ pub(crate) struct Lent {
     read: Box<[u8]>,
     /// Ciphertext.
     sealed_in: Vec<u8>,
-    /// Opened bytes.
+    /// Opened bytes that are WebSocket frames.
+    framed_in: Vec<u8>,
+    /// MQTT bytes.
     plain_in: Vec<u8>,
     /// Encoded packets.
     plain_out: Vec<u8>,
@@ -63,6 +65,7 @@ impl Lent {
         Lent {
             read: vec![0; READ_BYTES].into_boxed_slice(),
             sealed_in: Vec::with_capacity(READ_BYTES),
+            framed_in: Vec::with_capacity(READ_BYTES),
             plain_in: Vec::with_capacity(READ_BYTES),
             plain_out: Vec::with_capacity(READ_BYTES),
             sealed_out: Vec::with_capacity(READ_BYTES),

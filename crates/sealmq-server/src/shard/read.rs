@@ -3,11 +3,13 @@
 use std::io;
 
 use sealmq_broker::{ConnId, Input, Lost, Now, Reading};
+use sealmq_mqtt::websocket::{ControlPayload, Violation};
 use sealmq_mqtt::{Decoded, Limits, Sender, decode};
 use sealmq_tls::{Progress, TlsFailure};
 
 use super::conn::{Conn, Layer, State};
 use super::{Lent, Shard};
+use crate::established::Framing;
 
 /// Reads of one connection before others have their turn.
 const READS_PER_TURN: usize = 4;
@@ -20,11 +22,13 @@ enum Brought {
     Bytes,
     /// Nothing more for now.
     Drained,
-    /// Bytes, and after them close_notify: they are handled, then the connection ends.
+    /// Bytes, and after them close_notify or a close frame: they are handled, then the connection ends.
     LastBytes,
     /// The peer has closed its direction (with or without close_notify: an ordinary lost connection).
     End,
     Failed(Box<TlsFailure>),
+    /// Bytes, and after them what is no WebSocket frame.
+    Unframed(Violation),
     Broken,
 }
 
@@ -74,7 +78,7 @@ impl Shard {
             let brought = read_some(conn, lent, plain);
             self.traffic.bytes_received += (plain.len() - before) as u64;
             match brought {
-                Brought::Bytes => self.flush_tls(id),
+                Brought::Bytes => self.flush_answers(id),
                 Brought::Drained => {
                     self.keep_undecoded(id, plain);
                     return false;
@@ -85,6 +89,11 @@ impl Shard {
                 }
                 Brought::End => return self.lose(now, id, Lost::Closed),
                 Brought::Broken => return self.lose(now, id, Lost::Broken),
+                Brought::Unframed(violation) => {
+                    self.decode_all(now, id, plain);
+                    self.report_violation(id, violation);
+                    return self.lose_frames(now, id, Lost::Broken);
+                }
                 Brought::Failed(failure) => {
                     self.report_tls_failure(id, &failure);
                     return self.lose_tls(now, id);
@@ -106,10 +115,13 @@ impl Shard {
 
     /// The peer has said that nothing more comes. What the core has let go already is written and closed as usual.
     fn end(&mut self, now: Now, id: ConnId) -> bool {
-        if self.conns.get_mut(id).is_some_and(|conn| conn.is_open()) {
-            return self.lose(now, id, Lost::Closed);
+        match self.conns.get_mut(id) {
+            Some(conn) if conn.is_open() => match conn.framing {
+                Framing::Raw => self.lose(now, id, Lost::Closed),
+                Framing::WebSocket(_) => self.lose_frames(now, id, Lost::Closed),
+            },
+            Some(_) | None => false,
         }
-        false
     }
 
     fn decode_all(&mut self, now: Now, id: ConnId, plain: &mut Vec<u8>) -> Stopped {
@@ -158,9 +170,9 @@ impl Shard {
         }
     }
 
-    /// What TLS answered by itself (key updates) is written at the end of the turn.
-    fn flush_tls(&mut self, id: ConnId) {
-        if self.conns.get_mut(id).is_some_and(|conn| !conn.batch.is_empty()) {
+    /// What TLS (key updates) and the WebSocket (pongs) answered by themselves is written at the end of the turn.
+    fn flush_answers(&mut self, id: ConnId) {
+        if self.conns.get_mut(id).is_some_and(|conn| !conn.batch.is_empty() || conn.pong.is_some()) {
             self.make_dirty(id);
         }
     }
@@ -200,6 +212,10 @@ impl Shard {
 
 /// Reads once; opens what came.
 fn read_some(conn: &mut Conn, lent: &mut Lent, plain: &mut Vec<u8>) -> Brought {
+    if matches!(&conn.framing, Framing::WebSocket(reader) if reader.closed().is_some()) {
+        // The close frame came with CONNECT.
+        return Brought::LastBytes;
+    }
     if !conn.readable {
         return Brought::Drained;
     }
@@ -220,23 +236,52 @@ fn read_some(conn: &mut Conn, lent: &mut Lent, plain: &mut Vec<u8>) -> Brought {
     }
     let bytes = &lent.read[..n];
     match &mut conn.layer {
-        Layer::Plain => {
-            plain.extend_from_slice(bytes);
-            Brought::Bytes
-        }
+        Layer::Plain => take_mqtt(&mut conn.framing, &mut conn.pong, bytes, plain),
         Layer::Tls(session) => {
             let sealed = &mut lent.sealed_in;
             sealed.clear();
             sealed.append(&mut conn.unopened);
             sealed.extend_from_slice(bytes);
-            let opened = session.open(sealed, plain, &mut conn.batch.bytes);
+            let framed = &mut lent.framed_in;
+            framed.clear();
+            let target = match conn.framing {
+                Framing::Raw => &mut *plain,
+                Framing::WebSocket(_) => &mut *framed,
+            };
+            let opened = session.open(sealed, target, &mut conn.batch.bytes);
             conn.unopened = sealed.as_slice().to_vec();
-            match opened {
-                Ok(Progress::Closed) => Brought::LastBytes,
-                Ok(Progress::Established | Progress::Handshaking) => Brought::Bytes,
-                Err(failure) => Brought::Failed(Box::new(failure)),
+            let unframed = take_mqtt(&mut conn.framing, &mut conn.pong, framed, plain);
+            match (opened, unframed) {
+                (Err(failure), _) => Brought::Failed(Box::new(failure)),
+                (Ok(Progress::Closed), Brought::Bytes) => Brought::LastBytes,
+                (Ok(Progress::Established | Progress::Handshaking | Progress::Closed), unframed) => unframed,
             }
         }
+    }
+}
+
+/// Takes MQTT bytes as they are, or out of their frames.
+fn take_mqtt(
+    framing: &mut Framing,
+    pong: &mut Option<Box<ControlPayload>>,
+    opened: &[u8],
+    plain: &mut Vec<u8>,
+) -> Brought {
+    let reader = match framing {
+        Framing::Raw => {
+            plain.extend_from_slice(opened);
+            return Brought::Bytes;
+        }
+        Framing::WebSocket(reader) => reader,
+    };
+    match reader.read(opened, plain) {
+        Ok(heard) => {
+            if let Some(ping) = heard.ping {
+                *pong = Some(Box::new(ping));
+            }
+            if heard.close.is_some() { Brought::LastBytes } else { Brought::Bytes }
+        }
+        Err(violation) => Brought::Unframed(violation),
     }
 }
 

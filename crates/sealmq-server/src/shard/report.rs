@@ -2,6 +2,7 @@
 
 use sealmq_broker::{ConnId, Ending, Lost, Refusal, Start};
 use sealmq_mqtt::Version;
+use sealmq_mqtt::websocket::Violation;
 use sealmq_tls::TlsFailure;
 
 use super::Shard;
@@ -114,6 +115,13 @@ impl Shard {
         let text =
             format!("Client {} [{}]: TLS failed, {what}.", Escaped(&conn.who.client_id), conn.who.address);
         self.log.line(Line::new(Event::TlsRefused, text).hint(hint).field("symptom", failure.code.as_str()));
+    }
+
+    pub(super) fn report_violation(&mut self, conn: ConnId, violation: Violation) {
+        let Some(conn) = self.conns.get_mut(conn) else { return };
+        self.log.with(Event::Protocol, || {
+            format!("Client {} [{}]: {violation}.", Escaped(&conn.who.client_id), conn.who.address)
+        });
     }
 
     fn address(&mut self, conn: ConnId) -> String {

@@ -15,6 +15,11 @@ fn over(target: &str, body: fn(&[u8])) {
 }
 
 #[test]
+fn http_upgrades_hold_on_their_corpus() {
+    over("http_upgrade", fuzzing::http_upgrade);
+}
+
+#[test]
 fn proxy_headers_hold_on_their_corpus() {
     over("proxy_header", fuzzing::proxy_header);
 }

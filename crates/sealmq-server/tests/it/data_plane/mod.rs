@@ -6,6 +6,7 @@ mod limits;
 mod options;
 mod refusals;
 mod stopping;
+mod websockets;
 
 use std::fs;
 use std::io::{Read, Write};

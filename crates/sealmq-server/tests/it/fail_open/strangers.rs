@@ -47,3 +47,37 @@ fn nobody_speaks_mqtt_before_the_decision_on_the_certificate() {
     let log = broker.stop();
     assert!(log.contains("in-time") && !log.contains("early"), "{log}");
 }
+
+/// A browser shows its owner's certificate to whatever page makes it connect: where we are our own authority, no page
+/// from elsewhere speaks in its visitor's name; under a mosquitto.conf it is pointed out, as mosquitto lets it in.
+#[test]
+fn a_page_from_elsewhere_does_not_use_its_visitors_certificate() {
+    let request = |origin: &str| {
+        format!(
+            "GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: 1JaITHdgDZVd/4OE2AzTTA==\r\nSec-WebSocket-Protocol: mqtt\r\n\
+             Sec-WebSocket-Version: 13\r\n{origin}\r\n"
+        )
+    };
+    let foreign = request("Origin: https://evil.example\r\n");
+    let own = Own::with(&format!("{OWN}protocol websockets\n"), |_| {});
+    let mut page = own.dial(Some(own.device("d1")));
+    page.send(foreign.as_bytes());
+    assert_eq!(page.refusal(), "closed without an alert");
+    for welcome in [request(""), request("Origin: https://localhost\r\n")] {
+        let mut client = own.dial(Some(own.device(if welcome.contains("Origin") { "d2" } else { "d3" })));
+        client.send(welcome.as_bytes());
+        client.expect(b"HTTP/1.1 101 ");
+    }
+    let pki = Pki::new();
+    let broker = Broker::start(|folder| pki.write_server(folder), &format!("{MUTUAL}protocol websockets\n"));
+    let mut page = TlsClient::connect(broker.tcp(), &pki.ca_pem, Some(pki.device("d1")), Versions::OnlyV1_3);
+    page.send(foreign.as_bytes());
+    page.expect(b"HTTP/1.1 101 ");
+    assert!(broker.stop().contains("a web page of another origin that uses its visitor's certificate"));
+
+    // Without a certificate there is nothing to borrow.
+    let broker = Broker::plain("listener PORT 127.0.0.1\nprotocol websockets\nallow_anonymous true\n");
+    answers(broker.tcp(), foreign.as_bytes(), b"HTTP/1.1 101 ");
+    assert!(!broker.stop().contains("web page of another origin"));
+}
