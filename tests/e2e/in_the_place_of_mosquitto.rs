@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::support::{Broker, PATIENCE, free_port, sealmq};
+use crate::support::{Broker, Client, Guide, PATIENCE, free_port, has, sealmq};
 
 /// CONNECT of MQTT 3.1.1 and the answer's return code; the connection stays.
 pub(crate) fn connect(port: u16, id: &str, login: Option<(&str, &str)>) -> (TcpStream, u8) {
@@ -241,4 +241,123 @@ fn wait_for(path: &Path, text: &str) {
         assert!(std::time::Instant::now() < by, "no line says '{text}': {:?}", fs::read_to_string(path));
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn password_files_go_both_ways() {
+    if !has("mosquitto_passwd") || !has("mosquitto") {
+        return;
+    }
+    let folder = TempDir::new().expect("a folder");
+    let (ours, theirs) = (free_port(), free_port());
+    let passwd = |words: &[&str]| run(sealmq().arg("passwd").args(words).current_dir(&folder)).0;
+    assert_eq!(passwd(&["-c", "-H", "sha512-pbkdf2", "-b", "passwords", "anna", "one"]), 0);
+    assert_eq!(passwd(&["-H", "sha512", "-b", "passwords", "berta", "two"]), 0);
+    let (code, ..) = run(Command::new("mosquitto_passwd")
+        .args(["-b", "passwords", "clara", "three"])
+        .current_dir(&folder));
+    assert_eq!(code, 0);
+    let configuration =
+        |port: u16| format!("user root\nlistener {port} 127.0.0.1\npassword_file passwords\n");
+    fs::write(folder.path().join("theirs.conf"), configuration(theirs)).expect("write");
+    let mut mosquitto = Command::new(crate::support::find("mosquitto").expect("it is there"))
+        .args(["-c", "theirs.conf"])
+        .current_dir(&folder)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it can be started");
+    let broker = Broker::start(folder.path(), &configuration(ours));
+    let by = std::time::Instant::now() + PATIENCE;
+    while TcpStream::connect(("127.0.0.1", theirs)).is_err() {
+        assert!(std::time::Instant::now() < by, "mosquitto does not listen");
+        std::thread::yield_now();
+    }
+    let answers = |port: u16, password: fn(&str) -> &str| {
+        ["anna", "berta", "clara"].map(|user| connect(port, user, Some((user, password(user)))).1)
+    };
+    let right = |user: &str| match user {
+        "anna" => "one",
+        "berta" => "two",
+        _ => "three",
+    };
+    let all = [
+        answers(ours, right),
+        answers(theirs, right),
+        answers(ours, |_| "four"),
+        answers(theirs, |_| "four"),
+    ];
+    mosquitto.kill().expect("it runs");
+    mosquitto.wait().expect("it ends");
+    assert_eq!(all, [[0; 3], [0; 3], [5; 3], [5; 3]]);
+    drop(broker);
+}
+
+#[test]
+fn a_password_file_keeps_owner_mode_and_comments_and_is_private_from_the_start() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("passwords");
+    let mode = || fs::metadata(&path).expect("it is there").permissions().mode() & 0o777;
+    let passwd = |words: &[&str]| run(sealmq().arg("passwd").args(words).current_dir(&folder));
+    assert_eq!(passwd(&["-c", "-b", "passwords", "anna", "one"]).0, 0);
+    assert_eq!(mode(), 0o600);
+    let written = fs::read_to_string(&path).expect("text");
+    assert!(written.starts_with("anna:$argon2id$v=19$m=47104,t=1,p=1$"), "{written}");
+    fs::write(&path, format!("# people\n{written}")).expect("write");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");
+    let (code, out, _) = passwd(&["-b", "passwords", "berta", "two"]);
+    assert_eq!((code, out.as_str()), (0, "Adding password for user berta\n"));
+    let both = fs::read_to_string(&path).expect("text");
+    assert!(both.starts_with(&format!("# people\n{written}berta:$argon2id$")), "{both}");
+    assert_eq!(mode(), 0o640);
+    assert_eq!(passwd(&["-D", "passwords", "anna"]).0, 0);
+    let (code, _, err) = passwd(&["-D", "passwords", "anna"]);
+    assert_eq!((code, err.as_str()), (1, "Warning: User anna not found in password file.\n"));
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing is left behind");
+}
+
+#[test]
+fn secrets_of_tls_are_written_where_asked_and_said_at_each_start_and_nowhere_else() {
+    let guide = Guide::new();
+    if !has("mosquitto_pub") {
+        return;
+    }
+    let port = free_port();
+    let text = format!(
+        "user root\nlistener {port} 127.0.0.1\ncertfile server.crt\nkeyfile server.key\nallow_anonymous true\n"
+    );
+    fs::write(guide.file("m.conf"), text).expect("write");
+    for (flags, written) in [(&["--tls-keylog", "keys"][..], true), (&[][..], false)] {
+        let _ = fs::remove_file(guide.file("keys"));
+        let broker =
+            Broker::start_command(sealmq().args(["-c", "m.conf"]).args(flags).current_dir(guide.folder()));
+        let line = format!("mosquitto_pub -h localhost -p {port} --cafile ca.crt --insecure -t a -m b");
+        Client::run(guide.folder(), &line).succeeded();
+        let keys = fs::read_to_string(guide.file("keys")).unwrap_or_default();
+        assert_eq!(keys.contains("_TRAFFIC_SECRET_0 ") || keys.contains("CLIENT_RANDOM "), written, "{keys}");
+        assert_eq!(broker.log().contains("Warning: --tls-keylog writes the secrets"), written);
+    }
+}
+
+#[test]
+fn a_listener_stays_on_its_interface_and_in_its_family() {
+    let folder = TempDir::new().expect("a folder");
+    let (port, other) = (free_port(), free_port());
+    let text = format!(
+        "user root\nallow_anonymous true\nlistener {port}\nsocket_domain ipv6\nlistener {other}\nsocket_domain ipv4\n"
+    );
+    let _broker = Broker::start(folder.path(), &text);
+    let reaches = |host: &str, port: u16| TcpStream::connect((host, port)).is_ok();
+    assert_eq!([reaches("127.0.0.1", port), reaches("127.0.0.1", other)], [false, true]);
+    assert_eq!([reaches("::1", port), reaches("::1", other)], [true, false]);
+    let bad = format!("user root\nlistener {}\nbind_interface nosuch0\n", free_port());
+    fs::write(folder.path().join("bad.conf"), bad).expect("write");
+    let (code, _, err) = broker(folder.path(), "-c bad.conf");
+    assert!(code == 1 && err.contains("nosuch0"), "{code} {err}");
+    let port = free_port();
+    let _bound = Broker::start(
+        folder.path(),
+        &format!("user root\nallow_anonymous true\nlistener {port}\nbind_interface lo\n"),
+    );
+    assert_eq!(connect(port, "a", None).1, 0);
 }

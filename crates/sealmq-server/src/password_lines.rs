@@ -29,9 +29,11 @@ pub enum Kind {
 const ARGON2_KIB: u32 = 47_104;
 const ARGON2_PASSES: u32 = 1;
 const ARGON2_LANES: u32 = 1;
-/// Bytes of salts and of hashes, as mosquitto writes them.
+/// Bytes of argon2id's salt and of all hashes, as mosquitto writes them.
 const SALT_BYTES: usize = 64;
 const HASH_BYTES: usize = 64;
+/// Bytes of the others' salts: mosquitto up to 2.0, for which they are written, reads no other length; 2.1 reads both.
+const OLD_SALT_BYTES: usize = 12;
 
 /// No hash could be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +54,7 @@ impl Kind {
     pub fn hash(self, password: &[u8]) -> Result<String, HashingError> {
         let (mut salt, mut hash) = ([0; SALT_BYTES], [0; HASH_BYTES]);
         rand::fill(&mut salt).map_err(|_| HashingError::Random)?;
+        let old_salt = &salt[..OLD_SALT_BYTES];
         Ok(match self {
             Kind::Argon2id => {
                 let params = Params::new(ARGON2_KIB, ARGON2_PASSES, ARGON2_LANES, Some(HASH_BYTES))
@@ -63,14 +66,14 @@ impl Kind {
                 format!("$argon2id$v=19$m={ARGON2_KIB},t={ARGON2_PASSES},p={ARGON2_LANES}${salt}${hash}")
             }
             Kind::Sha512Pbkdf2 { iterations } => {
-                pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, iterations, &salt, password, &mut hash);
-                format!("$7${iterations}${}${}", STANDARD.encode(salt), STANDARD.encode(hash))
+                pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, iterations, old_salt, password, &mut hash);
+                format!("$7${iterations}${}${}", STANDARD.encode(old_salt), STANDARD.encode(hash))
             }
             Kind::Sha512 => {
                 let mut context = digest::Context::new(&digest::SHA512);
                 context.update(password);
-                context.update(&salt);
-                format!("$6${}${}", STANDARD.encode(salt), STANDARD.encode(context.finish()))
+                context.update(old_salt);
+                format!("$6${}${}", STANDARD.encode(old_salt), STANDARD.encode(context.finish()))
             }
         })
     }

@@ -119,6 +119,14 @@ fn threads(config: &Config) -> Threads {
     if config.global.global_max_clients.is_some() { Threads { shards: 1, ..usual } } else { usual }
 }
 
+/// `bind_interface`.
+fn interface(listener: &sealmq_config::Listener) -> Option<&str> {
+    match &listener.bind {
+        sealmq_config::Bind::Tcp { interface, .. } => interface.as_deref(),
+        sealmq_config::Bind::Unix { .. } => None,
+    }
+}
+
 pub(crate) fn cannot_open(listener: &sealmq_config::Listener, error: &io::Error) -> StartError {
     let is = |kind| error.kind() == kind;
     let (what, hint) = if is(io::ErrorKind::AddrInUse) {
@@ -132,6 +140,8 @@ pub(crate) fn cannot_open(listener: &sealmq_config::Listener, error: &io::Error)
             "Cannot assign requested address".to_owned(),
             "this machine has no such address; `ip addr` lists them",
         )
+    } else if let (Some(nix::libc::ENODEV), Some(interface)) = (error.raw_os_error(), interface(listener)) {
+        (format!("Interface {interface} does not exist."), "`ip link` lists the interfaces of this machine")
     } else {
         (error.to_string(), "check the address, the port and the path of this listener")
     };
