@@ -17,7 +17,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use zeroize::{Zeroize, Zeroizing};
 
-const DECOY_KEY: &str = "# decoy-key: ";
+/// What the line of the decoy key begins with.
+pub const DECOY_KEY: &str = "# decoy-key: ";
 
 /// The users of a SCRAM file.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 //! Pure but for randomness. Reading a file for the broker is `sealmq_config::passwords`; the users of a data directory
 //! are `home::passwords`. Invariant: every line that is not about the user in question stays as it is, comments too.
 
+use sealmq_auth::scram::Entry;
+use sealmq_config::scram_file;
 use std::num::NonZeroU32;
 
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -23,6 +25,11 @@ pub enum Kind {
     },
     /// `$6$`, one SHA-512: mosquitto before 1.6. Whoever reads the file tries a billion passwords a second.
     Sha512,
+    /// No password file's: an entry of a `scram_file` (RFC 7677).
+    ScramSha256 {
+        /// Rounds, the client's work; below 4,096 count as that.
+        iterations: NonZeroU32,
+    },
 }
 
 /// mosquitto's cost of argon2id, in kibibytes, passes and lanes.
@@ -44,6 +51,9 @@ pub enum HashingError {
     /// No memory for argon2id.
     #[error("argon2id needs 46 MiB of memory")]
     Memory,
+    /// SCRAM takes no such password.
+    #[error("{0}")]
+    NotPrintable(sealmq_auth::scram::NotPrintable),
 }
 
 impl Kind {
@@ -69,6 +79,12 @@ impl Kind {
                 pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, iterations, old_salt, password, &mut hash);
                 format!("$7${iterations}${}${}", STANDARD.encode(old_salt), STANDARD.encode(hash))
             }
+            Kind::ScramSha256 { iterations } => {
+                let salt = std::array::from_fn(|at| salt[at]);
+                let entry =
+                    Entry::of(password, salt, iterations.get()).map_err(HashingError::NotPrintable)?;
+                entry.to_text().to_string()
+            }
             Kind::Sha512 => {
                 let mut context = digest::Context::new(&digest::SHA512);
                 context.update(password);
@@ -77,6 +93,19 @@ impl Kind {
             }
         })
     }
+}
+
+/// The text of a `scram_file` with a decoy key, which stays once it is there: from it come the salts of unknown names.
+///
+/// # Errors
+/// No random bytes.
+pub fn with_decoy_key(text: String) -> Result<String, HashingError> {
+    if text.lines().any(|line| line.starts_with(scram_file::DECOY_KEY)) {
+        return Ok(text);
+    }
+    let mut key = [0; 32];
+    rand::fill(&mut key).map_err(|_| HashingError::Random)?;
+    Ok(format!("{}{}\n{text}", scram_file::DECOY_KEY, STANDARD.encode(key)))
 }
 
 /// What became of a user's line.

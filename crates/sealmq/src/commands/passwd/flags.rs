@@ -66,6 +66,10 @@ fn error<T>(text: impl Into<String>) -> Result<T, BadFlags> {
 
 /// mosquitto's number, for `-H sha512-pbkdf2`.
 const ITERATIONS_DEFAULT: NonZeroU32 = NonZeroU32::new(1_000).expect("it is not 0");
+/// RFC 7677 §4, for `--scram`: the client does this work.
+const SCRAM_ITERATIONS_DEFAULT: NonZeroU32 = NonZeroU32::new(15_000).expect("it is not 0");
+/// RFC 7677 §4.
+const ITERATIONS_MIN: u32 = 4_096;
 /// What a broker refuses to compute.
 const ITERATIONS_MAX: u32 = 10_000_000;
 const TEXT_BYTES_MAX: usize = 65_535;
@@ -78,6 +82,7 @@ struct Flags {
     create: bool,
     delete: bool,
     update: bool,
+    scram: bool,
 }
 
 /// Reads the words after the command's name.
@@ -114,6 +119,7 @@ fn flags<'w, 'a>(words: &'w [&'a str]) -> Result<(Flags, &'w [&'a str]), BadFlag
             ("-c", _) => flags.create = true,
             ("-D", _) => flags.delete = true,
             ("-U", _) => flags.update = true,
+            ("--scram", _) => flags.scram = true,
             ("-h" | "--help", _) => return Err(BadFlags::Usage),
             _ => break,
         }
@@ -135,6 +141,9 @@ fn iterations(word: &str) -> Result<NonZeroU32, BadFlags> {
 impl Flags {
     fn kind(&self) -> Kind {
         match self.hash.as_deref() {
+            None if self.scram => {
+                Kind::ScramSha256 { iterations: self.iterations.unwrap_or(SCRAM_ITERATIONS_DEFAULT) }
+            }
             Some("sha512") => Kind::Sha512,
             Some("sha512-pbkdf2") => {
                 Kind::Sha512Pbkdf2 { iterations: self.iterations.unwrap_or(ITERATIONS_DEFAULT) }
@@ -145,6 +154,9 @@ impl Flags {
 
     fn task(&self, rest: &[&str]) -> Result<Task, BadFlags> {
         let Flags { batch, create, delete, update, .. } = *self;
+        if self.scram {
+            self.check_scram(rest)?;
+        }
         match (create, delete, update, batch) {
             (true, true, _, _) => return error("-c and -D cannot be used together."),
             (true, _, true, _) => return error("-c and -U cannot be used together."),
@@ -176,6 +188,27 @@ impl Flags {
                 Ok(Task::Set { file: file.into(), user: name(user)?, password: Source::Asked })
             }
             _ => Err(BadFlags::Usage),
+        }
+    }
+}
+
+impl Flags {
+    /// What `--scram` goes together with. Names are those that SCRAM takes.
+    fn check_scram(&self, rest: &[&str]) -> Result<(), BadFlags> {
+        if self.hash.is_some() {
+            return error("-H and --scram cannot be used together.");
+        }
+        if self.update {
+            return error("-U and --scram cannot be used together.");
+        }
+        if self.iterations.is_some_and(|iterations| iterations.get() < ITERATIONS_MIN) {
+            return error(format!("Number of iterations must be >= {ITERATIONS_MIN} with --scram."));
+        }
+        match rest.get(1) {
+            Some(user) if !user.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) => {
+                error("Username must be printable ASCII with --scram.")
+            }
+            Some(_) | None => Ok(()),
         }
     }
 }
@@ -225,6 +258,16 @@ mod tests {
         match read(line) {
             Err(BadFlags::Error(text)) => text,
             other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn scram_goes_alone_and_has_its_own_iterations() {
+        let asked = read("--scram f u").unwrap();
+        assert_eq!(asked.kind, Kind::ScramSha256 { iterations: SCRAM_ITERATIONS_DEFAULT });
+        assert!(read("--scram -I 4096 -c -b f u p").is_ok() && read("--scram -D f u").is_ok());
+        for bad in ["--scram -H sha512 f u", "--scram -U f", "--scram -I 4095 f u", "--scram f \u{e4}"] {
+            assert!(text(bad).contains("--scram"), "{bad}");
         }
     }
 

@@ -35,11 +35,13 @@ sealmq passwd manages password files of a mosquitto.conf.
 Usage: sealmq passwd [-H HASH] [-I ITERATIONS] [-c | -D] passwordfile username
        sealmq passwd [-H HASH] [-I ITERATIONS] [-c] -b passwordfile username password
        sealmq passwd [-H HASH] -U passwordfile
+       sealmq passwd --scram [-I ITERATIONS] [-b] [-c | -D] scramfile username [password]
  -b : take the password from the command line, where everyone on this machine can read it.
  -c : create a new password file; an existing one is replaced. A file named - is standard output.
  -D : delete the username rather than adding it or setting its password.
  -H : argon2id (the default), sha512-pbkdf2 (mosquitto 1.6 to 2.0), or sha512 (older).
- -I : iterations of sha512-pbkdf2, 1000 unless given; 210000 makes guessing slow.
+ -I : iterations of sha512-pbkdf2, 1000 unless given; 210000 makes guessing slow. With --scram 15000 unless given.
+ --scram : write an entry of a scram_file (SCRAM-SHA-256) instead; goes with -b, -c, -D and -I.
  -U : hash the plain text passwords of a file. Lines that have a hash already stay.
 
 Without -b the password is asked for twice. The broker reads the file again on SIGHUP.
@@ -92,6 +94,7 @@ fn perform(task: Task, kind: Kind) -> Result<(), Failure> {
             let disk = PasswordsOnDisk::open(&file)?;
             let hash = hash(kind, &password_from(password)?)?;
             let (text, changed) = password_lines::with_user(disk.text(), &user, &hash);
+            let text = finished(text, kind)?;
             match changed {
                 Changed::Replaced => println!("Updating password for user {user}"),
                 Changed::Added => println!("Adding password for user {user}"),
@@ -118,6 +121,7 @@ fn perform(task: Task, kind: Kind) -> Result<(), Failure> {
 fn create(file: Place, user: &str, password: Source, kind: Kind) -> Result<(), Failure> {
     let hash = hash(kind, &password_from(password)?)?;
     let (text, _) = password_lines::with_user("", user, &hash);
+    let text = finished(text, kind)?;
     match file {
         Place::StandardOutput => {
             print!("{text}");
@@ -128,6 +132,15 @@ fn create(file: Place, user: &str, password: Source, kind: Kind) -> Result<(), F
             println!("Adding password for user {user}");
             Ok(())
         }
+    }
+}
+
+/// A `scram_file` has a decoy key; a password file needs nothing more.
+fn finished(text: String, kind: Kind) -> Result<String, Failure> {
+    match kind {
+        Kind::ScramSha256 { .. } => password_lines::with_decoy_key(text)
+            .map_err(|error| Failure::new(format!("Error: {error}."), "a broken system: getrandom(2) fails")),
+        Kind::Argon2id | Kind::Sha512Pbkdf2 { .. } | Kind::Sha512 => Ok(text),
     }
 }
 
