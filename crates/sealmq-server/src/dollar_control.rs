@@ -100,6 +100,11 @@ impl Endpoint {
         self.listeners.store(Arc::new(listeners));
     }
 
+    /// The listeners, in the order of the configuration.
+    pub(crate) fn listeners(&self) -> Arc<Vec<Arc<ListenerState>>> {
+        self.listeners.load_full()
+    }
+
     /// Another setting from now on.
     pub fn replace(&self, api: ControlApi) {
         self.answers.store(api == ControlApi::Answers, Ordering::Relaxed);
@@ -196,8 +201,7 @@ fn row(state: &ListenerState) -> ListenerRow {
         port: facts.port,
         protocol: match facts.protocol {
             Protocol::Mqtt => Some("mqtt"),
-            Protocol::WebSockets => Some("websockets"),
-            Protocol::Auto => Some("auto"),
+            Protocol::WebSockets | Protocol::Auto => Some("mqtt+websockets"),
             Protocol::HttpApi => None,
         },
         bind_address: facts.address.clone(),

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
 use sealmq_broker::{
@@ -165,6 +166,22 @@ impl PostOffice {
 
     pub(crate) fn publish_ruling(&self, ruling: Ruling) {
         self.ruling.store(Some(Arc::new(ruling)));
+    }
+
+    /// What all shards have counted, together; a shard that does not answer within `deadline` is missing in it.
+    pub async fn tally(&self, deadline: Duration) -> Tally {
+        let (to, mut from) = tokio::sync::mpsc::channel(self.shards());
+        self.post_all(|| Mail::Count(to.clone()));
+        drop(to);
+        let mut sum = Tally::default();
+        let all = async {
+            while let Some(tally) = from.recv().await {
+                sum += tally;
+            }
+        };
+        // What came in time counts.
+        let _ = tokio::time::timeout(deadline, all).await;
+        sum
     }
 
     /// Wakes every worker: its turn compares the trust generation.

@@ -29,9 +29,9 @@ use crate::listening::Listening;
 pub use crate::listening::{BoundAddress, OpenListener};
 use crate::log::{Event, Line, Log};
 use crate::mailbox::Bell;
-use crate::post::{Mail, OwnMessage, PostOffice, Ruling, Tally};
+use crate::post::{Mail, OwnMessage, PostOffice, Ruling};
 use crate::shard::{Shard, ShardSpec};
-use crate::sys_tree::Observed;
+use crate::sys_tree::{self, Observed, Snapshot};
 use crate::tables;
 use crate::trust::{Judged, TrustCounter};
 use crate::worker::{Pulse, Seat, Stop, Worker};
@@ -102,8 +102,6 @@ pub struct Running {
     judged: Arc<Judged>,
     pulse: Arc<Pulse>,
     clock: Clock,
-    observed: Arc<Observed>,
-    endpoint: Arc<Endpoint>,
     stop: Arc<Stop>,
     runtime: Option<Runtime>,
     background: Vec<Task<()>>,
@@ -147,6 +145,9 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         log: spec.log.clone(),
         topic_separators_max: sealmq_mqtt::Limits::of_broker().topic_separators_max,
         nodelay: spec.nodelay,
+        policy: spec.policy,
+        observed: Arc::new(Observed::new(retained, spec.sys_interval)),
+        endpoint,
     }));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.door)
@@ -172,8 +173,6 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         judged,
         pulse,
         clock,
-        observed: Arc::new(Observed::new(retained, spec.sys_interval)),
-        endpoint,
         stop,
         runtime: Some(runtime),
         background: vec![summing_up],
@@ -295,8 +294,6 @@ impl Running {
             trust: Arc::clone(&self.trust),
             judged: Arc::clone(&self.judged),
             door: Arc::clone(&self.door),
-            observed: Arc::clone(&self.observed),
-            endpoint: Arc::clone(&self.endpoint),
             bridges: Arc::clone(&self.bridges),
         }
     }
@@ -362,8 +359,6 @@ pub struct Control {
     trust: Arc<TrustCounter>,
     judged: Arc<Judged>,
     pub(crate) door: Arc<Door>,
-    observed: Arc<Observed>,
-    endpoint: Arc<Endpoint>,
     bridges: Arc<Bridges>,
 }
 
@@ -471,22 +466,6 @@ impl Control {
         true
     }
 
-    /// What all shards have counted, together; a shard that does not answer within `deadline` is missing in it.
-    pub async fn tally(&self, deadline: Duration) -> Tally {
-        let (to, mut from) = mpsc::channel(self.post.shards());
-        self.post.post_all(|| Mail::Count(to.clone()));
-        drop(to);
-        let mut sum = Tally::default();
-        let all = async {
-            while let Some(tally) = from.recv().await {
-                sum += tally;
-            }
-        };
-        // What came in time counts.
-        let _ = tokio::time::timeout(deadline, all).await;
-        sum
-    }
-
     /// Publishes as the broker itself, unless the shard has [`OWN_MAIL_MAX`] values waiting: what a stranger can cause
     /// without end (log lines) must not fill the memory of a shard that is busy.
     pub fn publish_if_room(&self, message: OwnMessage) {
@@ -496,24 +475,28 @@ impl Control {
         }
     }
 
-    /// What `$SYS` is made of, remembered from one time to the next.
+    /// What `$SYS` is made of, now.
+    pub async fn look(&self) -> Snapshot {
+        sys_tree::look(&self.door.observed, &self.post, &self.door.fence).await
+    }
+
     pub(crate) fn observed(&self) -> &Observed {
-        &self.observed
+        &self.door.observed
     }
 
     /// `sys_interval` from now on; `None`: no `$SYS`.
     pub fn replace_sys_interval(&self, every: Option<Duration>) {
-        self.observed.replace_interval(every);
+        self.door.observed.replace_interval(every);
     }
 
     /// `enable_control_api` from now on.
     pub fn replace_control_api(&self, api: ControlApi) {
-        self.endpoint.replace(api);
+        self.door.endpoint.replace(api);
     }
 
     /// Tells `$CONTROL` which listeners there are now.
     pub(crate) fn list_listeners(&self) {
-        self.endpoint.replace_listeners(self.listening.states());
+        self.door.endpoint.replace_listeners(self.listening.states());
     }
 
     /// Publishes as the broker itself.

@@ -174,7 +174,7 @@ impl Admission for Admitted {
 }
 
 /// The fields of the leaf, for access lists. The chain has been verified: a proof is made of nothing else.
-fn attributes(chain: &PeerChain) -> Option<Attributes> {
+pub(crate) fn attributes(chain: &PeerChain) -> Option<Attributes> {
     let leaf = Facts::parse(chain.certificates().first()?).ok();
     let mut attributes = Attributes::default();
     for attribute in Attribute::ALL {

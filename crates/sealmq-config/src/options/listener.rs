@@ -1,7 +1,6 @@
 //! Keys about one listener.
 
-use super::{Choice, Issue, Kind, OptionRow, Reload, Scope, clamped, integer, row, word, word_not_yet};
-use Issue::CompleteBroker;
+use super::{Choice, Kind, OptionRow, Reload, Scope, clamped, integer, row, word};
 use Kind::{Boolean, Path, Text};
 use Scope::{DefaultListener, Listener, ListenerOrDefault, NamedListener};
 
@@ -10,8 +9,7 @@ const NO_ENGINES: &str = "OpenSSL engines do not exist here: SealMQ's TLS is rus
 const INSTEAD_OF_ENGINES: &str = "keep the key in a file (0600, encrypted PKCS#8 if you like); a `pkcs11:` URI as \
      keyfile comes with \"Certificates for life\"";
 
-const PROTOCOLS: &[Choice] =
-    &[word("mqtt"), word("websockets"), word("auto"), word_not_yet("http_api", CompleteBroker)];
+const PROTOCOLS: &[Choice] = &[word("mqtt"), word("websockets"), word("auto"), word("http_api")];
 
 // One row of the table is one row of the text.
 #[rustfmt::skip]
@@ -30,7 +28,7 @@ pub(super) const ROWS: &[OptionRow] = &[
         Kind::Word(&[word("ipv4"), word("ipv6")], "Invalid 'socket_domain' value '{}' in configuration."),
         "both", "ipv4", "Only IPv4 or only IPv6.").restricts().reload(Reload::No),
     row("protocol", ListenerOrDefault, Kind::Word(PROTOCOLS, "Invalid 'protocol' value ({})."), "mqtt", "websockets",
-        "What is spoken: mqtt, websockets (MQTT in WebSocket frames), or auto (SealMQ: either, the first bytes tell).").restricts().reload(Reload::No),
+        "What is spoken: mqtt, websockets (MQTT in WebSocket frames), auto (SealMQ: either, the first bytes tell), or http_api (docs/reference/http-api.md).").restricts().reload(Reload::No),
     row("certfile", ListenerOrDefault, Path, "", "server.crt",
         "Server certificate chain, PEM. With keyfile it turns TLS on.").restricts().reload(Reload::Content),
     row("keyfile", ListenerOrDefault, Path, "", "server.key",

@@ -331,10 +331,6 @@ const fn word(word: &'static str) -> Choice {
     Choice { word, support: None }
 }
 
-const fn word_not_yet(word: &'static str, issue: Issue) -> Choice {
-    Choice { word, support: Some(Support::NotYet(issue)) }
-}
-
 const fn integer(min: i64, max: i64, error: &'static str) -> Kind {
     Kind::Integer { min, max, outside: Outside::Error(error) }
 }

@@ -41,6 +41,7 @@ pub(super) fn resolve(
         protocol: match section.word("protocol") {
             Some("websockets") => Protocol::WebSockets,
             Some("auto") => Protocol::Auto,
+            Some("http_api") => Protocol::HttpApi,
             Some(_) | None => Protocol::Mqtt,
         },
         websockets_origins: section.all("websockets_origin").iter().filter_map(origin).collect(),

@@ -203,7 +203,9 @@ pub(crate) async fn accept(
 
 /// Counts, and starts the visit. Who does not fit is closed without a word.
 fn enter(door: &Arc<Door>, listener: &Arc<ListenerState>, stream: DoorStream, address: PeerAddress) {
-    door.fence.count_socket();
+    if listener.facts.protocol != sealmq_config::Protocol::HttpApi {
+        door.fence.count_socket();
+    }
     match &listener.proxy {
         // The client's address is asked about once its header was read; the proxies' own come as often as they need.
         Some(proxy) if proxy.from.believes(address.ip()) => {}

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use sealmq_broker::{
-    Assigned, AuthData, Authentication, ClientId, Owner, Peer, Principal, Role, TrustGeneration, Wall,
+    Assigned, Attributes, AuthData, Authentication, ClientId, Owner, Peer, Principal, Role, TopicScope,
+    TrustGeneration, Wall,
 };
 use sealmq_config::{IdentityRule, LiveSession};
 use sealmq_mqtt::{Connect, ConnectReturnCode, ReasonCode, Version};
@@ -20,6 +21,7 @@ use super::proxy::stage::Vouched;
 use super::remembered::Remembered;
 use super::stream::Origin;
 use crate::believed;
+use crate::log::Escaped;
 use crate::trust::{Admitted, Came, Carriage, CertificateProof, NameProof, Proofs};
 
 /// Names that belong to a live certificate: no password may use them. Answered by the inventory of a data directory.
@@ -54,12 +56,21 @@ pub struct Denied {
 }
 
 impl Denied {
+    /// Somebody who may not read this path over HTTP.
+    pub(crate) fn path(path: &str) -> Denied {
+        Denied {
+            text: format!("the access list does not let it read {}", Escaped(path)),
+            hint: Some("to allow it, add `topic read PATH` to the acl_file, under its user".to_owned()),
+            ..not_authorised("SMQ-A030")
+        }
+    }
+
     /// Whether it was refused for who it is or is not; else a check could not be made, or CONNECT asks for what is not
     /// served.
     pub(crate) fn is_failed_authentication(&self) -> bool {
         let of_identity =
             matches!(self.reason, ReasonCode::NotAuthorized | ReasonCode::BadUserNameOrPassword);
-        of_identity && !matches!(self.code, "SMQ-A014" | "SMQ-A016" | "SMQ-A018" | "SMQ-A020")
+        of_identity && !matches!(self.code, "SMQ-A014" | "SMQ-A016" | "SMQ-A018" | "SMQ-A020" | "SMQ-A030")
     }
 }
 
@@ -152,6 +163,28 @@ pub(crate) async fn authenticate(
         }),
     };
     Ok(Authenticated { peer, admitted })
+}
+
+/// Who asks without becoming a client.
+pub(crate) struct Asker {
+    pub(crate) username: Option<Arc<str>>,
+    pub(crate) role: Role,
+    pub(crate) attributes: Option<Attributes>,
+    pub(crate) topics: Option<Arc<TopicScope>>,
+}
+
+/// Decides who asks over HTTP: as [`authenticate`], but for what only clients have (id, version, session).
+pub(crate) async fn identify(
+    rules: &Rules<'_>,
+    connect: &Connect<'_>,
+    shown: Option<Shown>,
+) -> Result<Asker, Denied> {
+    let terms = rules.listener.terms();
+    let Named { username, topics, .. } = named(rules, &terms, connect, shown.as_ref(), None).await?;
+    let role = shown.as_ref().map_or(Role::Ordinary, |shown| role_of(&shown.identity));
+    check_operator(role, rules.origin)?;
+    let attributes = shown.as_ref().and_then(|shown| crate::trust::attributes(&shown.chain));
+    Ok(Asker { username, role, attributes, topics })
 }
 
 /// The role is what the inventory recorded at the certificate, never what its name says.

@@ -6,6 +6,7 @@
 //! Nothing here handles a message of an admitted client.
 
 pub mod accept;
+mod api;
 pub mod authenticate;
 pub mod ban;
 pub(crate) mod credentials;
@@ -29,12 +30,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use sealmq_broker::{ShardId, TrustGeneration};
+use sealmq_broker::{Policy, ShardId, TrustGeneration};
 
+use crate::dollar_control::Endpoint;
 use crate::established::Established;
 use crate::log::mute::{Mute, Symptom, Verdict};
 use crate::log::{Event, Line, Log};
 use crate::post::{Mail, PostOffice};
+use crate::sys_tree::Observed;
 use authenticate::CertificateNames;
 use fence::Fence;
 use hashing::HashingPool;
@@ -54,6 +57,10 @@ pub struct Door {
     pub(crate) log: Log,
     pub(crate) topic_separators_max: u16,
     nodelay: AtomicBool,
+    /// The policy at the start, for those who ask over HTTP; a reload posts another.
+    pub(crate) policy: Policy,
+    pub(crate) observed: Arc<Observed>,
+    pub(crate) endpoint: Arc<Endpoint>,
     muted: Mutex<Mute>,
 }
 
@@ -76,6 +83,9 @@ pub(crate) struct DoorSpec {
     pub(crate) log: Log,
     pub(crate) topic_separators_max: u16,
     pub(crate) nodelay: Nodelay,
+    pub(crate) policy: Policy,
+    pub(crate) observed: Arc<Observed>,
+    pub(crate) endpoint: Arc<Endpoint>,
 }
 
 impl Door {
@@ -92,6 +102,9 @@ impl Door {
             log: spec.log,
             topic_separators_max: spec.topic_separators_max,
             nodelay: AtomicBool::new(spec.nodelay == Nodelay::On),
+            policy: spec.policy,
+            observed: spec.observed,
+            endpoint: spec.endpoint,
             muted: Mutex::new(Mute::default()),
         }
     }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use sealmq_broker::Peer;
+use sealmq_config::Protocol;
 use sealmq_mqtt::{
     Answer, ConnAckCode, Connect, DecodeError, Decoded, DecodedConnect, Limits, Packet, Version, decode,
     decode_connect,
@@ -123,6 +124,9 @@ impl Visit<'_> {
             self.read_proxy_header(proxy).await?;
         }
         let shown = self.shake_hands().await?;
+        if listener.facts.protocol == Protocol::HttpApi {
+            return Err(self.serve_api(shown, generation).await);
+        }
         self.upgrade(if shown.is_some() { Certified::Yes } else { Certified::No }).await?;
         let limits = Limits {
             packet_bytes_max: self
@@ -143,17 +147,7 @@ impl Visit<'_> {
             None => Ok(None),
             Some(method) => self.exchange(&connect, method, connect_bytes).await?.map(Some),
         };
-        let rules = Rules {
-            listener: self.listener,
-            hashing: &self.door.hashing,
-            remembered: self.door.remembered.as_ref(),
-            names: self.door.names.as_deref(),
-            trust: &self.door.trust,
-            vouched: &self.vouched,
-            origin: self.origin(),
-            carriage: if self.tls.is_some() { Carriage::Tls } else { Carriage::Plain },
-            generation,
-        };
+        let rules = self.rules(generation);
         let outcome = match login {
             Ok(login) => authenticate(&rules, &connect, shown, login).await,
             Err(denied) => Err(denied),
@@ -292,6 +286,21 @@ impl Visit<'_> {
                 hint: Some("a browser or a health check has the wrong port".to_owned()),
             },
             _ => Turned::not_mqtt(error.to_string()),
+        }
+    }
+
+    /// What authentication goes by on this connection.
+    pub(super) fn rules(&self, generation: u64) -> Rules<'_> {
+        Rules {
+            listener: self.listener,
+            hashing: &self.door.hashing,
+            remembered: self.door.remembered.as_ref(),
+            names: self.door.names.as_deref(),
+            trust: &self.door.trust,
+            vouched: &self.vouched,
+            origin: self.origin(),
+            carriage: if self.tls.is_some() { Carriage::Tls } else { Carriage::Plain },
+            generation,
         }
     }
 

@@ -47,8 +47,8 @@ pub(super) enum Inbound {
 impl Inbound {
     pub(super) fn of(protocol: Protocol) -> Inbound {
         match protocol {
-            Protocol::Mqtt | Protocol::HttpApi => Inbound::Raw,
-            Protocol::WebSockets | Protocol::Auto => Inbound::Undecided,
+            Protocol::Mqtt => Inbound::Raw,
+            Protocol::WebSockets | Protocol::Auto | Protocol::HttpApi => Inbound::Undecided,
         }
     }
 }
@@ -183,7 +183,7 @@ impl Visit<'_> {
     }
 
     /// As many bytes as the head has promised, however the file changes meanwhile.
-    async fn send_file(&mut self, found: Found) -> Result<(), Turned> {
+    pub(super) async fn send_file(&mut self, found: Found) -> Result<(), Turned> {
         let mut rest = found.file.take(found.bytes);
         let mut buffer = vec![0; FILE_BYTES];
         loop {

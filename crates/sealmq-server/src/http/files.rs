@@ -90,7 +90,7 @@ fn relative_path(target: &str) -> Option<PathBuf> {
 }
 
 /// RFC 3986 §2.1, once. What is no UTF-8 names no file.
-fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     if text.len() > PATH_BYTES_MAX {
         return None;
     }

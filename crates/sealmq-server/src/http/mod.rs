@@ -2,6 +2,7 @@
 //!
 //! What it is not: a web server. One request is answered for each connection, and the connection is closed.
 
+pub mod api;
 pub mod files;
 pub(crate) mod request;
 pub(crate) mod upgrade;

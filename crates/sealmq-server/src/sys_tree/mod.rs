@@ -1,6 +1,6 @@
 //! `$SYS`: what the broker says about itself, retained, every `sys_interval` seconds, under mosquitto's names.
 //!
-//! The topics are one table ([`metrics`]), which the reference page reads too. A topic is published again
+//! The topics are one table ([`metrics`]), which `http_api` and the reference page read too. A topic is published again
 //! only when its value has changed. Shards are asked for their counts by a message, once per interval: nothing is
 //! locked or added up per message. Who may read the tree is the core's (`Policy`): under a data directory, operators.
 
@@ -16,7 +16,8 @@ use std::time::{Duration, Instant, SystemTime};
 use sealmq_broker::Retain;
 use tokio::sync::watch;
 
-use crate::post::{OwnMessage, Tally};
+use crate::door::fence::Fence;
+use crate::post::{OwnMessage, PostOffice, Tally};
 use crate::running::Control;
 use crate::tables::{RetainedGauge, RetainedHeld};
 use load::Averages;
@@ -24,6 +25,9 @@ use metrics::{LOADS, METRICS, UPTIME, VERSION};
 
 /// How long the shards have to say what they have counted.
 const COUNTING: Duration = Duration::from_secs(1);
+/// Whoever asks over HTTP is given counts of this age at most; the shards are not asked more often.
+const RECENT: Duration = Duration::from_secs(1);
+
 /// The broker at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -50,30 +54,29 @@ pub(crate) struct Observed {
     started: Instant,
     retained: RetainedGauge,
     interval: watch::Sender<Option<Duration>>,
-    last: Mutex<Snapshot>,
+    last: Mutex<Option<(Instant, Snapshot)>>,
 }
 
 impl Observed {
     pub(crate) fn new(retained: RetainedGauge, interval: Option<Duration>) -> Observed {
         let interval = watch::Sender::new(interval);
-        Observed { started: Instant::now(), retained, interval, last: Mutex::default() }
+        Observed { started: Instant::now(), retained, interval, last: Mutex::new(None) }
     }
 
     pub(crate) fn replace_interval(&self, every: Option<Duration>) {
         self.interval.send_replace(every);
     }
 
-    fn last(&self) -> Snapshot {
+    fn last(&self) -> Option<(Instant, Snapshot)> {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The broker now.
-pub(crate) async fn look(control: &Control) -> Snapshot {
-    let tally = control.tally(COUNTING).await;
-    let observed = control.observed();
-    let before = observed.last();
-    let (sockets, connects) = control.fence().counts();
+pub(crate) async fn look(observed: &Observed, post: &PostOffice, fence: &Fence) -> Snapshot {
+    let tally = post.tally(COUNTING).await;
+    let before = observed.last().map(|(_, snapshot)| snapshot).unwrap_or_default();
+    let (sockets, connects) = fence.counts();
     let heap_bytes = heap::resident_bytes().unwrap_or(0);
     let snapshot = Snapshot {
         tally,
@@ -85,8 +88,16 @@ pub(crate) async fn look(control: &Control) -> Snapshot {
         sessions_max: before.sessions_max.max(tally.core.sessions),
         uptime_secs: observed.started.elapsed().as_secs(),
     };
-    *observed.last.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    *observed.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), snapshot));
     snapshot
+}
+
+/// The broker now or a moment ago: strangers' questions do not reach the shards one by one.
+pub(crate) async fn look_recently(observed: &Observed, post: &PostOffice, fence: &Fence) -> Snapshot {
+    match observed.last() {
+        Some((at, snapshot)) if at.elapsed() < RECENT => snapshot,
+        Some(_) | None => look(observed, post, fence).await,
+    }
 }
 
 /// Publishes at once and then at each whole multiple of `sys_interval`, until the runtime ends.
@@ -96,7 +107,7 @@ pub(crate) async fn publish_for_ever(control: Control) {
     loop {
         let every = *interval.borrow_and_update();
         if every.is_some() {
-            let snapshot = look(&control).await;
+            let snapshot = control.look().await;
             for message in tree.update(&snapshot, Instant::now()) {
                 control.publish(message);
             }

@@ -12,6 +12,11 @@ fn check(name: &str, page: &str) {
 }
 
 #[test]
+fn the_page_about_the_http_api_is_the_table() {
+    check("http-api.md", &sealmq_server::http::api::page());
+}
+
+#[test]
 fn the_page_about_sys_is_the_table() {
     check("sys-tree.md", &sealmq_server::sys_tree::reference::page());
 }

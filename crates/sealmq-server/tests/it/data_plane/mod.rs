@@ -2,6 +2,7 @@
 
 mod fence;
 mod flights;
+mod http_api;
 mod limits;
 mod options;
 mod refusals;
