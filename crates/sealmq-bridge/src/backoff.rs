@@ -42,7 +42,8 @@ pub enum Wait {
 }
 
 impl Wait {
-    pub(crate) fn milliseconds(self) -> u64 {
+    /// How long.
+    pub fn milliseconds(self) -> u64 {
         match self {
             Wait::Fixed(wait) | Wait::Shortest(wait) | Wait::Jittered(wait) => wait,
         }

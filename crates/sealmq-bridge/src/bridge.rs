@@ -207,6 +207,9 @@ impl Bridge {
             StartType::Lazy { .. } | StartType::Once => None,
         };
         self.remote = Remote::Down { retry_at };
+        if !self.qos0_waits() {
+            self.outward.forget_qos0();
+        }
         self.forget_queue();
         self.wake(now);
     }

@@ -12,8 +12,8 @@
 //! * A message of QoS 1 or 2 is acknowledged to the side it came from only after the other side has acknowledged it, or
 //!   when it can never take it (too large, refused, expired), which is told.
 //! * What is held is bounded: towards the remote broker by the window that we announce to the local one and by
-//!   [`BridgeSpec::queued_max`] at QoS 0, towards the local broker by [`INWARD_WAITING_MAX`] plus the windows. A side
-//!   whose messages do not leave is not read ([`Bridge::reads_remote`], [`Bridge::reads_local`]).
+//!   [`BridgeSpec::queued_max`] at QoS 0, towards the local broker by [`INWARD_WAITING_MAX`] plus the windows. The remote
+//!   broker is not read while its messages do not leave ([`Bridge::reads_remote`]).
 //! * Packet ids towards the remote broker are counted over all its connections, as mosquitto does.
 //! * The remote broker can put messages only where an `in` (or `both`) topic says so.
 
@@ -32,7 +32,7 @@ mod spec;
 mod topics;
 mod wire;
 
-pub use backoff::{BackOff, Restart};
+pub use backoff::{BackOff, Restart, Wait};
 pub use bridge::Bridge;
 pub use inward::INWARD_WAITING_MAX;
 pub use io::{Farewell, Input, Now, Output, Severity, Told};

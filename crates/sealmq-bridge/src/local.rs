@@ -32,6 +32,8 @@ pub(crate) enum Local {
 const NEVER: u32 = u32::MAX;
 /// What the local broker may have on its way to us, whatever `max_inflight_messages` says.
 const LOCAL_WINDOW_MAX: u16 = 1_000;
+/// QoS 0 messages that wait for the remote broker, whatever `max_queued_messages` says.
+const QOS0_WAITING_MAX: usize = 65_535;
 /// How long until a link that the local broker has cut is made again.
 const RETRY_MS: u64 = 1_000;
 /// mosquitto's answer for a message that nobody took is no error, and neither is this.
@@ -80,7 +82,7 @@ impl Bridge {
     /// Takes what the local broker has sent so far, and returns how many bytes of it are done with.
     pub fn receive_local(&mut self, now: Now, bytes: &[u8]) -> usize {
         let mut done = 0;
-        while !matches!(self.local, Local::Down { .. }) && self.reads_local() {
+        while !matches!(self.local, Local::Down { .. }) {
             match sealmq_mqtt::decode(&bytes[done..], Version::V5, &Limits::of_client()) {
                 Ok(Decoded::Incomplete { .. }) => break,
                 Ok(Decoded::Packet { packet, len }) => {
@@ -94,11 +96,6 @@ impl Bridge {
             }
         }
         done
-    }
-
-    /// Whether the local broker should be read: not while what it sent does not leave.
-    pub fn reads_local(&self) -> bool {
-        self.outward.waiting_qos0() <= self.spec.queued_max
     }
 
     fn local_packet(&mut self, now: Now, packet: &Packet<'_>) {
@@ -260,13 +257,17 @@ impl Bridge {
         match (&self.remote, qos) {
             (Remote::Up(_), _) => true,
             (Remote::Down { .. }, _) if self.spec.local_start == Start::Clean => false,
-            (_, QoS::AtMostOnce) => {
-                let lazy = matches!(self.spec.start_type, StartType::Lazy { .. });
-                let waits = lazy || self.spec.offline_qos0 == OfflineQoS0::Queued;
-                waits && self.outward.waiting_qos0() < self.spec.queued_max
-            }
+            (Remote::Down { .. }, QoS::AtMostOnce) if !self.qos0_waits() => false,
+            // While it connects, as in mosquitto.
+            (_, QoS::AtMostOnce) => self.outward.waiting_qos0() < self.spec.queued_max.min(QOS0_WAITING_MAX),
             (_, QoS::AtLeastOnce | QoS::ExactlyOnce) => true,
         }
+    }
+
+    /// Whether QoS 0 is kept for a remote broker that is away.
+    pub(crate) fn qos0_waits(&self) -> bool {
+        let lazy = matches!(self.spec.start_type, StartType::Lazy { .. });
+        lazy || self.spec.offline_qos0 == OfflineQoS0::Queued
     }
 
     /// The remote broker has it, or never will.

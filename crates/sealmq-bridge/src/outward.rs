@@ -75,9 +75,16 @@ impl Outward {
         self.entries.iter().any(|entry| entry.remote == Some(remote))
     }
 
-    /// The next message to be sent, in the order in which they came.
-    pub(crate) fn next(&self) -> Option<usize> {
-        self.entries.iter().position(|entry| !entry.stage.is_in_flight())
+    /// The next message to be sent, in the order in which they came; where the window is full, the next of QoS 0.
+    pub(crate) fn next(&self, window: usize, qos_max: QoS) -> Option<usize> {
+        let has_room = self.in_flight() < window;
+        let may_go = |entry: &Entry| has_room || entry.message.qos.min(qos_max) == QoS::AtMostOnce;
+        self.entries.iter().position(|entry| !entry.stage.is_in_flight() && may_go(entry))
+    }
+
+    /// Nothing of QoS 0 waits for another connection.
+    pub(crate) fn forget_qos0(&mut self) {
+        self.entries.retain(|entry| entry.remote.is_some());
     }
 
     pub(crate) fn at(&mut self, index: usize) -> Option<&mut Entry> {

@@ -432,13 +432,9 @@ impl Bridge {
         let qos_max = self.learned.qos_max;
         while let Remote::Up(link) = &self.remote {
             let window = link.window;
-            let Some(index) = self.outward.next() else { return };
-            let has_room = self.outward.in_flight() < window;
+            let Some(index) = self.outward.next(window, qos_max) else { return };
             let Some(entry) = self.outward.at(index) else { return };
             let qos = entry.message.qos.min(qos_max);
-            if qos != QoS::AtMostOnce && !has_room {
-                return;
-            }
             match (entry.stage, entry.remote) {
                 (Stage::ToRelease, Some(id)) => {
                     entry.stage = Stage::Released;

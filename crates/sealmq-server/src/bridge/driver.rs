@@ -156,7 +156,7 @@ impl Driver {
 
     fn reads_local(&self) -> Reads {
         let unsent = self.remote.as_ref().map_or(0, Transport::unsent);
-        if self.bridge.reads_local() && unsent < UNSENT_BYTES_MAX { Reads::Yes } else { Reads::No }
+        if unsent < UNSENT_BYTES_MAX { Reads::Yes } else { Reads::No }
     }
 
     fn reads_remote(&self) -> Reads {
