@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::{Broker, Client, Guide, find, free_port, has};
+use crate::support::{Broker, Client, Guide, find, free_port, has, shell};
 
 /// A broker in a folder of its own that can be stopped and started again.
 struct Site {
@@ -58,6 +58,20 @@ impl Site {
                     .current_dir(self.folder.path()),
             ),
         });
+    }
+
+    /// Replaces a part of its configuration while it runs, and waits until that is in force.
+    fn reload(&mut self, old: &str, new: &str) {
+        assert!(self.configuration.contains(old));
+        self.configuration = self.configuration.replace(old, new);
+        std::fs::write(self.folder.path().join("mosquitto.conf"), &self.configuration).expect("write it");
+        let before = self.broker().log().matches("Reloaded").count();
+        self.broker().signal("HUP");
+        while self.broker().log().matches("Reloaded").count() == before {
+            self.broker().wait_for_line(&["Reload"]);
+            assert!(!self.broker().log().contains("Reload refused"), "{}", self.broker().log());
+            std::thread::yield_now();
+        }
     }
 
     fn stop(&mut self) {
@@ -297,4 +311,116 @@ fn another_ca_than_the_bridges_own_vouches_for_nobody() {
     let here = Site::new(Kind::SealMq, &configuration);
     here.broker().wait_for_line(&["Bridge sealed:", "localhost"]);
     assert!(!here.broker().log().contains("Bridge sealed connected."));
+}
+
+/// The first configuration of docs/guides/bridges.md, with this machine's names and paths in it.
+#[test]
+fn the_configuration_of_the_guide_is_run() {
+    if !has("mosquitto") || !has("mosquitto_pub") {
+        return;
+    }
+    let guide = guide();
+    guide.shell("cp ca.crt site2-ca.crt; cp client.crt site1.crt; cp client.key site1.key");
+    let (there, port) = tls_mosquitto(&guide, "local");
+    let page =
+        std::fs::read_to_string(crate::support::tests_file("../docs/guides/bridges.md")).expect("the page");
+    let configuration = page
+        .split("```")
+        .nth(1)
+        .expect("the page has a configuration")
+        .replace("listener 8883", &format!("listener {} 127.0.0.1", free_port()))
+        .replace("site2.example.com:8883", &format!("localhost:{port}"))
+        .replace("/etc/sealmq/", &format!("{}/", guide.folder().display()));
+    let broker = Broker::start(
+        guide.folder(),
+        &format!("{configuration}\nlistener {} 127.0.0.1\nlistener_allow_anonymous true\n", free_port()),
+    );
+    broker.wait_for_line(&["Bridge site2 connected."]);
+    let watcher = there.subscribe("$SYS/broker/connection/+/state", 1);
+    watcher.end().succeeded().says("1");
+}
+
+#[test]
+fn a_bridge_with_a_user_name_goes_by_the_access_list_and_one_without_by_its_topics() {
+    if !has("mosquitto_pub") {
+        return;
+    }
+    let there = Site::new(Kind::SealMq, "");
+    let folder = TempDir::new().expect("a temporary folder");
+    let acl = folder.path().join("acl");
+    let text = "topic readwrite #\nuser clerk\ntopic write let/#\ntopic read let/#\n";
+    std::fs::write(&acl, text).expect("write the list");
+    shell(folder.path(), "chmod 600 acl");
+    for (name, denied) in [("local_username clerk\n", true), ("", false)] {
+        let lines = format!("topic # both 1\n{name}");
+        let more = format!("acl_file {}\n{}", acl.display(), bridge("b", there.port, &lines));
+        let here = Site::new(Kind::SealMq, &more);
+        here.broker().wait_for_line(&["Bridge b connected."]);
+        // Either way the last message ends both subscribers; what came before it tells whether the list counted.
+        let count = if denied { 1 } else { 2 };
+        let (near, far) = (here.subscribe("+/x", count), there.subscribe("+/y", count));
+        there.publish("deny/x", 1..2);
+        there.publish("let/x", 2..3);
+        here.publish("deny/y", 1..2);
+        here.publish("let/y", 2..3);
+        let expected: BTreeSet<u32> = if denied { [2].into() } else { [1, 2].into() };
+        assert_eq!(numbers(&near.end().succeeded().text), expected, "inwards, {name:?}");
+        assert_eq!(numbers(&far.end().succeeded().text), expected, "outwards, {name:?}");
+    }
+}
+
+#[test]
+fn a_ca_file_that_is_half_readable_stops_the_start() {
+    let guide = guide();
+    guide.shell("cp ca.crt half.crt; printf '%s\\n' '-----BEGIN CERTIFICATE-----' 'AAAA' >> half.crt");
+    for (file, starts) in [("ca.crt", true), ("half.crt", false), ("missing.crt", false)] {
+        let configuration = format!(
+            "listener {} 127.0.0.1\nconnection b\naddress localhost:{}\ntopic a\nbridge_cafile {}\n",
+            free_port(),
+            free_port(),
+            guide.file(file).display()
+        );
+        if starts {
+            assert!(Broker::start(guide.folder(), &configuration).stop().success());
+            continue;
+        }
+        std::fs::write(guide.file("mosquitto.conf"), configuration).expect("write it");
+        let outcome = Client::run(guide.folder(), "sealmq -c mosquitto.conf").refused();
+        assert_eq!(outcome.status.code(), Some(1), "{}", outcome.text);
+        outcome.says(file).says("mosquitto.conf:5");
+    }
+}
+
+#[test]
+fn a_reload_changes_a_bridge_at_once_or_when_its_connection_ends_and_removes_it() {
+    if !has("mosquitto") || !has("mosquitto_pub") {
+        return;
+    }
+    let mut there = Site::new(Kind::Mosquitto, "");
+    let to = |lines: &str| bridge("b", there.port, lines);
+    let (one, two) = (
+        to("topic one/# out 1\nbridge_reload_type immediate"),
+        to("topic two/# out 1\nbridge_reload_type immediate"),
+    );
+    let three = to("topic three/# out 1");
+    let mut here = Site::new(Kind::SealMq, &one);
+    here.broker().wait_for_line(&["Bridge b connected."]);
+    let all = there.subscribe("+/a", 3);
+    here.publish("one/a", 1..2);
+    all.wait_for("\n1\n");
+    here.reload(&one, &two);
+    here.broker().wait_for_line(&["doing local SUBSCRIBE on topic two/#"]);
+    here.publish("one/a", 9..10);
+    here.publish("two/a", 2..3);
+    all.wait_for("\n2\n");
+    here.reload(&two, &three);
+    here.publish("two/a", 3..4);
+    there.stop();
+    there.start();
+    here.broker().wait_for_line(&["doing local SUBSCRIBE on topic three/#"]);
+    here.publish("three/a", 4..5);
+    let text = all.end().succeeded().text;
+    assert_eq!(numbers(&text), [1, 2, 3].into(), "the old topics count until the connection ends: {text}");
+    here.reload(&three, "");
+    here.broker().wait_for_line(&["local.", "disconnected"]);
 }

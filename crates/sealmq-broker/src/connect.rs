@@ -1,8 +1,8 @@
 //! CONNECT: the rules of both versions, the session it begins or continues, CONNACK.
 
 use crate::{
-    Assigned, Broker, ClientId, ConnId, Ending, Event, Lane, Millis, Now, Outgoing, Output, Peer, Presence,
-    Refusal, RetainedMessages, SessionOwner, Source, Start,
+    Assigned, Broker, ConnId, Ending, Event, Lane, Millis, Now, Outgoing, Output, Peer, Presence, Refusal,
+    RetainedMessages, SessionOwner, Source, Start,
     answers::{self, Accepted},
     broker::Stage,
     session::{
@@ -87,6 +87,11 @@ impl Broker {
     }
 
     fn check_owner(&self, index: SessionIndex, peer: &Peer) -> Result<(), Refusal> {
+        let session = self.session(index);
+        // The client id of a bridge can be guessed; what waits for the other broker is nobody else's.
+        if session.source.listener.is_of_bridges() && session.owner != peer.principal.owner {
+            return Err(Refusal::SessionOfAnother);
+        }
         match self.policy.session_owner {
             SessionOwner::Bound if self.session(index).owner != peer.principal.owner => {
                 Err(Refusal::SessionOfAnother)
@@ -108,7 +113,7 @@ impl Broker {
 
     /// [MQTT-3.1.4-5] [MQTT311-3.1.4-4] [MQTT-3.2.0-1] [MQTT-3.2.0-2] [MQTT311-3.2.0-1]
     fn adopt(&mut self, now: Now, conn: ConnId, connect: &Connect<'_>, peer: Peer, will: Option<Box<Will>>) {
-        let existing = self.make_way(now, connect, &peer.client_id);
+        let existing = self.make_way(now, connect, &peer);
         let resumed = existing.is_some();
         let keep_alive_secs = self.keep_alive(connect);
         let life = self.life(connect);
@@ -171,10 +176,13 @@ impl Broker {
     /// [MQTT-3.1.2-6] [MQTT-3.1.4-4] [MQTT-3.2.2-2] [MQTT-3.2.2-3] [MQTT-3.1.2-23] [MQTT-4.1.0-2]
     /// [MQTT311-3.1.2-4] [MQTT311-3.1.2-6] [MQTT311-3.1.4-3] [MQTT311-3.2.2-2] [MQTT311-3.2.2-3]
     /// [MQTT311-4.1.0-1] [MQTT311-4.1.0-2] [MQTT311-3.1.4-2]
-    fn make_way(&mut self, now: Now, connect: &Connect<'_>, client: &ClientId) -> Option<SessionIndex> {
+    fn make_way(&mut self, now: Now, connect: &Connect<'_>, peer: &Peer) -> Option<SessionIndex> {
+        let client = &peer.client_id;
         let index = self.sessions.of_client(client.as_str())?;
         let session = self.session_mut(index);
-        let goes_on = !connect.clean_start && session.life != Life::Connection;
+        // A bridge would carry what somebody else has subscribed to the other broker.
+        let strangers = peer.rules.listener.is_of_bridges() && !session.source.listener.is_of_bridges();
+        let goes_on = !connect.clean_start && session.life != Life::Connection && !strangers;
         // The will of a session that goes on is taken back, and so is one that is delayed: its client is there again.
         // Only a session that ends publishes a will that is due at once. (mosquitto; [MQTT-3.1.3-9])
         if goes_on || session.will.as_ref().is_some_and(|will| will.delay != Millis(0)) {

@@ -107,6 +107,18 @@ pub trait TrustGeneration: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ListenerId(pub u16);
 
+impl ListenerId {
+    /// Where the broker's own bridges come from: no listener. Listeners are numbered from the other end.
+    pub const BRIDGES: ListenerId = ListenerId(u16::MAX);
+    /// The same, for those that have a user name and go by the list that all listeners share.
+    pub const BRIDGES_BY_ACL: ListenerId = ListenerId(u16::MAX - 1);
+
+    /// Whether nobody but the broker itself can come from there.
+    pub const fn is_of_bridges(self) -> bool {
+        self.0 >= ListenerId::BRIDGES_BY_ACL.0
+    }
+}
+
 /// What one listener rules for its clients. Defaults are mosquitto's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerRules {

@@ -1,7 +1,7 @@
 //! The same client id twice.
 
 use crate::harness::{Net, What, dial};
-use sealmq_broker::Ending;
+use sealmq_broker::{Ending, ListenerId};
 use sealmq_mqtt::{QoS, Version};
 
 #[test]
@@ -49,4 +49,28 @@ fn packets_of_the_older_connection_count_no_more() {
     net.drop_conn(old);
     assert!(net.is_quiet(new));
     assert!(net.ending(new).is_none());
+}
+
+/// What waits for the other broker of a bridge is nobody else's, whoever knows its client id; and a bridge carries nobody
+/// else's messages.
+#[test]
+fn the_session_of_a_bridge_is_the_bridges_alone() {
+    let mut net = Net::new();
+    let bridge = || {
+        let mut dial =
+            dial(Version::V5, "local.site").lasting().rules(|rules| rules.listener = ListenerId::BRIDGES);
+        dial.owner = "bridge".into();
+        dial
+    };
+    let stranger = dial(Version::V311, "local.site").resume();
+    let squatter = net.connect(stranger.clone());
+    net.sub(squatter, "secret", QoS::AtLeastOnce);
+    let first = net.dial(bridge());
+    assert_eq!(net.take(first), What::ConnAck { session_present: false, code: 0 });
+    net.sub(first, "out", QoS::AtLeastOnce);
+    let refused = net.dial(stranger);
+    assert_eq!(net.take(refused), What::ConnAck { session_present: false, code: 5 });
+    assert!(net.ending(first).is_none());
+    let again = net.dial(bridge());
+    assert_eq!(net.take(again), What::ConnAck { session_present: true, code: 0 });
 }

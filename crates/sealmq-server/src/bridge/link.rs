@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 use zeroize::Zeroizing;
 
 use super::LocalSide;
-use super::plan::{BY_ACL, BridgePlan, UNRESTRICTED};
+use super::plan::BridgePlan;
 use crate::door::limits::ConnectionGuard;
 use crate::door::stream::{LooseStream, PeerAddress};
 use crate::established::{Established, EstablishedLayer, Framing};
@@ -139,7 +139,7 @@ pub(super) enum Reads {
 
 fn peer(here: &LocalSide, plan: &BridgePlan) -> Peer {
     let username = plan.config.local_username.as_deref().map(Arc::from);
-    let listener = if username.is_some() { BY_ACL } else { UNRESTRICTED };
+    let listener = if username.is_some() { ListenerId::BRIDGES_BY_ACL } else { ListenerId::BRIDGES };
     Peer {
         client_id: plan.client_id.clone(),
         assigned: Assigned::ByClient,

@@ -19,11 +19,6 @@ use crate::log::{Event, Line, Log};
 use crate::material::{self, UNUSABLE};
 use crate::plan::StartError;
 
-/// In the policy: a bridge without `local_username`. Listeners are numbered from the other end.
-pub(super) const UNRESTRICTED: ListenerId = ListenerId(u16::MAX);
-/// In the policy: a bridge with `local_username` goes by the list that all listeners share.
-pub(super) const BY_ACL: ListenerId = ListenerId(u16::MAX - 1);
-
 /// A bridge that can be started.
 #[derive(Clone)]
 pub struct BridgePlan {
@@ -50,8 +45,8 @@ pub(crate) fn read(
     let host = host_name()?;
     // As in mosquitto, what the configuration's own topic lines say needs no other permission. A name makes it subject
     // to the list.
-    policy.listener_acls.insert(UNRESTRICTED, Arc::new(Acl::Unrestricted));
-    let per_listener = policy.listener_acls.keys().any(|id| *id != UNRESTRICTED);
+    policy.listener_acls.insert(ListenerId::BRIDGES, Arc::new(Acl::Unrestricted));
+    let per_listener = policy.listener_acls.keys().any(|id| *id != ListenerId::BRIDGES);
     config
         .bridges
         .iter()
