@@ -13,7 +13,7 @@ use crate::log::{Event, Line};
 use crate::plan::StartError;
 use crate::privileges::Target;
 
-/// Every file and folder that the listeners of a configuration name, with its key: what a reload reads again.
+/// Every file and folder that the listeners and bridges of a configuration name, with its key: what a reload reads again.
 #[must_use]
 pub fn files(config: &Config) -> Vec<(&'static str, &FileSetting)> {
     let mut files: Vec<(&str, &FileSetting)> = Vec::new();
@@ -29,6 +29,16 @@ pub fn files(config: &Config) -> Vec<(&'static str, &FileSetting)> {
         files.extend(tls.cafile.as_ref().map(|file| ("cafile", file)));
         files.extend(tls.capath.as_ref().map(|file| ("capath", file)));
         files.extend(tls.crl.file.as_ref().map(|file| ("crlfile", file)));
+        for pair in &tls.sni_certificates {
+            files.extend([("sni_certificate", &pair.certificate), ("sni_certificate", &pair.key)]);
+        }
+    }
+    for tls in config.bridges.iter().filter_map(|bridge| bridge.tls.as_ref()) {
+        files.extend(tls.cafile.as_ref().map(|file| ("bridge_cafile", file)));
+        files.extend(tls.capath.as_ref().map(|file| ("bridge_capath", file)));
+        if let Some(own) = &tls.certificate {
+            files.extend([("bridge_certfile", &own.certfile), ("bridge_keyfile", &own.keyfile)]);
+        }
     }
     files
 }

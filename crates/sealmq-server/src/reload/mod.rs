@@ -348,6 +348,9 @@ impl Reloader {
     }
 }
 
+/// Numbers above are those of bridges in the policy: a listener must never get one.
+const LISTENERS_MAX: u16 = u16::MAX - 16;
+
 /// Whether the sessions of one listener go on under the other: the same place, the same words spoken,
 /// the same proxy before it.
 fn is_same(now: &Listener, next: &Listener) -> bool {
@@ -362,10 +365,12 @@ fn number(state: &State, next: &Config) -> Result<Vec<ListenerId>, StartError> {
     for listener in &next.listeners {
         let mut known = state.config.listeners.iter().zip(&state.ids);
         let stays = known.find(|(now, id)| is_same(now, listener) && !ids.contains(id)).map(|(_, id)| *id);
-        let id = stays.or_else(|| fresh.next().and_then(|n| u16::try_from(n).ok()).map(ListenerId));
+        let id = stays.or_else(|| {
+            fresh.next().and_then(|n| u16::try_from(n).ok()).filter(|n| *n < LISTENERS_MAX).map(ListenerId)
+        });
         ids.push(id.ok_or_else(|| {
             StartError::new(
-                "Error: this process has opened 65,535 listeners, and has no number for another.",
+                "Error: this process has opened 65,519 listeners, and has no number for another.",
                 1,
             )
             .hint("restart the broker")
