@@ -346,6 +346,12 @@ fn the_list_of_a_ca_that_the_client_brings_along_counts_once_its_signature_was_c
     assert_eq!(code(&list("brought", &[], &middle), &shown, now()), None);
     assert_eq!(code(&list("brought-gone", &[&leaf], &middle), &shown, now()), Some(Code::Revoked));
     assert_eq!(code(&list("brought-forged", &[], &forger), &shown, now()), Some(Code::NoCrl));
+    // Nor does the list of one that may not sign lists.
+    let no_right = CA.replace(",cRLSign", "");
+    let middle = issue(f.dir(), &f.ca, "crl-brought-no-right", "/CN=No Right", Some(&no_right), 3650);
+    let leaf =
+        issue(f.dir(), &middle, "crl-bringer-2", "/CN=bringer", Some(CLIENT), 365).with_chain(&[&middle]);
+    assert_eq!(code(&list("brought-no-right", &[], &middle), &chain(&leaf), now()), Some(Code::NoCrl));
 }
 
 #[test]
