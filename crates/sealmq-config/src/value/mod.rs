@@ -112,7 +112,7 @@ pub(crate) fn read<'a>(
         Kind::Listen => listen(rest, name),
         Kind::Addresses => bridge::addresses(rest).map(whole),
         Kind::BridgeTopic => bridge::bridge_topic(rest).map(whole),
-        Kind::TlsVersions => tls_versions(rest).map(whole),
+        Kind::TlsVersions => tls_versions(rest, name).map(whole),
         Kind::ProtocolVersions => protocol_versions(rest, name).map(whole),
         Kind::Networks => networks(rest, name).map(whole),
         Kind::Identity => identity_sources(rest, name).map(whole),
@@ -199,8 +199,13 @@ fn integer(word: &str, name: &str) -> Result<i64, BadValue> {
 
 /// The same within the range of C's `int`.
 fn int(word: &str, name: &str) -> Result<i64, BadValue> {
+    within(word, name, 0)
+}
+
+/// The same within the range of C's `int`, or up to `most` where that is more.
+fn within(word: &str, name: &str, most: i64) -> Result<i64, BadValue> {
     let number = integer(word, name)?;
-    match (i64::from(i32::MIN)..=i64::from(i32::MAX)).contains(&number) {
+    match (i64::from(i32::MIN)..=most.max(i64::from(i32::MAX))).contains(&number) {
         true => Ok(number),
         false => {
             Err(BadValue::new(format!("'{name}' value out of range.")).hint(format!("it says `{word}`")))
@@ -210,7 +215,7 @@ fn int(word: &str, name: &str) -> Result<i64, BadValue> {
 
 fn ranged(word: &str, name: &str, min: i64, max: i64, outside: Outside) -> Result<Value, BadValue> {
     // mosquitto reads into an `int`, but for `memory_limit`, before it looks at the range.
-    let number = if max <= i64::from(i32::MAX) { int(word, name)? } else { integer(word, name)? };
+    let number = if max == i64::MAX { integer(word, name)? } else { within(word, name, max)? };
     match outside {
         _ if (min..=max).contains(&number) => Ok(Value::Number(number)),
         Outside::Clamp => Ok(Value::Number(number.clamp(min, max))),
@@ -309,7 +314,7 @@ fn listen<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
     Ok(Reading { value: Value::Listen { port, place }, ignored: leftover(after) })
 }
 
-fn tls_versions(rest: &str) -> Result<Value, BadValue> {
+fn tls_versions(rest: &str, name: &str) -> Result<Value, BadValue> {
     TlsVersions::parse(rest).map(Value::Tls).map_err(|error| {
         let hint = match &error {
             TlsVersionError::Empty | TlsVersionError::Unknown(_) => "it may be tlsv1.2, tlsv1.3 or both of them",
@@ -321,7 +326,11 @@ fn tls_versions(rest: &str) -> Result<Value, BadValue> {
             TlsVersionError::Empty => Exit::Configuration,
             TlsVersionError::Unknown(_) | TlsVersionError::TooOld(_) => Exit::Unusable,
         };
-        BadValue { exit, ..BadValue::new(error.to_string()).hint(hint) }
+        let text = match &error {
+            TlsVersionError::Empty => format!("Empty '{name}' value in configuration."),
+            TlsVersionError::Unknown(_) | TlsVersionError::TooOld(_) => error.to_string(),
+        };
+        BadValue { exit, ..BadValue::new(text).hint(hint) }
     })
 }
 
