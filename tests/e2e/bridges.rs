@@ -424,3 +424,13 @@ fn a_reload_changes_a_bridge_at_once_or_when_its_connection_ends_and_removes_it(
     here.reload(&three, "");
     here.broker().wait_for_line(&["local.", "disconnected"]);
 }
+
+/// One reason for one refusal, in mosquitto's words, and no second one made up from the end of the connection.
+#[test]
+fn a_broker_that_refuses_the_bridge_is_quoted() {
+    let there = Site::new(Kind::SealMq, "listener_allow_anonymous false\n");
+    let here = Site::new(Kind::SealMq, &bridge("b", there.port, "topic a out"));
+    here.broker().wait_for_line(&["Connection Refused: not authorised"]);
+    here.broker().wait_for_line(&["Connecting bridge b (127.0.0.1:"]);
+    assert!(!here.broker().log().contains("was lost"), "{}", here.broker().log());
+}

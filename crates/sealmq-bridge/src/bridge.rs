@@ -153,6 +153,11 @@ impl Bridge {
         matches!(self.remote, Remote::Up(_))
     }
 
+    /// Whether it has no connection to the remote broker and waits for none: one that still stands is to be closed.
+    pub fn has_let_go(&self) -> bool {
+        matches!(self.remote, Remote::Down { .. })
+    }
+
     /// The filters that it subscribes at the local broker.
     pub fn local_filters(&self) -> impl Iterator<Item = &str> {
         self.spec.topics.iter().filter(|rule| rule.goes_out()).map(crate::TopicRule::local_filter)

@@ -299,13 +299,9 @@ impl Driver {
             Ok(()) if self.bridge.is_connected() => self.complained = None,
             Ok(()) => {}
             // The machine may have ended it already, for a reason of its own.
-            Err(_) if self.has_let_go() => {}
+            Err(_) if self.bridge.has_let_go() => {}
             Err(error) => self.remote_failed(&error),
         }
-    }
-
-    fn has_let_go(&self) -> bool {
-        self.remote.is_none()
     }
 
     fn remote_failed(&mut self, error: &ClientError) {
