@@ -5,6 +5,7 @@ use crate::{
     RetainedMessages, SessionOwner, Source, Start,
     answers::{self, Accepted},
     broker::Stage,
+    places::Place,
     session::{
         AliasesOut, ClientKind, Connection, Incoming, Known, Life, Link, Session, Subscriptions, Will, Window,
     },
@@ -15,23 +16,25 @@ use crate::{
 use sealmq_mqtt::{Connect, ReasonCode, Version};
 use std::{collections::BTreeMap, sync::Arc};
 
+/// What a CONNECT that nothing refuses brings.
+struct Passed {
+    will: Option<Box<Will>>,
+    /// Of a client that has no session yet.
+    place: Option<Place>,
+}
+
 impl Broker {
     /// Adopts a connection, or refuses it with CONNACK.
     pub(crate) fn connected(&mut self, now: Now, conn: ConnId, connect: &Connect<'_>, mut peer: Peer) {
         self.counters.packets_received += 1;
         match self.check(now, connect, &mut peer) {
-            Ok(will) => self.adopt(now, conn, connect, peer, will),
+            Ok(passed) => self.adopt(now, conn, connect, peer, passed),
             Err(why) => self.refuse(conn, connect.version, peer, why),
         }
     }
 
     /// Everything that can refuse, before anything changes.
-    fn check(
-        &mut self,
-        now: Now,
-        connect: &Connect<'_>,
-        peer: &mut Peer,
-    ) -> Result<Option<Box<Will>>, Refusal> {
+    fn check(&mut self, now: Now, connect: &Connect<'_>, peer: &mut Peer) -> Result<Passed, Refusal> {
         if self.stage == Stage::ShuttingDown {
             return Err(Refusal::Shutdown);
         }
@@ -44,12 +47,14 @@ impl Broker {
         self.check_keep_alive(connect)?;
         let will =
             connect.will.as_ref().map(|asked| self.check_will(now, connect, asked, peer)).transpose()?;
-        match self.sessions.of_client(peer.client_id.as_str()) {
-            Some(index) => self.check_owner(index, peer)?,
-            None if self.sessions.len() >= self.limits.sessions_max => return Err(Refusal::Sessions),
-            None => {}
-        }
-        Ok(will)
+        let place = match self.sessions.of_client(peer.client_id.as_str()) {
+            Some(index) => {
+                self.check_owner(index, peer)?;
+                None
+            }
+            None => Some(self.tables.places.take(self.limits.sessions_max).ok_or(Refusal::Sessions)?),
+        };
+        Ok(Passed { will, place })
     }
 
     /// A client of 3.x cannot be told another keep alive, so it is refused; one of 5.0 is told. [MQTT-3.1.2-21]
@@ -112,7 +117,11 @@ impl Broker {
     }
 
     /// [MQTT-3.1.4-5] [MQTT311-3.1.4-4] [MQTT-3.2.0-1] [MQTT-3.2.0-2] [MQTT311-3.2.0-1]
-    fn adopt(&mut self, now: Now, conn: ConnId, connect: &Connect<'_>, peer: Peer, will: Option<Box<Will>>) {
+    fn adopt(&mut self, now: Now, conn: ConnId, connect: &Connect<'_>, peer: Peer, passed: Passed) {
+        let Passed { will, place } = passed;
+        // Out of the session that may end now: a client that begins anew keeps its place.
+        let known = self.sessions.of_client(peer.client_id.as_str());
+        let place = known.map_or(place, |index| self.session_mut(index).place.take());
         let existing = self.make_way(now, connect, &peer);
         let resumed = existing.is_some();
         let keep_alive_secs = self.keep_alive(connect);
@@ -135,11 +144,13 @@ impl Broker {
                 outgoing: Window::new(self.backlog.clone()),
                 incoming: Incoming::default(),
                 will: None,
+                place: None,
                 deadlines: Deadlines::default(),
             }),
         };
         let session = self.session_mut(index);
         (session.owner, session.source, session.life, session.will) = (owner, source, life, will);
+        session.place = place;
         session.link = Link::Online(Box::new(connection));
         self.sessions.bind(conn, index);
         self.arm_connection_timers(now, index);

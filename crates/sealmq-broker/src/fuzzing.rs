@@ -361,8 +361,9 @@ impl World {
 
     fn check_bounds(&self) {
         let limits = tiny();
+        let sessions: u64 = self.brokers.iter().map(|broker| broker.counters().sessions).sum();
+        assert!(sessions <= limits.sessions_max as u64);
         for broker in &self.brokers {
-            assert!(broker.counters().sessions <= limits.sessions_max as u64);
             for facts in self.known.iter().filter_map(|id| broker.session_facts(id)) {
                 check_session(&facts, &limits);
             }

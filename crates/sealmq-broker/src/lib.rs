@@ -31,6 +31,7 @@ mod limits;
 mod message;
 mod now;
 mod peer;
+mod places;
 mod policy;
 mod publish;
 mod reauthenticate;
@@ -67,6 +68,7 @@ pub use now::{Millis, Mono, Now, Wall};
 pub use peer::{
     Admission, Assigned, Ended, Farewell, ListenerId, ListenerRules, Peer, Principal, Role, TrustGeneration,
 };
+pub use places::Places;
 pub use policy::{
     DollarTopics, Durability, OfflineQoS0, OutgoingQoS, Overlapping, Owner, Policy, RetainSource,
     RetainedMessages, SessionOwner, TakenBackWill,

@@ -30,7 +30,7 @@ pub struct Limits {
     /// Retained messages that one SUBSCRIBE makes us look at: after the filter that reaches it, the filters behind get
     /// none. Without it, one packet full of `#` would cost the whole retained table for each.
     pub retained_given_max: usize,
-    /// `global_max_clients`: sessions of this shard, with those whose client is away.
+    /// `global_max_clients`: sessions of all shards together, with those whose client is away.
     pub sessions_max: usize,
     /// `message_size_limit` (0 there: `None`): payload bytes of a PUBLISH or will.
     pub payload_bytes_max: Option<usize>,

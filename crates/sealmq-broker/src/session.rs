@@ -10,7 +10,7 @@ pub(crate) use window::{Enqueued, FullSaid, Queued, Receiver, Stage, StoreBehind
 
 use crate::{
     Admission, ClientId, ConnId, Limits, ListenerRules, Message, Millis, Mono, Owner, Policy, Principal,
-    Record, Source, Wall, timers::Deadlines,
+    Record, Source, Wall, places::Place, timers::Deadlines,
 };
 use sealmq_mqtt::{QoS, SubscriptionId, Version};
 use std::{collections::BTreeMap, sync::Arc};
@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) incoming: Incoming,
     pub(crate) will: Option<Box<Will>>,
     pub(crate) deadlines: Deadlines,
+    /// Its place among the sessions of all shards; without one only while it is ended to begin anew.
+    pub(crate) place: Option<Place>,
 }
 
 /// How long a session lasts without a connection.

@@ -5,7 +5,7 @@
 //! stores first, then matches. So a message is seen at least once, and a live copy whose version the subscription has
 //! already got is dropped.
 
-use crate::{ClientId, Message, Millis, Mono, ShardId, ShardSet, TrustGeneration};
+use crate::{ClientId, Message, Millis, Mono, Places, ShardId, ShardSet, TrustGeneration};
 use sealmq_mqtt::QoS;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub struct Tables {
     pub groups: Arc<dyn SharedGroups>,
     /// The trust counter.
     pub trust: Arc<dyn TrustGeneration>,
+    /// The places for sessions.
+    pub places: Places,
 }
 
 impl std::fmt::Debug for Tables {

@@ -13,8 +13,7 @@ use sealmq_mqtt::QoS;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The bounds that the file names; all others are the core's own. `sessions_max` is `global_max_clients` whole: with
-/// several shards whoever starts them divides it, or counts for all.
+/// The bounds that the file names; all others are the core's own.
 pub fn limits(global: &Global) -> Limits {
     let default = Limits::default();
     Limits {

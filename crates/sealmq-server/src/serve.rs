@@ -106,17 +106,11 @@ impl Prepared {
             nodelay: if config.global.set_tcp_nodelay { Nodelay::On } else { Nodelay::Off },
             sys_interval: plan::sys_interval(&config.global),
             control_api: plan::control_api(&config.global),
-            threads: threads(&config),
+            threads: Threads::default(),
             log: log.clone(),
         };
         Ok(Opened { spec, config, hooks, trust, pid_file, seen })
     }
-}
-
-fn threads(config: &Config) -> Threads {
-    let usual = Threads::default();
-    // Sessions are counted per shard; a bound on all of them is exact only where there is one.
-    if config.global.global_max_clients.is_some() { Threads { shards: 1, ..usual } } else { usual }
 }
 
 /// `bind_interface`.

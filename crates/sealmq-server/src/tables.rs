@@ -1,4 +1,5 @@
-//! The three tables that exist once per process, behind locks: interest, retained, shared groups.
+//! The three tables that exist once per process, behind locks: interest, retained, shared groups; and the places for
+//! sessions, a number.
 //!
 //! The tables themselves are plain data of sealmq-broker. They are read with every publish and written with
 //! subscriptions and retained messages, hence read-write locks; shared groups move a cursor with every pick, hence a
@@ -9,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sealmq_broker::{
     ClientId, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member, Message, Millis, Mono, Pick,
-    Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion, ShardId, ShardSet,
-    SharedGroups, Tables, TrustGeneration,
+    Places, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion, ShardId,
+    ShardSet, SharedGroups, Tables, TrustGeneration,
 };
 use sealmq_mqtt::QoS;
 
@@ -50,6 +51,7 @@ pub fn new(limits: &Limits, trust: Arc<dyn TrustGeneration>) -> (Tables, Retaine
             table: Mutex::new(GroupTable::new(limits.shared_members_max)),
         }),
         trust,
+        places: Places::default(),
     };
     (tables, gauge)
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Admission, ClientId, Ended, Farewell, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member,
-    Message, Millis, Mono, Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable,
+    Message, Millis, Mono, Pick, Places, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable,
     RetainedVersion, ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
 };
 use sealmq_mqtt::QoS;
@@ -15,6 +15,7 @@ pub(super) struct Shared {
     retained: Mutex<RetainedTable>,
     groups: Mutex<GroupTable>,
     pub(super) trust: AtomicU64,
+    places: Places,
 }
 
 fn locked<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -28,6 +29,7 @@ impl Shared {
             retained: Mutex::new(RetainedTable::new(limits.retained_max, limits.retained_bytes_max)),
             groups: Mutex::new(GroupTable::new(limits.shared_members_max)),
             trust: AtomicU64::new(1),
+            places: Places::default(),
         }
     }
 
@@ -37,6 +39,7 @@ impl Shared {
             retained: shared.clone(),
             groups: shared.clone(),
             trust: shared.clone(),
+            places: shared.places.clone(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Every bound, reached.
 
 use crate::harness::{Client, Net, Pub, What, dial};
-use sealmq_broker::{Ending, Event};
+use sealmq_broker::{Ending, Event, Limits, Policy};
 use sealmq_mqtt::{Property, QoS, SubscriptionOptions, Version};
 
 fn away(net: &mut Net) -> Client {
@@ -164,6 +164,47 @@ fn sessions_max_refuses_the_next_session_but_not_one_that_exists() {
     let second = net.dial(dial(Version::V311, "second"));
     assert!(net.is_quiet(second) && net.ending(second).is_some());
     net.connect(dial(Version::V5, "first").lasting());
+}
+
+fn three_shards_with_two_places() -> Net {
+    Net::with(Limits { sessions_max: 2, ..Limits::default() }, Policy::default(), 3)
+}
+
+#[test]
+fn sessions_max_counts_for_all_shards_and_a_place_comes_back_with_its_sessions_end() {
+    let mut net = three_shards_with_two_places();
+    let away = net.connect_on(0, dial(Version::V5, "away").lasting());
+    net.drop_conn(away);
+    let there = net.connect_on(1, dial(Version::V5, "there"));
+    let third = net.dial_on(2, dial(Version::V5, "third"));
+    assert_eq!(net.take(third), What::ConnAck { session_present: false, code: 0x89 });
+    net.bye(there);
+    net.connect_on(2, dial(Version::V5, "third"));
+    assert_eq!(net.tables.places.taken(), 2);
+}
+
+#[test]
+fn who_begins_anew_keeps_its_place_also_while_its_last_connection_stands() {
+    let mut net = three_shards_with_two_places();
+    net.connect_on(0, dial(Version::V5, "a").lasting());
+    net.connect_on(1, dial(Version::V5, "b"));
+    for _ in 0..3 {
+        net.connect_on(0, dial(Version::V5, "a"));
+        net.connect_on(1, dial(Version::V311, "b"));
+        assert_eq!(net.tables.places.taken(), 2);
+    }
+    let third = net.dial_on(2, dial(Version::V5, "third"));
+    assert_eq!(net.take(third), What::ConnAck { session_present: false, code: 0x89 });
+}
+
+#[test]
+fn a_connect_that_is_refused_for_another_reason_takes_no_place() {
+    let mut net = three_shards_with_two_places();
+    for _ in 0..3 {
+        let refused = net.dial(dial(Version::V5, "a").will("$CONTROL/x", "w"));
+        assert!(net.ending(refused).is_some());
+    }
+    assert_eq!(net.tables.places.taken(), 0);
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn shown(value: &str) -> String {
 ///
 /// # Errors
 /// What has changed and must not wait.
-pub(super) fn compare(now: &Config, next: &Config, shards: usize) -> Result<Vec<NeedsRestart>, StartError> {
+pub(super) fn compare(now: &Config, next: &Config) -> Result<Vec<NeedsRestart>, StartError> {
     let mut waiting = Vec::new();
     for fixed in FIXED {
         let (before, after) = ((fixed.value)(now), (fixed.value)(next));
@@ -88,19 +88,7 @@ pub(super) fn compare(now: &Config, next: &Config, shards: usize) -> Result<Vec<
             Then::Refuses => return Err(refused(&difference)),
         }
     }
-    check_sessions(now, next, shards)?;
     Ok(waiting)
-}
-
-/// Sessions are counted per shard, and the number of shards is chosen at the start: a bound that was not asked for then
-/// could be exceeded as often as there are shards.
-fn check_sessions(now: &Config, next: &Config, shards: usize) -> Result<(), StartError> {
-    let (before, after) = (now.global.global_max_clients, next.global.global_max_clients);
-    if shards == 1 || after.is_none() || before == after {
-        return Ok(());
-    }
-    let text = |max: Option<u32>| max.map_or_else(String::new, |max| max.to_string());
-    Err(refused(&NeedsRestart { key: "global_max_clients", now: text(before), next: text(after) }))
 }
 
 fn refused(difference: &NeedsRestart) -> StartError {
@@ -149,21 +137,17 @@ mod tests {
 
     #[test]
     fn a_change_that_waits_names_key_and_both_values() {
-        let waiting = compare(&config("user anna\n"), &config("user berta\npid_file p\n"), 2).ok().unwrap();
+        let waiting = compare(&config("user anna\n"), &config("user berta\npid_file p\n")).ok().unwrap();
         let texts: Vec<String> = waiting.iter().map(|difference| difference.line().text).collect();
         assert!(texts[0].contains("user was 'anna' and is 'berta'"), "{texts:?}");
         assert!(texts[1].contains("pid_file was not set and is 'p'"), "{texts:?}");
-        assert!(compare(&config("user anna\n"), &config("user anna\n"), 2).is_ok_and(|none| none.is_empty()));
+        assert!(compare(&config("user anna\n"), &config("user anna\n")).is_ok_and(|none| none.is_empty()));
     }
 
     #[test]
     fn what_restricts_and_cannot_be_put_in_force_refuses() {
         let open = config("listener 1883\n");
-        let error = compare(&open, &config("listener 1883\ndata_dir /d\n"), 1).err().unwrap();
+        let error = compare(&open, &config("listener 1883\ndata_dir /d\n")).err().unwrap();
         assert!(error.text.contains("data_dir was not set and is '/d'") && error.hint.is_some(), "{error}");
-        let bound = config("listener 1883\nglobal_max_clients 10\n");
-        assert!(compare(&open, &bound, 2).is_err());
-        assert!(compare(&open, &bound, 1).is_ok(), "one shard counts for all");
-        assert!(compare(&bound, &open, 2).is_ok(), "a bound that goes can go");
     }
 }

@@ -286,7 +286,7 @@ impl Reloader {
 
     fn prepare(&self, state: &mut State, fresh: Fresh) -> Result<Prepared, StartError> {
         let Fresh { config, diagnostics } = fresh;
-        let needs_restart = fixed::compare(&state.config, &config, self.0.control.shards())?;
+        let needs_restart = fixed::compare(&state.config, &config)?;
         let ids = number(state, &config)?;
         let own = self.0.hooks.own.as_ref();
         let mut material = plan::read_material(&config, &ids, own, &self.0.trust, now())?;

@@ -85,6 +85,7 @@ impl Shard {
             read_closed: false,
             in_ready: false,
             in_dirty: false,
+            in_gated: false,
             held: false,
             who: Box::new(Who { address, client_id: Arc::from(peer.client_id.as_str()) }),
             proving: again.map(Proving::new),

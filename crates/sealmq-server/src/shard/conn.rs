@@ -82,6 +82,8 @@ pub(crate) struct Conn {
     pub(crate) in_ready: bool,
     /// It stands in the shard's list of connections to flush.
     pub(crate) in_dirty: bool,
+    /// It stands in the shard's list of connections whose packets wait behind gates.
+    pub(crate) in_gated: bool,
     /// A PUBLISH or PUBREL at its front waits until publishers are read again.
     pub(crate) held: bool,
     pub(crate) who: Box<Who>,

@@ -55,6 +55,11 @@ impl Lines {
         }
     }
 
+    /// Whether something waits behind a gate.
+    pub(crate) fn is_gated(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// The next packet that may go.
     pub(crate) fn pop(&mut self) -> Option<Outgoing> {
         let packet = self.ready.pop_front();
@@ -155,7 +160,9 @@ mod tests {
         lines.push(packet(2), Lane::Flow, None, Commit(4));
         assert_eq!(drain(&mut lines), [2]);
         assert!(!lines.is_empty());
+        assert!(lines.is_gated());
         lines.commit(Commit(5));
+        assert!(!lines.is_gated());
         assert_eq!(drain(&mut lines), [1]);
         assert!(lines.is_empty());
     }

@@ -103,6 +103,8 @@ pub(crate) struct Shard {
     committed: Commit,
     /// Connections with something to write.
     dirty: Vec<ConnId>,
+    /// Connections with packets behind gates: nobody else is looked at when something has become durable.
+    gated: Vec<ConnId>,
     /// Connections whose first packet is a PUBLISH or PUBREL that must wait.
     held: Vec<ConnId>,
     /// Connections that must be gone by then, soonest first.
@@ -134,6 +136,7 @@ impl Shard {
             hashing: spec.hashing,
             committed: Commit::default(),
             dirty: Vec::new(),
+            gated: Vec::new(),
             held: Vec::new(),
             closing: VecDeque::new(),
             woken: Vec::new(),
@@ -251,6 +254,10 @@ impl Shard {
                     if let Some(conn) = self.conns.get_mut(id) {
                         self.traffic.waiting += Waiting { packets: 1, bytes: packet.len() as u64 };
                         conn.lines.push(packet, lane, gate, committed);
+                        if conn.lines.is_gated() && !conn.in_gated {
+                            conn.in_gated = true;
+                            self.gated.push(id);
+                        }
                         self.make_dirty(id);
                     }
                 }
@@ -284,10 +291,14 @@ impl Shard {
     fn commit(&mut self, now: Now, upto: Commit) {
         self.committed = upto;
         self.broker.handle(now, Input::Committed { upto });
-        for id in self.conns.ids() {
-            if let Some(conn) = self.conns.get_mut(id) {
-                conn.lines.commit(upto);
+        for id in std::mem::take(&mut self.gated) {
+            let Some(conn) = self.conns.get_mut(id) else { continue };
+            conn.lines.commit(upto);
+            conn.in_gated = conn.lines.is_gated();
+            if conn.in_gated {
+                self.gated.push(id);
             }
+            self.make_dirty(id);
         }
     }
 

@@ -72,10 +72,6 @@ impl Slab {
         self.free.push(u32::try_from(slot_of(id)).expect("24 bits"));
         Some(conn)
     }
-
-    pub(crate) fn ids(&self) -> Vec<ConnId> {
-        self.entries.iter().flatten().map(|conn| conn.id).collect()
-    }
 }
 
 /// The slot of a connection number.

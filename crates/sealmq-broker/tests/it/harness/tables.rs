@@ -2,7 +2,7 @@
 
 use sealmq_broker::{
     Admission, ClientId, Ended, Farewell, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member,
-    Message, Millis, Mono, Pick, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable,
+    Message, Millis, Mono, Pick, Places, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable,
     RetainedVersion, ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
 };
 use sealmq_mqtt::QoS;
@@ -18,6 +18,7 @@ pub(crate) struct TestTables {
     pub(crate) retained: Mutex<RetainedTable>,
     pub(crate) groups: Mutex<GroupTable>,
     pub(crate) trust: AtomicU64,
+    pub(crate) places: Places,
 }
 
 impl TestTables {
@@ -27,11 +28,18 @@ impl TestTables {
             retained: Mutex::new(RetainedTable::new(limits.retained_max, limits.retained_bytes_max)),
             groups: Mutex::new(GroupTable::new(limits.shared_members_max)),
             trust: AtomicU64::new(1),
+            places: Places::default(),
         })
     }
 
     pub(crate) fn tables(self: &Arc<TestTables>) -> Tables {
-        Tables { interest: self.clone(), retained: self.clone(), groups: self.clone(), trust: self.clone() }
+        Tables {
+            interest: self.clone(),
+            retained: self.clone(),
+            groups: self.clone(),
+            trust: self.clone(),
+            places: self.places.clone(),
+        }
     }
 }
 

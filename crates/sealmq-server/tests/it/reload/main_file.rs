@@ -117,7 +117,23 @@ fn what_only_a_restart_can_change_is_said_with_both_values_and_the_rest_is_taken
 #[test]
 fn a_restriction_that_only_a_restart_can_put_in_force_refuses_the_whole_file() {
     let broker = Broker::plain(OPEN);
-    let error = broker.reload(&format!("{OPEN}clientid_prefixes dev-\nglobal_max_clients 1\n")).unwrap_err();
-    assert!(error.text.contains("global_max_clients was not set and is '1'"), "{error}");
+    let error = broker.reload(&format!("{OPEN}clientid_prefixes dev-\ndata_dir DIR/data\n")).unwrap_err();
+    assert!(error.text.contains("data_dir was not set and is '"), "{error}");
     client(&broker, "a", None);
+}
+
+/// Sessions are counted for all shards together, so that the bound need not be there from the start.
+#[test]
+fn global_max_clients_counts_from_the_reload_on_over_all_shards() {
+    let broker = Broker::plain(OPEN);
+    let there: Vec<_> = (0..5).map(|number| client(&broker, &format!("client-{number}"), None)).collect();
+    broker.reload(&format!("{OPEN}global_max_clients 6\n")).unwrap();
+    let sixth = client(&broker, "sixth", None);
+    // mosquitto tells a client of 3.x nothing.
+    assert!(refused(&broker, "seventh", None).is_empty());
+    // Who has a session may come again.
+    let again = client(&broker, "client-0", None);
+    broker.reload(OPEN).unwrap();
+    client(&broker, "seventh", None);
+    drop((there, sixth, again));
 }
