@@ -23,7 +23,6 @@ const WINDOW: &str = "each acknowledgement makes room for one message, not two";
 const SHARE: &str =
     "`$share/` has its meaning in every filter, and a share name is not empty [MQTT-4.8.2-1] [MQTT-4.8.2-2]";
 const ORDER: &str = "order of properties as mosquitto 2.1";
-const NO_MATCH: &str = "nobody subscribes to it: 0x10 (MQTT §3.4.2.1)";
 const RECEIVE_MAX: &str =
     "more than Receive Maximum is DISCONNECT 0x93 (MQTT §3.3.4); mosquitto 2.1 answers 0x97 and goes on";
 const SHARED_RETAINED: &str = "a shared subscription is given nothing retained (MQTT §4.8.2)";
