@@ -149,14 +149,19 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         observed: Arc::new(Observed::new(retained, spec.sys_interval)),
         endpoint,
     }));
+    let (roll, present) = crate::threads::roll_call(threads.door);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.door)
         // tokio's own pool for blocking calls: nothing here uses it but name look-ups, which do not happen while running.
         .max_blocking_threads(1)
         .thread_name("door")
-        .on_thread_start(crate::threads::lower_priority)
+        .on_thread_start(move || {
+            crate::threads::lower_priority();
+            roll.present();
+        })
         .enable_all()
         .build()?;
+    present.wait();
     let here = bridge_side(&spec.trust, &post, &spec.log);
     // Their subscriptions are made before the first client is let in, so that nothing it publishes can miss them.
     let bridges = Arc::new(Bridges::start(here, spec.bridges)?);
@@ -243,7 +248,7 @@ fn start_workers(
     for (number, (seat, crew)) in seats.into_iter().zip(crews).enumerate() {
         let worker = Worker::new(number, seat, crew, clock.clone(), Arc::clone(pulse), Arc::clone(stop));
         let fail = fail.clone();
-        threads.push(std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+        threads.push(crate::threads::spawn(format!("worker-{number}"), move || {
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run()));
             let text = match outcome {
                 Ok(Ok(())) => return,

@@ -87,7 +87,7 @@ impl Thread {
             .build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let thread = std::thread::Builder::new().name("bridges".to_owned()).spawn(move || {
+        let thread = crate::threads::spawn("bridges".to_owned(), move || {
             // The sender gone is an order to stop, too.
             let _ = runtime.block_on(stopped);
             runtime.shutdown_timeout(STOP_MAX);

@@ -44,7 +44,7 @@ pub fn start(spec: ControlSpec) -> io::Result<ControlThread> {
     let listener = socket::listen(spec.home.place())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let (stop, stopped) = oneshot::channel();
-    let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || {
+    let thread = crate::threads::spawn("control".to_owned(), move || {
         let path = spec.home.place().control_socket();
         let local = tokio::task::LocalSet::new();
         runtime.block_on(local.run_until(async move {

@@ -64,9 +64,7 @@ impl HashingPool {
         let threads = (0..threads)
             .map(|n| {
                 let (jobs, checks_run) = (Arc::clone(&jobs), Arc::clone(&checks_run));
-                std::thread::Builder::new()
-                    .name(format!("hashing-{n}"))
-                    .spawn(move || run(&jobs, &checks_run))
+                crate::threads::spawn(format!("hashing-{n}"), move || run(&jobs, &checks_run))
             })
             .collect::<std::io::Result<Vec<_>>>()?;
         Ok(HashingPool { queue: Some(queue), threads, deadline, checks_run })

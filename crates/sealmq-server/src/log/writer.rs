@@ -107,7 +107,7 @@ pub(super) struct Writer(JoinHandle<()>);
 
 impl Writer {
     pub(super) fn start(shared: Arc<Shared>, open: OpenLog) -> io::Result<Writer> {
-        let thread = std::thread::Builder::new().name("log".into()).spawn(move || run(&shared, open))?;
+        let thread = crate::threads::spawn("log".to_owned(), move || run(&shared, open))?;
         Ok(Writer(thread))
     }
 

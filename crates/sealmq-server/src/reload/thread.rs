@@ -21,7 +21,7 @@ impl ReloadThread {
     pub(crate) fn start(reloader: Reloader) -> std::io::Result<ReloadThread> {
         // One may wait: it has read nothing yet, so it does for everyone who asks meanwhile.
         let (ask, asked) = sync_channel(1);
-        std::thread::Builder::new().name("reload".to_owned()).spawn(move || run(&reloader, &asked))?;
+        crate::threads::spawn("reload".to_owned(), move || run(&reloader, &asked))?;
         Ok(ReloadThread(ask))
     }
 
