@@ -128,9 +128,12 @@ fn plain_bytes_on_a_tls_port_and_tls_on_a_plain_port_are_named() {
 #[test]
 fn an_unknown_protocol_level_is_told_so() {
     let broker = Broker::plain("listener PORT 127.0.0.1\nallow_anonymous true\n");
-    let mut client = broker.tcp();
-    client.write_all(&connect_of(2, "c", None)).unwrap();
-    assert_eq!(rest(&mut client), [0x20, 2, 0, 1]);
+    for level in [0, 2, 6, 0x7f] {
+        let mut client = broker.tcp();
+        client.write_all(&connect_of(level, "c", None)).unwrap();
+        // In the words of 5.0, as mosquitto: nobody knows which ones the client speaks.
+        assert_eq!(rest(&mut client), [0x20, 3, 0, 0x84, 0], "{level}");
+    }
 }
 
 /// [MQTT-3.1.3-7] [MQTT-3.2.2-16] [MQTT311-3.1.3-6] [MQTT-3.1.3-8] [MQTT311-3.1.3-9]
