@@ -1,6 +1,7 @@
 // MQTT.js as MQTTX and Node-RED use it: the connection comes from the file that `sealmq device add` made for them.
 //
 //   node mqtt_js.cjs mqttx-connection.json|node-red-flow.json
+//   node mqtt_js.cjs ws://HOST:PORT/mqtt|wss://HOST:PORT/mqtt [CA [CERTIFICATE KEY]]
 //
 // Exit: 0 the client's own message came back; 1 it was turned away, with the reason on standard error.
 const fs = require("fs");
@@ -46,14 +47,23 @@ function fromNodeRed(broker, tls) {
     };
 }
 
+// Over WebSockets, as a program; a browser's page has no say in certificates.
+function overWebSockets(url, ...files) {
+    const [ca, cert, key] = files.map((file) => fs.readFileSync(file));
+    const clientId = "mqttjs";
+    return { url, options: { clientId, protocolVersion: 5, reconnectPeriod: 0, connectTimeout: 30000, ca, cert, key } };
+}
+
 function turnedAway(reason) {
     console.error(`turned away: ${reason}`);
     process.exit(1);
 }
 
-const connection = options(JSON.parse(fs.readFileSync(process.argv[2])));
+const [, , from, ...files] = process.argv;
+const web = /^wss?:/.test(from) && overWebSockets(from, ...files);
+const connection = web ? web.options : options(JSON.parse(fs.readFileSync(from)));
 const topic = `devices/${connection.clientId}/mqttjs`;
-const client = mqtt.connect(connection);
+const client = web ? mqtt.connect(web.url, connection) : mqtt.connect(connection);
 client.on("error", (error) => turnedAway(error.message));
 client.on("close", () => turnedAway("the broker closed the connection"));
 client.on("connect", () => {
@@ -65,5 +75,7 @@ client.on("connect", () => {
 client.on("message", (from, payload) => {
     console.log(`got '${payload}' back on ${from}`);
     client.removeAllListeners("close");
+    // The broker has gone with DISCONNECT, as mosquitto does; a close frame after it finds nobody.
+    client.removeAllListeners("error").on("error", () => {});
     client.end(false, () => process.exit(0));
 });

@@ -4,7 +4,9 @@ usage: paho_scenario.py HOST PORT 311|5             (in a folder with ca.crt, cl
        paho_scenario.py HOST PORT 311|5 CA NAME...   (in a folder with the bundles NAME-files of these devices)
 
 With names, each client id has a device of its own, as far as they reach, and the broker's name is verified.
+With PAHO_TRANSPORT=ws or =wss in the environment, all of it over WebSockets, without TLS or in it.
 """
+import os
 import ssl
 import sys
 import threading
@@ -16,6 +18,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 HOST, PORT, VERSION, *FLEET = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
 V5 = VERSION == "5"
+TRANSPORT = os.environ.get("PAHO_TRANSPORT", "tls")
 PATIENCE = 60
 DEVICE_OF = {}
 
@@ -36,11 +39,13 @@ class Client:
         self.messages, self.changed = [], threading.Condition()
         self.connected, self.subscribed, self.flags = False, 0, None
         options = {} if V5 else {"clean_session": clean}
+        options["transport"] = "tcp" if TRANSPORT == "tls" else "websockets"
         self.paho = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=client_id,
                                 protocol=mqtt.MQTTv5 if V5 else mqtt.MQTTv311, **options)
-        self.paho.tls_set(*certificates(client_id), tls_version=ssl.PROTOCOL_TLS_CLIENT)
-        # The guide's server certificate names nobody as Python wants it named.
-        self.paho.tls_insecure_set(not FLEET)
+        if TRANSPORT != "ws":
+            self.paho.tls_set(*certificates(client_id), tls_version=ssl.PROTOCOL_TLS_CLIENT)
+            # The guide's server certificate names nobody as Python wants it named.
+            self.paho.tls_insecure_set(not FLEET)
         self.paho.on_connect = self._on_connect
         self.paho.on_message = self._on_message
         self.paho.on_subscribe = self._on_subscribe

@@ -1,4 +1,4 @@
-//! The real binary against the clients that people use: openssl, mosquitto_pub/sub, paho-mqtt, mbedTLS.
+//! The real binary against the clients that people use: openssl, mosquitto_pub/sub, paho-mqtt, MQTT.js, mbedTLS.
 //!
 //! Servers listen on loopback only, on free ports, and are stopped by their own process id. A tool that is missing is a
 //! skip with its name where a developer runs the tests, and a failure where `CI` is set.
@@ -13,6 +13,7 @@ mod bounds;
 mod bridges;
 mod fleet;
 mod guide_walkthrough;
+mod haproxy;
 mod in_the_place_of_mosquitto;
 mod log_format;
 mod mbedtls;
@@ -23,3 +24,4 @@ mod service;
 mod support;
 mod targets;
 mod up;
+mod websockets;

@@ -15,6 +15,8 @@ const DEBIAN: &[(&str, &str)] = &[
     ("openssl", "/usr/bin/openssl"),
     ("gnutls-bin", "/usr/bin/certtool"),
     ("libmbedtls-dev", "/usr/include/mbedtls/ssl.h"),
+    ("curl", "/usr/bin/curl"),
+    ("haproxy", "/usr/sbin/haproxy"),
     ("gcc", "/usr/bin/gcc"),
     ("g++", "/usr/bin/g++"),
     ("python3-venv", "/usr/lib/python3/dist-packages"),
