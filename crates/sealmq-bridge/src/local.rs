@@ -28,7 +28,7 @@ pub(crate) enum Local {
     },
 }
 
-/// Seconds of a session that never ends. [MQTT-3.1.2.11.2]
+/// Seconds of a session that never ends. MQTT §3.1.2.11.2
 const NEVER: u32 = u32::MAX;
 /// What the local broker may have on its way to us, whatever `max_inflight_messages` says.
 const LOCAL_WINDOW_MAX: u16 = 1_000;

@@ -6,7 +6,7 @@
 //! Invariants:
 //! * A frame's length costs nothing: payload is unmasked and handed on as it comes, however long the frame says it is.
 //!   Only a control frame is collected, and it has 125 bytes at most.
-//! * One frame may hold part of a packet or several of them. [MQTT-6.0.0-2]
+//! * One frame may hold part of a packet or several of them. [MQTT-6.0.0-2] [MQTT311-6.0.0-2]
 
 mod close;
 mod read;
@@ -66,7 +66,7 @@ impl Opcode {
 /// (RFC 6455 §10.3). A server has none.
 pub type Mask = Option<[u8; 4]>;
 
-/// Appends a binary frame that holds what `payload` appends. [MQTT-6.0.0-1]
+/// Appends a binary frame that holds what `payload` appends. [MQTT-6.0.0-1] [MQTT311-6.0.0-1]
 pub fn write_binary(out: &mut Vec<u8>, payload_bytes: usize, mask: Mask, payload: impl FnOnce(&mut Vec<u8>)) {
     write_frame(out, Opcode::Binary, payload_bytes, mask, payload);
 }

@@ -68,7 +68,7 @@ pub enum Violation {
     /// RFC 6455 §5.2.
     #[error("a WebSocket frame has an unknown opcode")]
     UnknownOpcode,
-    /// [MQTT-6.0.0-1]
+    /// [MQTT-6.0.0-1] [MQTT311-6.0.0-1]
     #[error("a WebSocket frame is text; MQTT is binary")]
     Text,
     /// RFC 6455 §5.1.

@@ -64,6 +64,7 @@ fn payloads_of_every_length_form_arrive_in_pieces_of_any_size() {
     }
 }
 
+/// [MQTT-6.0.0-2] [MQTT311-6.0.0-2]
 #[test]
 fn several_frames_and_fragments_are_one_stream() {
     assert_eq!(mqtt_of(&[frame(0x82, b"ab"), frame(0x82, b""), frame(0x82, b"cd")]), b"abcd");
@@ -109,6 +110,7 @@ fn a_close_frame_is_answered_with_its_code_and_nothing_behind_it_counts() {
     assert_eq!(close(&[0x03, 0xe8, 0xff]), Err(Violation::CloseReason));
 }
 
+/// [MQTT-6.0.0-1] [MQTT311-6.0.0-1]
 #[test]
 fn what_breaks_the_protocol_is_refused_with_its_code() {
     let unmasked = vec![0x82, 0x01, b'a'];
@@ -134,6 +136,12 @@ fn what_breaks_the_protocol_is_refused_with_its_code() {
     ] {
         let found = violation(&frames);
         assert_eq!((found, found.code().as_u16()), (expected, code));
+    }
+    // When the byte comes, not when the frame does.
+    for (byte, expected) in
+        [(0x81, Violation::Text), (0x83, Violation::UnknownOpcode), (0xc2, Violation::ReservedBits)]
+    {
+        assert_eq!(read(&[byte]).0, Err(expected));
     }
 }
 

@@ -141,6 +141,8 @@ mod tests {
         fs::write(root.join("index.html"), "start").unwrap();
         fs::write(root.join("app/main.js"), "script").unwrap();
         fs::write(root.join("app/a b.txt"), "blank").unwrap();
+        fs::write(root.join("app/a\\b"), "odd").unwrap();
+        fs::write(root.join("app/a\nb"), "odd").unwrap();
         fs::write(root.join(".git/config"), "secret").unwrap();
         fs::write(folder.path().join("outside"), "secret").unwrap();
         fs::create_dir_all(folder.path().join("www2")).unwrap();
@@ -189,6 +191,11 @@ mod tests {
             "/link",
             "/folder/file",
             "/.git/config",
+            "//index.html",
+            "/app//main.js",
+            "/app/a\\b",
+            "/app/a%5cb",
+            "/app/a%0ab",
             "/app/..",
             "/app/.",
             "/app",
@@ -207,6 +214,23 @@ mod tests {
         ] {
             assert_eq!(text(&files, target), None, "{target}");
         }
+    }
+
+    #[test]
+    fn a_path_is_bounded() {
+        assert!(percent_decoded(&"a".repeat(4_096)).is_some());
+        assert!(percent_decoded(&"a".repeat(4_097)).is_none());
+    }
+
+    /// Opening a pipe waits for its writer, who may never come.
+    #[test]
+    fn what_is_no_file_is_not_opened() {
+        let (folder, files) = folder();
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join("www/pipe")).status();
+        assert!(made.unwrap().success());
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || tell.send(files.find("/pipe").is_err()));
+        assert_eq!(told.recv_timeout(std::time::Duration::from_secs(20)), Ok(true));
     }
 
     #[test]

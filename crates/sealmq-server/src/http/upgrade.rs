@@ -7,7 +7,7 @@ use super::request::{Request, Version};
 
 /// RFC 6455 §1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-/// The subprotocols of MQTT 3.1.1 and 5.0 [MQTT-6.0.0-3], and of clients from before. The first that a client offers.
+/// The subprotocols of MQTT 3.1.1 and 5.0 [MQTT-6.0.0-4] [MQTT311-6.0.0-4], and of clients from before. The first that a client offers.
 const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
 /// A key has 24 characters; whatever comes is hashed, so only a bound is needed.
 const KEY_BYTES_MAX: usize = 256;
@@ -175,6 +175,7 @@ mod tests {
         );
     }
 
+    /// [MQTT-6.0.0-4] [MQTT311-6.0.0-4]
     #[test]
     fn the_first_subprotocol_that_is_known_is_taken() {
         for (offered, taken) in [
@@ -203,6 +204,13 @@ mod tests {
         assert_eq!(get(&without("Connection"), &[]), Ok(Wanted::Page));
         assert_eq!(get(&without("Sec-WebSocket-Key"), &[]), Err(NoUpgrade::Key));
         assert_eq!(get(&with(KEY), &[]), Err(NoUpgrade::Key));
+        for (bytes, taken) in [(0, false), (256, true), (257, false)] {
+            let key = format!("Sec-WebSocket-Key: {}", "k".repeat(bytes));
+            let fields: Vec<_> = without("Sec-WebSocket-Key").into_iter().chain([key.as_str()]).collect();
+            let outcome = get(&fields, &[]);
+            assert_eq!(matches!(outcome, Ok(Wanted::WebSocket(_))), taken, "{bytes}");
+            assert_eq!(outcome == Err(NoUpgrade::Key), !taken, "{bytes}");
+        }
         assert_eq!(get(&with("Sec-WebSocket-Version: 8"), &[]), Err(NoUpgrade::Version));
         assert_eq!(judged("POST /mqtt HTTP/1.1", &GOOD, &[]), Err(NoUpgrade::Method));
         assert_eq!(judged("GET /mqtt HTTP/1.0", &GOOD, &[]), Err(NoUpgrade::Method));
@@ -237,6 +245,8 @@ mod tests {
         for own in ["http://broker.example:8083", "http://Broker.example:8083"] {
             assert_eq!(origin_of(get(&with(&format!("Origin: {own}")), &[])), Origin::Own, "{own}");
         }
+        let two = with("Host: evil.example").into_iter().chain(["Origin: http://broker.example:8083"]);
+        assert_ne!(origin_of(get(&two.collect::<Vec<_>>(), &[])), Origin::Own);
         for foreign in
             ["https://evil.example", "http://broker.example", "null", "http://broker.example:8083.evil"]
         {

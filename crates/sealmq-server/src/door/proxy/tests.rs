@@ -86,6 +86,7 @@ fn a_line_is_bounded_and_another_protocol_is_known_by_its_first_bytes() {
     let endless = [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 200]].concat();
     assert_eq!(parse(ProxyVersion::V1, &endless[..106]), Ok(Parsed::Incomplete));
     assert!(parse(ProxyVersion::V1, &endless[..107]).is_err());
+    assert!(parse(ProxyVersion::V1, &[&endless[..], b"\r\n"].concat()).is_err());
     for other in [&b"\x10"[..], b"\x16\x03\x01", b"GET / HTTP/1.1\r\n", MAGIC] {
         assert!(parse(ProxyVersion::V1, other).is_err());
     }

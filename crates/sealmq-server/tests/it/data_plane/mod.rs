@@ -7,7 +7,7 @@ mod limits;
 mod options;
 mod refusals;
 mod stopping;
-mod websockets;
+pub(crate) mod websockets;
 
 use std::fs;
 use std::io::{Read, Write};

@@ -12,7 +12,7 @@ const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\n
 const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x05\x7f\0\0\x01\x18\x83\x07\x5b";
 
 /// The request of a client, with one more field.
-pub(super) fn request(field: &str) -> Vec<u8> {
+pub(crate) fn request(field: &str) -> Vec<u8> {
     format!(
         "GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: 1JaITHdgDZVd/4OE2AzTTA==\r\nSec-WebSocket-Protocol: mqtt\r\n\
@@ -65,6 +65,7 @@ fn session(broker: &Broker) -> TcpStream {
     client
 }
 
+/// [MQTT-6.0.0-1] [MQTT-6.0.0-2] [MQTT-6.0.0-4] [MQTT311-6.0.0-1] [MQTT311-6.0.0-2] [MQTT311-6.0.0-4]
 #[test]
 fn request_frames_and_packets_in_one_flight() {
     let broker = Broker::plain(PLAIN);
@@ -73,6 +74,7 @@ fn request_frames_and_packets_in_one_flight() {
     expect(&mut client, &[ANSWER.as_bytes(), &answers()].concat());
 }
 
+/// [MQTT-6.0.0-2] [MQTT311-6.0.0-2]
 #[test]
 fn packets_that_span_frames_in_single_bytes() {
     let broker = Broker::plain(PLAIN);
@@ -210,10 +212,14 @@ fn disconnect_and_a_close_frame_end_it_with_all_done() {
     assert!(log.contains("disconnected.") && log.contains("c2 [127.0.0.1:"), "{log}");
 }
 
+/// [MQTT-6.0.0-1] [MQTT311-6.0.0-1]
 #[test]
 fn what_is_no_frame_of_a_client_closes_with_the_code_that_says_why() {
     let broker = Broker::plain(PLAIN);
-    let bad: [(Vec<u8>, u16); 6] = [
+    let of_length = |length: u64| [&[0x82, 0xff][..], &length.to_be_bytes(), &[0; 4]].concat();
+    let bad: [(Vec<u8>, u16); 8] = [
+        (of_length(1 << 63), 1002),
+        (of_length(u64::MAX), 1002),
         (frame(0x81, b"text"), 1003),
         (from_broker(0x82, &[0xc0, 0]), 1002),
         (frame(0xc2, &[0xc0, 0]), 1002),
@@ -231,6 +237,8 @@ fn what_is_no_frame_of_a_client_closes_with_the_code_that_says_why() {
         assert_eq!(rest(&mut stranger), expected, "{bytes:02x?} of a stranger");
     }
     session(&broker);
+    let log = broker.stop();
+    assert!(log.contains("rejected, a WebSocket frame is text"), "{log}");
 }
 
 #[test]
@@ -273,6 +281,29 @@ fn a_head_that_is_too_large_is_no_head() {
         std::thread::yield_now();
     }
     assert!(broker.stop().contains("larger than packet_buffer_size"));
+}
+
+#[test]
+fn fields_without_end_and_a_request_without_end_are_let_go() {
+    let door = DoorLimits { connect_deadline: Duration::from_millis(300), ..DoorLimits::default() };
+    let broker = Broker::bounded(|_| {}, PLAIN, door, Threads::default());
+    // Six fields are the request's own.
+    let many = |fields: usize| request(&"A: b\r\n".repeat(fields));
+    let mut client = broker.tcp();
+    client.write_all(&many(94)).unwrap();
+    expect(&mut client, ANSWER.as_bytes());
+    let mut client = broker.tcp();
+    client.write_all(&many(95)).unwrap();
+    assert_eq!(rest(&mut client), b"");
+    let mut client = broker.tcp();
+    let _ = client.write_all(&many(100_000));
+    assert!(!matches!(client.read(&mut [0]), Ok(1)));
+    let mut slow = broker.tcp();
+    slow.write_all(&request("")[..100]).unwrap();
+    assert_eq!(rest(&mut slow), b"");
+    let log = broker.stop();
+    assert!(log.contains("it has more than 100 fields"), "{log}");
+    assert!(log.contains("did not finish handshake and CONNECT in time"), "{log}");
 }
 
 #[test]

@@ -57,6 +57,79 @@ fn nobody_comes_past_the_proxy_without_a_header() {
     }
 }
 
+/// A health check, a header without end, and one in single bytes.
+#[test]
+fn a_health_check_lets_nobody_in_and_a_header_may_come_in_single_bytes() {
+    for (version, header, long) in [
+        (1, V1.to_vec(), [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 200], b"\r\n"].concat()),
+        (2, v2(None), [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x01\xf5"[..], &[0; 501]].concat()),
+    ] {
+        let broker = Broker::plain(&format!(
+            "listener PORT 127.0.0.1\nallow_anonymous true\nenable_proxy_protocol {version}\n"
+        ));
+        if version == 2 {
+            closed(&broker, b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0");
+            assert!(!broker.log().contains("rejected"), "{}", broker.log());
+        }
+        let mut endless = broker.tcp();
+        let _ = endless.write_all(&long);
+        assert!(!matches!(std::io::Read::read(&mut endless, &mut [0]), Ok(1)));
+        let mut client = broker.tcp();
+        client.set_nodelay(true).unwrap();
+        for byte in [&header[..], &connect("c", None)].concat() {
+            client.write_all(&[byte]).unwrap();
+        }
+        crate::data_plane::expect(&mut client, &ACCEPTED);
+        assert!(!broker.stop().contains("127.0.0.1:0 as"));
+    }
+}
+
+#[test]
+fn a_header_counts_against_the_byte_budget_of_strangers() {
+    let door = DoorLimits { unauthenticated_bytes_max: 8 * 1024 + 256, ..DoorLimits::default() };
+    let conf = "listener PORT 127.0.0.1\nallow_anonymous true\nenable_proxy_protocol 1\n";
+    let broker = Broker::bounded(|_| {}, conf, door, Threads { workers: 1, shards: 1, ..Threads::default() });
+    let mut client = broker.tcp();
+    client.write_all(b"PROXY ").unwrap();
+    assert_eq!(rest(&mut client), b"");
+    assert!(broker.stop().contains("hold too much memory"));
+}
+
+/// Who comes without an address comes from the proxy's.
+#[test]
+fn how_often_a_proxy_may_come_without_an_address_is_bounded() {
+    let broker = Broker::plain(
+        "connection_rate 1 2\nlistener PORT 127.0.0.1\nallow_anonymous true\nenable_proxy_protocol 1\n",
+    );
+    for _ in 0..200 {
+        let _ = broker.tcp().write_all(b"PROXY UNKNOWN\r\n");
+    }
+    while !broker.log().contains("this address connects too often (connection_rate)") {
+        let mut client = broker.tcp();
+        let _ = client.write_all(&[&b"PROXY UNKNOWN\r\n"[..], &connect("c", None)].concat());
+        let mut got = [0; 4];
+        let came = std::io::Read::read_exact(&mut client, &mut got);
+        assert!(came.is_err(), "let in");
+    }
+}
+
+/// A browser shows the proxy its owner's certificate for any page, as it does us.
+#[test]
+fn a_page_from_elsewhere_with_a_certificate_that_a_proxy_vouches_for_is_a_finding() {
+    let broker = Broker::plain(
+        "listener PORT 127.0.0.1\nprotocol websockets\nenable_proxy_protocol 2\n\
+         use_identity_as_username true\n",
+    );
+    let arrive = |field: &str| {
+        let request = crate::data_plane::websockets::request(field);
+        assert_eq!(answer(&broker, &v2(Some((5, 0, "d1"))), &request, 12), b"HTTP/1.1 101");
+    };
+    arrive("Origin: http://localhost\r\n");
+    assert!(!broker.log().contains("uses its visitor's certificate"), "{}", broker.log());
+    arrive("Origin: https://evil.example\r\n");
+    assert!(broker.stop().contains("uses its visitor's certificate"));
+}
+
 #[test]
 fn a_certificate_that_the_proxy_did_not_find_good_lets_nobody_in() {
     let broker = Broker::plain(
