@@ -10,6 +10,7 @@ mod ext;
 mod facts;
 mod key_facts;
 mod oids;
+mod points;
 mod signed;
 pub(crate) mod tlv;
 
@@ -17,9 +18,11 @@ pub use dn::{Attribute, DistinguishedName};
 pub use ext::{AltName, BasicConstraints, ExtKeyUsage, KeyUsage, KeyUsageBit};
 pub use facts::{Facts, Version};
 pub use key_facts::{Curve, KeyKind};
+pub use points::PointName;
 pub use signed::{SelfSigned, SignedBy, signed_by};
 pub use tlv::{ParseError, Problem};
 
+pub(crate) use points::full_names;
 pub(crate) use tlv::Reader;
 
 use crate::ids::KeyId;

@@ -1,9 +1,9 @@
 //! Certificate revocation lists: read whole, refused whole, looked up by serial (RFC 5280 §5).
 //!
 //! Not a verdict: who signed a list and whether it is current is for whoever has the issuer's key and a clock
-//! (`sealmq-tls`). What is read here either is a *complete* list of its issuer's own certificates, or an error: a delta
-//! or indirect list, one that is limited to some reasons or to a distribution point, and one with a critical extension
-//! that nobody here knows would all leave out revoked certificates without saying so.
+//! (`sealmq-tls`). What is read here either is a *complete* list of its issuer's own certificates within its [`Scope`] and
+//! [`points`](Crl::points), or an error: a delta or indirect list, one that is limited to some reasons, and one with a
+//! critical extension that nobody here knows would all leave out revoked certificates without saying so.
 //!
 //! Invariants: an entry counts whatever its reason (hold and removeFromCRL too); a look-up costs a binary search; no
 //! bytes panic.
@@ -15,7 +15,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::cert::{DistinguishedName, ParseError, Problem, Reader, tlv};
+use crate::cert::{DistinguishedName, ParseError, PointName, Problem, Reader, tlv};
 use crate::ids::{Fingerprint, KeyId, Serial};
 use crate::time::Timestamp;
 use entries::Entries;
@@ -121,6 +121,7 @@ pub struct Crl {
     number: Option<CrlNumber>,
     authority_key_id: Option<KeyId>,
     scope: Scope,
+    points: Vec<PointName>,
     entries: Entries,
 }
 
@@ -142,7 +143,7 @@ impl Crl {
             range(&der, parts.signature),
         );
         let Body { issuer, this_update, next_update, extensions, entries } = body;
-        let Extensions { number, authority_key_id, scope } = extensions;
+        let Extensions { number, authority_key_id, scope, points } = extensions;
         Ok(Crl {
             tbs,
             algorithm,
@@ -153,6 +154,7 @@ impl Crl {
             number,
             authority_key_id,
             scope,
+            points,
             entries,
             der,
         })
@@ -201,6 +203,12 @@ impl Crl {
     /// Which of its issuer's certificates it speaks about.
     pub fn scope(&self) -> Scope {
         self.scope
+    }
+
+    /// The names of the distribution point that it is limited to: it speaks only about certificates that have one of
+    /// them in [`crl_points`](crate::Facts::crl_points). Empty: about all within its scope.
+    pub fn points(&self) -> &[PointName] {
+        &self.points
     }
 
     /// What the signature is over.
@@ -302,7 +310,7 @@ impl Body {
             (Some(_), Version::V1) => {
                 return Err(CrlError::Malformed { field: "tbsCertList.version", problem: Problem::Value });
             }
-            (None, _) => Extensions { number: None, authority_key_id: None, scope: Scope::All },
+            (None, _) => Extensions::NONE,
         };
         reader.finish("tbsCertList")?;
         Ok(Body { issuer, this_update, next_update, extensions, entries })

@@ -137,17 +137,17 @@ impl CrlSet {
         algorithms: &WebPkiSupportedAlgorithms,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let covers = |list: &&List| match list.crl.scope() {
-            Scope::All => true,
-            Scope::Leaves => depth == 0,
-            Scope::Authorities => depth > 0,
-        };
         let mut not_now = None;
+        let mut elsewhere = None;
         let mut counts = false;
-        for list in self.lists.iter().filter(covers).filter(|list| list.is_of(issuer, algorithms)) {
+        for list in self.lists.iter().filter(|list| list.is_of(issuer, algorithms)) {
             if let Some(reason) = list.crl.revoked(&link.serial) {
                 let detail = format!("{} by the CRL in {}", reason.as_str(), list.origin);
                 return Err(Refusal::about(Code::Revoked, &link.facts, detail));
+            }
+            if !list.covers(&link.facts, depth) {
+                elsewhere.get_or_insert(&list.origin);
+                continue;
             }
             match self.age(&list.crl, now) {
                 CrlAge::Fresh | CrlAge::PastHalf | CrlAge::Grace => counts = true,
@@ -169,7 +169,13 @@ impl CrlSet {
             _ if counts => Ok(()),
             Some((code, detail)) => Err(Refusal::about(code, &link.facts, detail)),
             None => {
-                let detail = format!("no CRL of '{}'", link.facts.issuer.rfc2253().escape_debug());
+                let issuer = link.facts.issuer.rfc2253().escape_debug().to_string();
+                let detail = match elsewhere {
+                    Some(origin) => format!(
+                        "the CRL of '{issuer}' in {origin} is about other certificates: its issuingDistributionPoint is limited to them"
+                    ),
+                    None => format!("no CRL of '{issuer}'"),
+                };
                 Err(Refusal::about(Code::NoCrl, &link.facts, detail))
             }
         }
@@ -250,6 +256,17 @@ impl CrlSet {
 }
 
 impl List {
+    /// Whether a certificate that is not on it is thereby not revoked (RFC 5280 §6.3.3 (b)(2)).
+    fn covers(&self, facts: &Facts, depth: usize) -> bool {
+        let scope = match self.crl.scope() {
+            Scope::All => true,
+            Scope::Leaves => depth == 0,
+            Scope::Authorities => depth > 0,
+        };
+        let points = self.crl.points();
+        scope && (points.is_empty() || facts.crl_points.iter().any(|point| points.contains(point)))
+    }
+
     /// Whether this issuer made it: its name, its key, and the right to sign lists.
     fn is_of(&self, issuer: &Facts, algorithms: &WebPkiSupportedAlgorithms) -> bool {
         if *self.crl.issuer() != issuer.subject || !may_sign_lists(issuer) {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::points::{self, PointName};
 use super::tlv::{self, ParseError, Problem, Tlv};
 use crate::ids::KeyId;
 
@@ -71,6 +72,7 @@ pub(crate) struct Extensions {
     pub(crate) basic_constraints: Option<BasicConstraints>,
     pub(crate) subject_key_id: Option<KeyId>,
     pub(crate) authority_key_id: Option<KeyId>,
+    pub(crate) crl_points: Vec<PointName>,
     pub(crate) critical: Vec<String>,
     pub(crate) all: Vec<String>,
 }
@@ -144,6 +146,7 @@ fn read_known(found: &mut Extensions, oid: &str, value: &[u8]) -> Result<(), Par
         "2.5.29.15" => found.key_usage = Some(key_usage(value)?),
         "2.5.29.17" => found.alt_names = alt_names(value)?,
         "2.5.29.19" => found.basic_constraints = Some(basic_constraints(value)?),
+        "2.5.29.31" => found.crl_points = points::of_certificate(value),
         "2.5.29.35" => found.authority_key_id = authority_key_id(value)?,
         "2.5.29.37" => found.ext_key_usage = Some(ext_key_usage(value)?),
         _ => {}

@@ -6,6 +6,7 @@ use super::dn::DistinguishedName;
 use super::ext::{self, AltName, BasicConstraints, ExtKeyUsage, Extensions, KeyUsage, KeyUsageBit};
 use super::key_facts::{self, KeyKind};
 use super::oids::signature_name;
+use super::points::PointName;
 use super::signed::{Envelope, SelfSigned};
 use super::tlv::{self, ParseError, Problem, Reader, Tlv};
 use crate::ids::{Fingerprint, KeyId, Serial};
@@ -51,6 +52,8 @@ pub struct Facts {
     pub subject_key_id: Option<KeyId>,
     /// The keyIdentifier of AuthorityKeyIdentifier, if present.
     pub authority_key_id: Option<KeyId>,
+    /// The names under which its issuer publishes the revocation lists for it; empty where it names none.
+    pub crl_points: Vec<PointName>,
     /// OIDs of the critical extensions, known ones too.
     pub critical_extensions: Vec<String>,
     /// OIDs of all extensions.
@@ -173,6 +176,7 @@ impl<'a> Body<'a> {
             basic_constraints: extensions.basic_constraints,
             subject_key_id: extensions.subject_key_id,
             authority_key_id: extensions.authority_key_id,
+            crl_points: extensions.crl_points,
             critical_extensions: extensions.critical,
             extensions: extensions.all,
             spki_der: self.spki.whole.to_vec(),

@@ -1,7 +1,7 @@
 //! crlExtensions: the number, the issuer's key, and everything that limits what a list says.
 
 use super::{CrlError, CrlNumber, Scope};
-use crate::cert::{Problem, Reader, tlv};
+use crate::cert::{PointName, Problem, Reader, full_names, tlv};
 use crate::ids::KeyId;
 
 const FIELD: &str = "tbsCertList.crlExtensions";
@@ -17,9 +17,9 @@ const DELTA: CrlError = CrlError::Partial {
     why: "it is a delta: it lists only what changed since another one",
     hint: "use the complete CRL of the same CA",
 };
-const OF_A_POINT: CrlError = CrlError::Partial {
-    why: "it is limited to a distribution point, so revoked certificates of other points are not on it",
-    hint: "publish a CRL without issuingDistributionPoint (openssl: leave 'issuingDistributionPoint' out of crl_extensions)",
+const RELATIVE: CrlError = CrlError::Partial {
+    why: "it is limited to a distribution point whose name is relative to the issuer's, which is not supported",
+    hint: "publish a CRL whose issuingDistributionPoint has a full name (openssl: 'fullname=URI:…'), or none",
 };
 const OF_REASONS: CrlError = CrlError::Partial {
     why: "it is limited to some reasons, or to attribute certificates",
@@ -31,6 +31,13 @@ pub(super) struct Extensions {
     pub(super) number: Option<CrlNumber>,
     pub(super) authority_key_id: Option<KeyId>,
     pub(super) scope: Scope,
+    pub(super) points: Vec<PointName>,
+}
+
+impl Extensions {
+    /// What a list says that has no extensions.
+    pub(super) const NONE: Extensions =
+        Extensions { number: None, authority_key_id: None, scope: Scope::All, points: Vec::new() };
 }
 
 /// One extension, of a list or of an entry.
@@ -55,7 +62,7 @@ impl<'a> Extension<'a> {
 impl Extensions {
     /// Reads `[0] EXPLICIT SEQUENCE OF Extension`.
     pub(super) fn read(tagged: tlv::Tlv<'_>) -> Result<Extensions, CrlError> {
-        let mut found = Extensions { number: None, authority_key_id: None, scope: Scope::All };
+        let mut found = Extensions::NONE;
         let mut seen: Vec<String> = Vec::new();
         let mut reader = tlv::sole(tagged.content, tlv::SEQUENCE, FIELD)?.reader();
         while !reader.is_empty() {
@@ -73,7 +80,7 @@ impl Extensions {
         match extension.oid.as_str() {
             "2.5.29.20" => self.number = Some(number(extension.value)?),
             "2.5.29.27" => return Err(DELTA),
-            "2.5.29.28" => self.scope = scope(extension.value)?,
+            "2.5.29.28" => (self.scope, self.points) = scope(extension.value)?,
             "2.5.29.35" => self.authority_key_id = authority_key_id(extension.value)?,
             _ if !extension.critical => {}
             oid => return Err(CrlError::CriticalExtension { oid: oid.to_owned() }),
@@ -102,12 +109,13 @@ fn authority_key_id(value: &[u8]) -> Result<Option<KeyId>, CrlError> {
     Ok(reader.optional(0x80, FIELD)?.map(|id| KeyId::from_bytes(id.content)))
 }
 
-/// RFC 5280 §5.2.5. A limit to leaves or to CA certificates can be honoured; every other one is an error.
-fn scope(value: &[u8]) -> Result<Scope, CrlError> {
+/// RFC 5280 §5.2.5. A limit to leaves, to CA certificates or to named points can be honoured; every other one is an error.
+fn scope(value: &[u8]) -> Result<(Scope, Vec<PointName>), CrlError> {
     let mut reader = tlv::sole(value, tlv::SEQUENCE, POINT)?.reader();
-    if reader.optional(0xa0, POINT)?.is_some() {
-        return Err(OF_A_POINT);
-    }
+    let points = match reader.optional(0xa0, POINT)? {
+        Some(name) => full_names(name, POINT)?.ok_or(RELATIVE)?,
+        None => Vec::new(),
+    };
     let mut flag = |tag: u8| -> Result<bool, CrlError> {
         Ok(reader.optional(tag, POINT)?.map(|flag| tlv::boolean(flag, POINT)).transpose()?.unwrap_or(false))
     };
@@ -121,9 +129,9 @@ fn scope(value: &[u8]) -> Result<Scope, CrlError> {
     match (leaves, authorities) {
         _ if indirect => Err(INDIRECT),
         _ if some_reasons || attributes => Err(OF_REASONS),
-        (false, false) => Ok(Scope::All),
-        (true, false) => Ok(Scope::Leaves),
-        (false, true) => Ok(Scope::Authorities),
+        (false, false) => Ok((Scope::All, points)),
+        (true, false) => Ok((Scope::Leaves, points)),
+        (false, true) => Ok((Scope::Authorities, points)),
         // At most one of them may be TRUE.
         (true, true) => Err(CrlError::Malformed { field: POINT, problem: Problem::Value }),
     }

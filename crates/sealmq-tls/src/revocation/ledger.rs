@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sealmq_pki::cert::PointName;
 use sealmq_pki::crl::{Crl, CrlNumber, Scope};
 use sealmq_pki::{KeyId, Timestamp};
 
@@ -19,6 +20,7 @@ struct Line {
     issuer: Vec<u8>,
     key: Option<KeyId>,
     scope: Scope,
+    points: Vec<PointName>,
 }
 
 /// The newest of a line.
@@ -75,6 +77,7 @@ impl Line {
             issuer: crl.issuer().der().to_vec(),
             key: signer.or_else(|| crl.authority_key_id()).cloned(),
             scope: crl.scope(),
+            points: crl.points().to_vec(),
         }
     }
 }

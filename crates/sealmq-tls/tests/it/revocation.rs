@@ -285,7 +285,7 @@ fn lists_that_are_not_complete_stop_everything() {
     for (name, extensions) in [
         ("delta", "2.5.29.27=critical,ASN1:INTEGER:1"),
         ("indirect", "issuingDistributionPoint=critical,@p\n[p]\nindirectCRL=TRUE"),
-        ("point", "issuingDistributionPoint=critical,@p\n[p]\nfullname=URI:http://ca.example/1.crl"),
+        ("relative", "issuingDistributionPoint=critical,@p\n[p]\nrelativename=n\n[n]\nCN=1"),
         ("reasons", "issuingDistributionPoint=critical,@p\n[p]\nonlysomereasons=keyCompromise"),
         ("unknown", "1.3.6.1.4.1.99999.1=critical,ASN1:NULL"),
     ] {
@@ -310,6 +310,54 @@ fn a_list_counts_for_what_it_speaks_about_only() {
     let shown = chain(&f.client);
     assert_eq!(code(&with(vec![of("leaves", "onlyuser")]), &shown, now()), None);
     assert_eq!(code(&with(vec![of("cas", "onlyCA")]), &shown, now()), Some(Code::NoCrl));
+}
+
+/// RFC 5280 §6.3.3 (b)(2)(i): EJBCA, AD CS and others write the list's own address into it, and into each certificate.
+#[test]
+fn a_list_of_a_distribution_point_counts_for_certificates_that_name_the_same_point() {
+    const ONE: &str = "http://ca.example/1.crl";
+    let f = fixtures();
+    let device = |name: &str, points: &str| {
+        let extensions = format!("{CLIENT}crlDistributionPoints={points}\n");
+        issue(f.dir(), &f.ca, name, "/CN=pointed", Some(&extensions), 365)
+    };
+    let of = |name: &str, at: &str, revoked: &[&Pair], number: u32| {
+        let extensions = format!("issuingDistributionPoint=critical,@p\n[p]\nfullname={at}");
+        Asked { extensions: &extensions, number, ..Asked::new(name, revoked) }.of(&f.ca)
+    };
+    let same = device("crl-point-same", &format!("URI:{ONE}"));
+    let both = device("crl-point-both", &format!("URI:ldap:///cn=ca,URI:{ONE}"));
+    let other = device("crl-point-other", "URI:http://ca.example/2.crl");
+    let reasons = device("crl-point-reasons", &format!("p\n[p]\nfullname=URI:{ONE}\nreasons=keyCompromise"));
+    let one = of("point-1", &format!("URI:{ONE}"), &[], 7);
+    let tls = with(vec![one.clone()]);
+    for pair in [&same, &both] {
+        assert_eq!(code(&tls, &chain(pair), now()), None);
+    }
+    // Another point, only some reasons, or no point at all: the list says nothing about these.
+    for pair in [&other, &reasons, &f.client] {
+        let error = tls.judge(&chain(pair), now()).unwrap_err();
+        assert_eq!(error.code, Code::NoCrl);
+        assert!(error.to_string().contains("is about other certificates"), "{error}");
+    }
+    // Lists of two points stand beside each other: the newer does not replace the older.
+    let two = of("point-2", "URI:http://ca.example/2.crl", &[], 9);
+    let tls = with(vec![one.clone(), two.clone()]);
+    for pair in [&same, &other] {
+        assert_eq!(code(&tls, &chain(pair), now()), None);
+    }
+    // Whoever is on any list of its issuer is revoked.
+    let gone = of("point-3", &format!("URI:{ONE}"), &[&same, &other], 8);
+    let tls = with(vec![gone, two]);
+    for pair in [&same, &other] {
+        assert_eq!(code(&tls, &chain(pair), now()), Some(Code::Revoked));
+    }
+    assert_eq!(code(&tls, &chain(&both), now()), None);
+    // A complete list is about everybody.
+    let tls = with(vec![one, Asked::new("point-none", &[]).of(&f.ca)]);
+    for pair in [&same, &other, &reasons, &f.client] {
+        assert_eq!(code(&tls, &chain(pair), now()), None);
+    }
 }
 
 #[test]
