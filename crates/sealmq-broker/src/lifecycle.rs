@@ -116,12 +116,20 @@ impl Broker {
     /// Sets the timers of a connection that has just begun.
     pub(crate) fn arm_connection_timers(&mut self, now: Now, index: SessionIndex) {
         let Some(connection) = self.session(index).connection() else { return };
-        let (silence_max, ends_at) = (connection.silence_max, connection.ends_at);
-        if let Some(silence) = silence_max {
+        if let Some(silence) = connection.silence_max {
             self.arm(index, TimerKind::KeepAlive, now.mono + silence);
         }
-        if let Some(end) = ends_at {
-            self.arm(index, TimerKind::CertificateEnd, now.mono + now.wall.until(end).min(CERTIFICATE_LOOK));
+        self.arm_certificate_end(now, index);
+    }
+
+    /// Sets the timer of the end that counts now, or takes away the one of an end that counts no more.
+    pub(crate) fn arm_certificate_end(&mut self, now: Now, index: SessionIndex) {
+        match self.session(index).connection().and_then(|connection| connection.ends_at) {
+            Some(end) => {
+                let look = now.mono + now.wall.until(end).min(CERTIFICATE_LOOK);
+                self.arm(index, TimerKind::CertificateEnd, look);
+            }
+            None => self.disarm(index, TimerKind::CertificateEnd),
         }
     }
 
@@ -143,7 +151,7 @@ impl Broker {
             return;
         };
         if end > now.wall {
-            self.arm(index, TimerKind::CertificateEnd, now.mono + now.wall.until(end).min(CERTIFICATE_LOOK));
+            self.arm_certificate_end(now, index);
         } else {
             self.take_back(now, index, Ending::CertificateEnded);
         }

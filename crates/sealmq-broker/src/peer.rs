@@ -68,6 +68,12 @@ pub trait Admission: Send + Sync + std::fmt::Debug {
     /// [`Ended`]: the session must end.
     fn judge(&self, now: Wall) -> Result<u64, Ended>;
 
+    /// When its certificate or token ends by the rules of the last judgment. Asked after each one in its favour: a rule
+    /// that came later sets a timer too, and one that went takes it away. `known`: the end that counted until now.
+    fn ends_at(&self, known: Option<Wall>) -> Option<Wall> {
+        known
+    }
+
     /// The fields of the certificate that it was admitted with; `None` without one. Asked only where an ACL names
     /// some, so that nobody else's connection keeps them.
     fn attributes(&self) -> Option<Arc<Attributes>> {

@@ -37,6 +37,8 @@ impl Broker {
             Ok(generation) => {
                 if let Some(connection) = self.session_mut(index).connection_mut() {
                     connection.generation = generation;
+                    connection.ends_at = admission.ends_at(connection.ends_at);
+                    self.arm_certificate_end(now, index);
                 }
             }
             Err(ended) => self.take_back(now, index, Ending::NotAuthorised(ended)),
@@ -83,9 +85,13 @@ impl Broker {
         if principal.ends_at.is_some_and(|end| end <= now) {
             return Err(Refusal::CertificateEnded);
         }
-        principal.generation = self
+        let generation = self
             .judged_now(now, &*principal.admitted_by, principal.generation)
             .map_err(Refusal::NotAuthorised)?;
+        if generation != principal.generation {
+            principal.generation = generation;
+            principal.ends_at = principal.admitted_by.ends_at(principal.ends_at);
+        }
         Ok(())
     }
 

@@ -7,16 +7,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sealmq_broker::{Admission, Attribute, Attributes, Ended, Farewell, TrustGeneration, Wall};
+use sealmq_broker::{Admission, Attribute, Attributes, ClientId, Ended, Farewell, TrustGeneration, Wall};
 use sealmq_config::{IdentityRule, LiveSession, TakenBack};
+use sealmq_mqtt::Version;
 use sealmq_pki::inventory::Role;
 use sealmq_pki::{Facts, Timestamp};
 use sealmq_tls::{
     Again, CertificateField, ClientAuth, CrlLedger, FieldValue, Judged as Decision, PeerChain, Revocation,
+    VerifiedIdentity,
 };
 
+use crate::door::authenticate::{check_prefix, check_version};
 use crate::door::credentials::token_holds;
-use crate::door::listener::{ListenerState, Terms};
+use crate::door::listener::{AccessRules, ListenerState, Terms};
 use crate::door::name_proofs::TokenProof;
 use crate::door::passwords::EntryMark;
 
@@ -87,6 +90,40 @@ pub(crate) struct Proofs {
     pub(crate) proxied: Option<Arc<str>>,
 }
 
+impl Proofs {
+    /// When the first of them ends by itself; a certificate's end counts unless `expiry_kick` is off.
+    fn ends_at(&self, taken_back: TakenBack) -> Option<Wall> {
+        let certificate = self.certificate.as_ref().filter(|_| taken_back.expired == LiveSession::Ends);
+        let token = match &self.name {
+            Some(NameProof::Token(token)) => Some(token.ends_at),
+            Some(NameProof::Password { .. } | NameProof::Scram { .. } | NameProof::Believed) | None => None,
+        };
+        [certificate.map(|proof| proof.end.get()), token].into_iter().flatten().min()
+    }
+}
+
+/// The first millisecond in which a certificate, or one above it, has ended. As of the last judgment: which of them
+/// count is the listener's to say (`disable_client_cert_date_checks`).
+#[derive(Debug)]
+pub(crate) struct CertificateEnd(AtomicU64);
+
+impl CertificateEnd {
+    pub(crate) fn of(identity: &VerifiedIdentity) -> CertificateEnd {
+        let end = CertificateEnd(AtomicU64::new(0));
+        end.set(identity);
+        end
+    }
+
+    fn set(&self, identity: &VerifiedIdentity) {
+        let secs = u64::try_from(identity.not_after().as_secs()).unwrap_or(0);
+        self.0.store(secs.saturating_add(1).saturating_mul(1000), Ordering::Release);
+    }
+
+    fn get(&self) -> Wall {
+        Wall(self.0.load(Ordering::Acquire))
+    }
+}
+
 /// A certificate, and what the listener made of it.
 #[derive(Debug)]
 pub(crate) struct CertificateProof {
@@ -96,6 +133,7 @@ pub(crate) struct CertificateProof {
     pub(crate) role: Option<Role>,
     /// When it was good last: with `expiry_kick false` its dates are looked at as of then.
     pub(crate) judged_at: Timestamp,
+    pub(crate) end: CertificateEnd,
 }
 
 /// What proved the name where no certificate did, or beside one.
@@ -137,6 +175,33 @@ pub(crate) struct Came {
     pub(crate) mount_point: Box<str>,
     /// Where its listener took user names from.
     pub(crate) identity: IdentityRule,
+    /// The version that it speaks.
+    pub(crate) version: Version,
+    /// The client id of CONNECT, or ours in its place: what `clientid_prefixes` is about.
+    pub(crate) given_id: ClientId,
+    /// What its client id is beside that.
+    pub(crate) id_is: IdIs,
+}
+
+/// What a client id is. Neither it nor the user name changes while the session lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdIs {
+    /// The user name, and that was proved.
+    ProvedName,
+    /// The user name that the client said it had.
+    ClaimedName,
+    /// Something else.
+    Other,
+}
+
+impl IdIs {
+    pub(crate) fn of(id: &ClientId, username: Option<&str>, proved: Option<&str>) -> IdIs {
+        match Some(id.as_str()) {
+            id if id == proved => IdIs::ProvedName,
+            id if id == username => IdIs::ClaimedName,
+            _ => IdIs::Other,
+        }
+    }
 }
 
 /// The judgment that admitted one client, over the listener's terms of whenever it is asked.
@@ -160,12 +225,17 @@ impl Admission for Admitted {
         let generation = self.trust.current();
         let terms = self.listener.terms();
         self.judge_listener(&terms)?;
+        self.judge_entrance(&terms.access)?;
         match &self.proofs.certificate {
             Some(proof) => self.judge_certificate(&terms, proof, now)?,
             None => judge_absence(&terms, now)?,
         }
         self.judge_name(&terms, now)?;
         Ok(generation)
+    }
+
+    fn ends_at(&self, _known: Option<Wall>) -> Option<Wall> {
+        self.proofs.ends_at(self.listener.terms().taken_back)
     }
 
     fn attributes(&self) -> Option<Arc<Attributes>> {
@@ -205,6 +275,21 @@ impl Admitted {
         }
     }
 
+    /// The listener would let such a client in today: its version and its client id.
+    fn judge_entrance(&self, access: &AccessRules) -> Result<(), Ended> {
+        let Came { version, given_id, id_is, .. } = &self.came;
+        check_version(access, *version)
+            .and_then(|()| check_prefix(access, given_id))
+            .map_err(|denied| moved(denied.code, &denied.text))?;
+        if access.client_id_matches_identity && *id_is != IdIs::ProvedName {
+            return Err(moved("SMQ-A022", "its client id must be the user name that it proved now"));
+        }
+        if access.use_username_as_clientid && *id_is == IdIs::Other {
+            return Err(moved("SMQ-A022", "its client id must be its user name now"));
+        }
+        Ok(())
+    }
+
     fn judge_certificate(&self, terms: &Terms, proof: &CertificateProof, now: Wall) -> Result<(), Ended> {
         // A certificate that gave no name only came along: it is not missed where none is asked for any more.
         let not_asked_for = |text| match proof.name {
@@ -217,6 +302,7 @@ impl Admitted {
                 if again.name() == proof.name.as_ref()
                     && same_role(terms.taken_back, again.role(), proof.role) =>
             {
+                proof.end.set(&again);
                 Ok(())
             }
             Ok(Decision::Identified(_)) => {

@@ -237,3 +237,32 @@ fn the_corpus_of_the_fuzz_target_is_read() {
     }
     assert!(good >= 2, "{good} of the corpus are lists");
 }
+
+/// Where two readers could see different lists in the same bytes, it is none.
+#[test]
+fn what_is_said_twice_or_beside_the_signature_is_refused() {
+    let cn = seq(&[der(0x06, &[0x55, 0x04, 0x03]), der(0x0c, b"Test CA")]);
+    let built = |inner: &[u8], after: &[u8], unused: u8| {
+        let body = [
+            der(0x02, &[1]),
+            inner.to_vec(),
+            seq(&[der(0x31, &cn)]),
+            der(0x17, b"261101000000Z"),
+            der(0x17, b"261201000000Z"),
+            after.to_vec(),
+        ];
+        Crl::parse(seq(&[seq(&body), ECDSA_SHA256.to_vec(), der(0x03, &[unused, 1, 2, 0])]))
+    };
+    assert!(built(ECDSA_SHA256, &[], 0).is_ok());
+    // ecdsa-with-SHA384 inside, SHA256 outside: only the inner one is signed.
+    let other = [&ECDSA_SHA256[..11], &[0x03]].concat();
+    assert!(built(&other, &[], 0).is_err());
+    assert!(built(ECDSA_SHA256, &der(0x04, b"more"), 0).is_err(), "something behind the list");
+    assert!(built(ECDSA_SHA256, &[], 1).is_err(), "a signature has whole octets");
+    let entry = |parts: &[Vec<u8>]| List { entries: vec![seq(parts)], ..List::default() }.read();
+    let (number, since) = (der(0x02, &[5]), der(0x17, b"260101000000Z"));
+    let reason = extension(REASON, false, &der(0x0a, &[1]));
+    assert!(entry(&[number.clone(), since.clone(), seq(std::slice::from_ref(&reason))]).is_ok());
+    assert!(entry(&[number.clone(), since.clone(), seq(&[reason.clone(), reason])]).is_err());
+    assert!(entry(&[number, since, seq(&[]), der(0x04, b"more")]).is_err());
+}

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use sealmq_broker::{
-    Assigned, Attributes, AuthData, Authentication, ClientId, Owner, Peer, Principal, Role, TopicScope,
-    TrustGeneration, Wall,
+    Admission as _, Assigned, Attributes, AuthData, Authentication, ClientId, Owner, Peer, Principal, Role,
+    TopicScope, TrustGeneration,
 };
-use sealmq_config::{IdentityRule, LiveSession};
+use sealmq_config::IdentityRule;
 use sealmq_mqtt::{Connect, ConnectReturnCode, ReasonCode, Version};
 use sealmq_tls::{ClientAuth, PeerChain, VerifiedIdentity};
 
@@ -22,7 +22,7 @@ use super::remembered::Remembered;
 use super::stream::Origin;
 use crate::believed;
 use crate::log::Escaped;
-use crate::trust::{Admitted, Came, Carriage, CertificateProof, NameProof, Proofs};
+use crate::trust::{Admitted, Came, Carriage, CertificateEnd, CertificateProof, IdIs, NameProof, Proofs};
 
 /// Names that belong to a live certificate: no password may use them. Answered by the inventory of a data directory.
 pub trait CertificateNames: Send + Sync {
@@ -114,25 +114,21 @@ pub(crate) async fn authenticate(
     let access = &terms.access;
     check_version(access, connect.version)?;
     let named = named(rules, &terms, connect, shown.as_ref(), login.as_ref()).await?;
-    let token_ends_at = named.ends_at();
     let Named { username, proof, topics } = named;
-    let (client_id, assigned) = client_id(access, connect, username.as_deref())?;
+    let (given_id, assigned) = given_id(access, connect)?;
+    let (client_id, assigned) = client_id(access, (&given_id, assigned), username.as_deref())?;
     let by_certificate = shown.as_ref().is_some_and(|shown| shown.identity.name().is_some())
         || vouched_name(rules, &terms).is_some();
     let proved =
         username.as_deref().filter(|_| by_certificate || proof.as_ref().is_some_and(NameProof::is_proof));
     check_matching_id(access, &client_id, proved)?;
+    let id_is = IdIs::of(&client_id, username.as_deref(), proved);
     let role = shown.as_ref().map_or(Role::Ordinary, |shown| role_of(&shown.identity));
     check_operator(role, rules.origin)?;
-    let certificate_ends_at = match terms.taken_back.expired {
-        LiveSession::Ends => shown.as_ref().map(|shown| end_of(&shown.identity)),
-        LiveSession::Stays => None,
-    };
-    let ends_at = [certificate_ends_at, token_ends_at].into_iter().flatten().min();
     let owner = owner(rules, &terms, username.as_deref(), shown.as_ref());
     let certificate = shown.map(|Shown { chain, identity }| {
-        let (name, role) = (identity.name().cloned(), identity.role());
-        Arc::new(CertificateProof { chain, name, role, judged_at: believed::now() })
+        let (name, role, end) = (identity.name().cloned(), identity.role(), CertificateEnd::of(&identity));
+        Arc::new(CertificateProof { chain, name, role, judged_at: believed::now(), end })
     });
     let admitted = Arc::new(Admitted {
         listener: Arc::clone(rules.listener),
@@ -142,8 +138,12 @@ pub(crate) async fn authenticate(
             carriage: rules.carriage,
             mount_point: terms.rules.mount_point.clone(),
             identity: terms.identity,
+            version: connect.version,
+            given_id,
+            id_is,
         },
     });
+    let ends_at = admitted.ends_at(None);
     let peer = Peer {
         client_id,
         assigned,
@@ -210,12 +210,6 @@ fn check_operator(role: Role, origin: Origin) -> Result<(), Denied> {
             Ok(())
         }
     }
-}
-
-/// The first millisecond in which the certificate, or one above it, has ended.
-fn end_of(identity: &VerifiedIdentity) -> Wall {
-    let secs = u64::try_from(identity.not_after().as_secs()).unwrap_or(0);
-    Wall(secs.saturating_add(1).saturating_mul(1000))
 }
 
 pub(crate) fn check_version(access: &AccessRules, version: Version) -> Result<(), Denied> {
@@ -313,15 +307,14 @@ pub(crate) fn refuse_certificate_names(
     }
 }
 
+/// As mosquitto: what CONNECT says must have passed even where the user name then takes its place.
 fn client_id(
     access: &AccessRules,
-    connect: &Connect<'_>,
+    (given, assigned): (&ClientId, Assigned),
     username: Option<&str>,
 ) -> Result<(ClientId, Assigned), Denied> {
-    // As mosquitto: what CONNECT says must pass even where the user name then takes its place.
-    let given = given_id(access, connect)?;
     if !access.use_username_as_clientid {
-        return Ok(given);
+        return Ok((given.clone(), assigned));
     }
     let Some(name) = username else { return Err(identity_missing()) };
     ClientId::parse(name).map(|id| (id, Assigned::ByClient)).ok_or_else(identifier_rejected)
@@ -333,13 +326,18 @@ fn given_id(access: &AccessRules, connect: &Connect<'_>) -> Result<(ClientId, As
         Some(id) => (id, Assigned::ByClient),
         None => assigned_id(access, connect)?,
     };
+    check_prefix(access, &id)?;
+    Ok((id, assigned))
+}
+
+pub(crate) fn check_prefix(access: &AccessRules, id: &ClientId) -> Result<(), Denied> {
     if access.clientid_prefixes.as_deref().is_some_and(|prefix| !id.as_str().starts_with(prefix)) {
         return Err(Denied {
             text: "the client id does not begin with clientid_prefixes".to_owned(),
             ..not_authorised("SMQ-A018")
         });
     }
-    Ok((id, assigned))
+    Ok(())
 }
 
 /// `client_id_matches_identity`. A name that nobody proved matches nothing, and neither does an id of ours.

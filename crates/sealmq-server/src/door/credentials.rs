@@ -30,16 +30,6 @@ pub(crate) struct Named {
     pub(crate) topics: Option<Arc<TopicScope>>,
 }
 
-impl Named {
-    /// When the proof ends by itself.
-    pub(crate) fn ends_at(&self) -> Option<Wall> {
-        match &self.proof {
-            Some(NameProof::Token(token)) => Some(token.ends_at),
-            Some(NameProof::Password { .. } | NameProof::Scram { .. } | NameProof::Believed) | None => None,
-        }
-    }
-}
-
 /// Decides by what CONNECT, or the exchange before it, says.
 pub(crate) async fn by_word(
     rules: &Rules<'_>,

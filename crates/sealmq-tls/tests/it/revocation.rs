@@ -329,13 +329,17 @@ fn a_list_of_a_distribution_point_counts_for_certificates_that_name_the_same_poi
     let both = device("crl-point-both", &format!("URI:ldap:///cn=ca,URI:{ONE}"));
     let other = device("crl-point-other", "URI:http://ca.example/2.crl");
     let reasons = device("crl-point-reasons", &format!("p\n[p]\nfullname=URI:{ONE}\nreasons=keyCompromise"));
+    let issuer = device(
+        "crl-point-issuer",
+        &format!("p\n[p]\nfullname=URI:{ONE}\nCRLissuer=dirName:n\n[n]\nCN=Other"),
+    );
     let one = of("point-1", &format!("URI:{ONE}"), &[], 7);
     let tls = with(vec![one.clone()]);
     for pair in [&same, &both] {
         assert_eq!(code(&tls, &chain(pair), now()), None);
     }
-    // Another point, only some reasons, or no point at all: the list says nothing about these.
-    for pair in [&other, &reasons, &f.client] {
+    // Another point, only some reasons, another issuer, or no point at all: the list says nothing about these.
+    for pair in [&other, &reasons, &issuer, &f.client] {
         let error = tls.judge(&chain(pair), now()).unwrap_err();
         assert_eq!(error.code, Code::NoCrl);
         assert!(error.to_string().contains("is about other certificates"), "{error}");
@@ -353,6 +357,11 @@ fn a_list_of_a_distribution_point_counts_for_certificates_that_name_the_same_poi
         assert_eq!(code(&tls, &chain(pair), now()), Some(Code::Revoked));
     }
     assert_eq!(code(&tls, &chain(&both), now()), None);
+    // Neither holds the other back at a reload.
+    let crls = crl_spec(vec![of("point-4", "URI:http://ca.example/2.crl", &[], 9)]);
+    server(ServerTlsSpec { crls: Some(crls.clone()), ..server_spec() }).in_force();
+    let sources = vec![of("point-5", &format!("URI:{ONE}"), &[], 3)];
+    server(ServerTlsSpec { crls: Some(CrlSpec { sources, ..crls }), ..server_spec() });
     // A complete list is about everybody.
     let tls = with(vec![one, Asked::new("point-none", &[]).of(&f.ca)]);
     for pair in [&same, &other, &reasons, &f.client] {

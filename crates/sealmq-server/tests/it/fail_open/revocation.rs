@@ -209,6 +209,21 @@ fn a_certificate_that_ends_ends_its_session_within_a_second() {
     told_to_go(&mut stays, Instant::now());
 }
 
+/// The end of a certificate is a timer of its session: a reload sets it, and takes it away.
+#[test]
+fn expiry_kick_counts_for_who_is_in_from_the_reload_on() {
+    let pki = Pki::new();
+    let (kept, ending) = (start(&pki, LIST, "expiry_kick false\n"), start(&pki, LIST, ""));
+    let end = now().plus_secs(4);
+    let mut goes = five(&kept, &pki, brief(&pki, 4), "c");
+    let mut stays = five(&ending, &pki, brief(&pki, 4), "c");
+    let conf = |broker: &Broker, rule: &str| broker.reload(&format!("{MUTUAL}{CRL}{rule}")).unwrap();
+    conf(&kept, "expiry_kick true\n");
+    conf(&ending, "expiry_kick false\n");
+    told_to_go(&mut goes, instant_of(end.plus_secs(1)));
+    ping(&mut stays);
+}
+
 #[test]
 fn with_revocation_kick_false_who_is_in_stays_and_who_comes_is_refused() {
     let pki = Pki::new();

@@ -102,6 +102,47 @@ fn who_has_a_certificate_and_no_name_goes_with_allow_anonymous() {
     goes(&mut device);
 }
 
+/// What a newcomer would be refused for ends who is in: a restriction that counts for newcomers only is kept open by them.
+#[test]
+fn a_stricter_rule_for_client_ids_or_versions_ends_who_does_not_keep_it() {
+    let open = "listener PORT 127.0.0.1\nallow_anonymous true\n";
+    let broker = Broker::plain(open);
+    let (mut fits, mut other) = (client(&broker, "dev-1", None), client(&broker, "x-1", None));
+    let (mut named, mut claims) =
+        (client(&broker, "dev-2", Some(("dev-2", ""))), client(&broker, "dev-3", Some(("anna", ""))));
+    broker.reload(&format!("{open}clientid_prefixes dev-\n")).unwrap();
+    assert_goes(&mut other);
+    for client in [&mut fits, &mut named, &mut claims] {
+        assert_stays(client);
+    }
+    // Who says no user name has none to be its id.
+    broker.reload(&format!("{open}use_username_as_clientid true\n")).unwrap();
+    assert_goes(&mut fits);
+    assert_goes(&mut claims);
+    assert_stays(&mut named);
+    broker.reload(&format!("{open}accept_protocol_versions 5\n")).unwrap();
+    assert_goes(&mut named);
+    let (mut five, _) = client_of_5(&broker, "five");
+    five.write_all(&[0xc0, 0]).unwrap();
+    expect(&mut five, &[0xd0, 0]);
+    // A name that nobody proved is no identity.
+    broker.reload(&format!("{open}client_id_matches_identity true\n")).unwrap();
+    let mut told = [0; 2];
+    std::io::Read::read_exact(&mut five, &mut told).unwrap();
+    assert_eq!(told[0], 0xe0);
+}
+
+#[test]
+fn an_id_that_must_be_the_name_ends_those_of_certificates_whose_is_not() {
+    let pki = Pki::new();
+    let broker = Broker::start(|folder| pki.write_server(folder), MUTUAL);
+    let (mut own, mut other) =
+        (tls(&broker, &pki, Some("d1"), "d1"), tls(&broker, &pki, Some("d2"), "something"));
+    broker.reload(&format!("{MUTUAL}client_id_matches_identity true\n")).unwrap();
+    goes(&mut other);
+    stays(&mut own);
+}
+
 #[test]
 fn another_rule_for_names_ends_who_is_named_by_the_old_one() {
     let pki = Pki::new();
