@@ -258,6 +258,10 @@ fn of_jwk(jwk: &Map<String, Value>, number: usize) -> Result<Option<Key>, KeysEr
     if jwk.contains_key("d") || jwk.contains_key("k") {
         return Err(KeysError::Private(number));
     }
+    // Beside text they could say anything, and "signs nothing" among it.
+    if ["use", "alg", "kid"].iter().any(|member| jwk.get(*member).is_some_and(|value| !value.is_string())) {
+        return Err(KeysError::Damaged { number, why: "use, alg or kid is no text" });
+    }
     let (kind, curve) = (text("kty").unwrap_or_default(), text("crv").unwrap_or_default());
     let algorithm = match (kind, curve) {
         ("RSA", _) => Algorithm::Rs256,

@@ -292,6 +292,25 @@ fn files_of_keys_are_read_whole_or_refused() {
         (keys.algorithms().collect::<Vec<_>>(), keys.passed_over().len()),
         (vec![Algorithm::Rs256], 2)
     );
+    for (operations, verifies) in
+        [(json!(["sign", "verify"]), true), (json!(["sign"]), false), (json!("verify"), false)]
+    {
+        let mut set = issuer.set();
+        set["keys"][0]["key_ops"] = operations;
+        let keys = Keys::parse(set.to_string().as_bytes()).unwrap();
+        assert_eq!((keys.len(), keys.passed_over().len()), if verifies { (3, 0) } else { (2, 1) });
+    }
+    let short = json!({ "keys": [{ "kty": "RSA", "n": encoded([0xff; 128]), "e": "AQAB" }] });
+    assert!(matches!(
+        error(&short.to_string()),
+        KeysError::Damaged { number: 1, why: "an RSA key below 2048 bits" }
+    ));
+    // A use, algorithm or id that is no text says nothing that could be taken for a yes.
+    for member in ["use", "alg", "kid"] {
+        let mut set = issuer.set();
+        set["keys"][1][member] = json!(["sig"]);
+        assert!(matches!(error(&set.to_string()), KeysError::Damaged { number: 2, .. }), "{member}");
+    }
     let many = json!({ "keys": vec![issuer.set()["keys"][0].clone(); 33] });
     assert_eq!(error(&many.to_string()), KeysError::TooMany);
 }
