@@ -34,6 +34,12 @@ pub(crate) struct ScramLogin {
     pub(crate) server_final: Vec<u8>,
 }
 
+/// An exchange that proved nothing, and the name that was tried, once it was said: for the log.
+pub(crate) struct Unproved {
+    pub(crate) denied: Denied,
+    pub(crate) username: Option<Arc<str>>,
+}
+
 /// Whether a listener with these proofs serves a method. [MQTT-4.12.0-1]
 pub(crate) fn check_method(proofs: &NameProofs, method: &str) -> Result<(), Denied> {
     if method == METHOD && proofs.scram.is_some() {
@@ -51,7 +57,7 @@ pub(crate) fn check_method(proofs: &NameProofs, method: &str) -> Result<(), Deni
         word: "bad authentication method",
         text: "the client asks for an Authentication Method that this listener does not serve".to_owned(),
         hint: Some(hint.to_owned()),
-        ..not_authorised("SMQ-A022")
+        ..not_authorised("SMQ-A028")
     })
 }
 
@@ -70,6 +76,11 @@ impl Conversation {
         let entry = scram.mark(&username);
         let (exchange, challenge) = Exchange::begin(first, scram.look_up(&username), &seed);
         Ok((Conversation { exchange, username, entry }, challenge))
+    }
+
+    /// The name that is to be proved.
+    pub(crate) fn username(&self) -> Arc<str> {
+        Arc::clone(&self.username)
     }
 
     /// Why an exchange that is not there cannot go on.

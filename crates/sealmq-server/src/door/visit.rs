@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::Door;
 use super::authenticate::{Authenticated, Denied, Rules, Shown, authenticate, check_version};
 use super::enhanced::{
-    AUTH_BYTES_MAX, Conversation, ScramLogin, answer_of, auth_packet, check_method, protocol_error,
+    AUTH_BYTES_MAX, Conversation, ScramLogin, Unproved, answer_of, auth_packet, check_method, protocol_error,
 };
 use super::limits::{ConnectionGuard, WaitingGuard};
 use super::listener::ListenerState;
@@ -148,9 +148,17 @@ impl Visit<'_> {
             Some(method) => self.exchange(&connect, method, connect_bytes).await?.map(Some),
         };
         let rules = self.rules(generation);
+        // For the log: who logs in by SCRAM need not say its name in CONNECT.
+        let mut tried = connect.username.map(Arc::from);
         let outcome = match login {
-            Ok(login) => authenticate(&rules, &connect, shown, login).await,
-            Err(denied) => Err(denied),
+            Ok(login) => {
+                tried = login.as_ref().map(|login| Arc::clone(&login.username)).or(tried);
+                authenticate(&rules, &connect, shown, login).await
+            }
+            Err(Unproved { denied, username }) => {
+                tried = username.or(tried);
+                Err(denied)
+            }
         };
         match outcome {
             Ok(Authenticated { peer, admitted }) => {
@@ -160,7 +168,7 @@ impl Visit<'_> {
             }
             Err(denied) => {
                 self.say(&connack(&denied, connect.version, self.listener.terms().rules.max_qos));
-                Err(denied_of(&connect, denied))
+                Err(denied_of(&connect, tried.as_deref(), denied))
             }
         }
     }
@@ -172,7 +180,7 @@ impl Visit<'_> {
         connect: &Connect<'_>,
         method: &str,
         at: usize,
-    ) -> Result<Result<ScramLogin, Denied>, Turned> {
+    ) -> Result<Result<ScramLogin, Unproved>, Turned> {
         let proofs = self.listener.proofs();
         let first = connect.properties.authentication_data().map(|data| data.expose());
         let begun = check_version(&self.listener.access(), connect.version)
@@ -180,14 +188,16 @@ impl Visit<'_> {
             .and_then(|()| Conversation::begin(&proofs, first.unwrap_or_default()));
         let (conversation, challenge) = match begun {
             Ok(begun) => begun,
-            Err(denied) => return Ok(Err(denied)),
+            Err(denied) => return Ok(Err(Unproved { denied, username: None })),
         };
+        let username = conversation.username();
         self.say(&auth_packet(method, &challenge));
         self.flush().await?;
-        match self.read_answer(method, at).await? {
-            Ok(answer) => Ok(conversation.finish(&answer)),
-            Err(denied) => Ok(Err(denied)),
-        }
+        let login = match self.read_answer(method, at).await? {
+            Ok(answer) => conversation.finish(&answer),
+            Err(denied) => Err(denied),
+        };
+        Ok(login.map_err(|denied| Unproved { denied, username: Some(username) }))
     }
 
     /// Reads one AUTH packet, takes it out of the bytes behind CONNECT, and gives its Authentication Data.
@@ -447,11 +457,11 @@ impl Visit<'_> {
     }
 }
 
-fn denied_of(connect: &Connect<'_>, denied: Denied) -> Turned {
+fn denied_of(connect: &Connect<'_>, tried: Option<&str>, denied: Denied) -> Turned {
     Turned::Denied(Box::new(DeniedClient {
         denied,
         client_id: connect.client_id.to_owned(),
-        username: connect.username.map(str::to_owned),
+        username: tried.map(str::to_owned),
     }))
 }
 

@@ -175,6 +175,7 @@ fn is_let_in(said: &Said) -> bool {
 
 const REFUSED: Said = Said::ConnAck(0x87, None, Vec::new());
 
+/// [MQTT-4.12.0-2] [MQTT-4.12.0-4]
 #[test]
 fn the_right_password_gets_in_and_everybody_else_gets_the_same_answer() {
     let broker = start(&[("anna", "pencil")]);
@@ -188,6 +189,12 @@ fn the_right_password_gets_in_and_everybody_else_gets_the_same_answer() {
     }
     let log = broker.stop();
     assert!(log.contains("u'anna'") && !log.contains("pencil"), "{log}");
+    // Whose name was tried stands at the refusal, though CONNECT said none.
+    let refused: Vec<&str> = log.lines().filter(|line| line.contains("SMQ-A023")).collect();
+    assert!(
+        matches!(refused[..], [anna, berta] if anna.contains("anna") && berta.contains("berta")),
+        "{log}"
+    );
 }
 
 /// What is asked of an unknown name has the length and the cost of what is asked of a known one, each time the same.
@@ -224,6 +231,7 @@ fn where_names_are_proved_by_scram_no_name_is_believed() {
     assert!(is_let_in(&V5::dial(&broker).log_in("anna", "pencil")));
 }
 
+/// [MQTT-4.12.0-1] [MQTT-4.12.0-4] [MQTT-4.12.0-5]
 #[test]
 fn another_method_another_name_or_a_method_out_of_turn_is_refused() {
     let broker = start(&[("anna", "pencil")]);
@@ -253,7 +261,7 @@ fn another_method_another_name_or_a_method_out_of_turn_is_refused() {
         client.auth(reason, method, b"x");
         assert_eq!(client.next(), Said::ConnAck(0x82, None, Vec::new()), "{reason} {method}");
     }
-    // [MQTT-3.1.2-30]
+    // [MQTT-3.1.2-30] [MQTT-4.12.0-3]
     let mut client = V5::dial(&broker);
     client.begin("anna", "pencil");
     assert!(matches!(client.next(), Said::Auth(0x18, _)));
@@ -309,6 +317,7 @@ fn what_comes_behind_the_last_auth_is_handled_as_if_it_came_later() {
     assert_eq!((client.next(), client.next()), (Said::Pong, Said::Pong));
 }
 
+/// [MQTT-4.12.1-1] [MQTT-4.12.1-2]
 #[test]
 fn a_live_session_is_proved_again_and_stays_the_same_user() {
     let broker = start(&[("anna", "pencil"), ("berta", "eraser")]);
