@@ -125,7 +125,7 @@ pub(crate) async fn authenticate(
     let id_is = IdIs::of(&client_id, username.as_deref(), proved);
     let role = shown.as_ref().map_or(Role::Ordinary, |shown| role_of(&shown.identity));
     check_operator(role, rules.origin)?;
-    let owner = owner(rules, &terms, username.as_deref(), shown.as_ref());
+    let owner = owner(rules, &terms, username.as_deref(), proof.as_ref(), shown.as_ref());
     let certificate = shown.map(|Shown { chain, identity }| {
         let (name, role, end) = (identity.name().cloned(), identity.role(), CertificateEnd::of(&identity));
         Arc::new(CertificateProof { chain, name, role, judged_at: believed::now(), end })
@@ -392,8 +392,14 @@ fn vouched_name(rules: &Rules<'_>, terms: &Terms) -> Option<Arc<str>> {
 }
 
 /// Whom the session belongs to: bytes that only the same identity gets again. A name that a proxy vouched for is another
-/// identity than the same name in a certificate that was shown to us.
-fn owner(rules: &Rules<'_>, terms: &Terms, username: Option<&str>, shown: Option<&Shown>) -> Owner {
+/// identity than the same name in a certificate that was shown to us; one that nobody proved is another than one that somebody did.
+fn owner(
+    rules: &Rules<'_>,
+    terms: &Terms,
+    username: Option<&str>,
+    proof: Option<&NameProof>,
+    shown: Option<&Shown>,
+) -> Owner {
     if let Some(name) = vouched_name(rules, terms) {
         return Owner::new(&[b"proxy\0", name.as_bytes()].concat());
     }
@@ -405,7 +411,10 @@ fn owner(rules: &Rules<'_>, terms: &Terms, username: Option<&str>, shown: Option
             bytes.extend_from_slice(shown.identity.issuer().to_string().as_bytes());
             Owner::new(&bytes)
         }
-        (_, Some(name)) => Owner::new(&[b"user\0", name.as_bytes()].concat()),
+        (_, Some(name)) if proof.is_some_and(NameProof::is_proof) => {
+            Owner::new(&[b"user\0", name.as_bytes()].concat())
+        }
+        (_, Some(name)) => Owner::new(&[b"said\0", name.as_bytes()].concat()),
         (_, None) => Owner::new(b"anonymous"),
     }
 }

@@ -133,6 +133,31 @@ fn a_session_of_a_certificate_is_taken_by_no_other_one() {
     accepted(&mut own.arrive(pump, "the-id"));
 }
 
+/// Two listeners: one checks names, the other believes whoever says one.
+#[test]
+fn a_session_of_a_proved_name_is_not_given_to_who_only_says_it() {
+    let conf = "session_owner bound\nper_listener_settings true\nlistener PORT 127.0.0.1\npassword_file DIR/passwd\n\
+        listener 0 DIR/believing\nallow_anonymous true\n";
+    let prepare =
+        |folder: &std::path::Path| fs::write(folder.join("passwd"), password_line("anna", "secret")).unwrap();
+    let broker = Broker::start(prepare, conf);
+    let say = |id: &str| {
+        let mut client = crate::data_plane::unix(&broker.folder.path().join("believing"));
+        std::io::Write::write_all(&mut client, &connect(id, Some(("anna", "x")))).unwrap();
+        let mut got = [0; 4];
+        std::io::Read::read_exact(&mut client, &mut got).unwrap();
+        (got, client)
+    };
+    let mut proved = broker.tcp();
+    std::io::Write::write_all(&mut proved, &connect("c", Some(("anna", "secret")))).unwrap();
+    expect(&mut proved, &ACCEPTED);
+    assert_eq!(say("c").0, crate::data_plane::NOT_AUTHORISED);
+    // Its own it takes over as often as it likes, and so does who proves the name.
+    let first = say("d");
+    assert_eq!((first.0, say("d").0), (ACCEPTED, ACCEPTED));
+    answers(broker.tcp(), &connect("c", Some(("anna", "secret"))), &ACCEPTED);
+}
+
 #[test]
 fn allow_anonymous_of_one_listener_opens_no_other() {
     let conf = "per_listener_settings true\nlistener 0 DIR/open.sock\nallow_anonymous true\n\
