@@ -187,7 +187,7 @@ impl Broker {
         }
     }
 
-    /// How many timers are armed: at most four per session.
+    /// How many timers are armed: at most five per session.
     pub fn timers(&self) -> usize {
         self.timers.len()
     }

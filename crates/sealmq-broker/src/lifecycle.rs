@@ -34,6 +34,7 @@ impl Broker {
         self.sessions.unbind(conn);
         self.disarm(index, TimerKind::KeepAlive);
         self.disarm(index, TimerKind::CertificateEnd);
+        self.disarm(index, TimerKind::Authentication);
         self.set_presence(index, Presence::Offline);
         self.event(Event::Disconnected { conn, client, why: why.clone() });
         self.output(crate::Output::Close { conn, why });
@@ -64,8 +65,13 @@ impl Broker {
     /// Forgets a session: its subscriptions, its queue, what it had received and not released. Its will, if there
     /// still is one, is published: a will never outlives its session. [MQTT-3.1.3-9]
     pub(crate) fn end_session(&mut self, now: Now, index: SessionIndex) {
-        for kind in [TimerKind::KeepAlive, TimerKind::CertificateEnd, TimerKind::Will, TimerKind::SessionEnd]
-        {
+        for kind in [
+            TimerKind::KeepAlive,
+            TimerKind::CertificateEnd,
+            TimerKind::Authentication,
+            TimerKind::Will,
+            TimerKind::SessionEnd,
+        ] {
             self.disarm(index, kind);
         }
         self.drop_subscriptions(index);
@@ -104,6 +110,7 @@ impl Broker {
         match kind {
             TimerKind::KeepAlive => self.keep_alive_due(now, index),
             TimerKind::CertificateEnd => self.certificate_end_due(now, index),
+            TimerKind::Authentication => self.auth_took_too_long(now, index),
             TimerKind::Will if self.session(index).life == Life::Connection => self.end_session(now, index),
             TimerKind::Will => self.will_due(now, index),
             TimerKind::SessionEnd => {

@@ -1,6 +1,6 @@
 //! The bound of every queue, map, buffer and timer that a peer can grow.
 //!
-//! Timers and wills need none of their own: a session has at most one will and four timers. Each bound has a test that reaches
+//! Timers and wills need none of their own: a session has at most one will and five timers. Each bound has a test that reaches
 //! it (`tests/it/limits.rs`). What bounds a single packet (its size, the levels of a topic) is the codec's:
 //! [`crate::ListenerRules::decoder_limits`].
 

@@ -10,13 +10,15 @@ pub(crate) enum TimerKind {
     KeepAlive,
     /// Its certificate ends.
     CertificateEnd,
+    /// A re-authentication has not come to its end.
+    Authentication,
     /// The will delay has passed.
     Will,
     /// The session expires.
     SessionEnd,
 }
 
-const KINDS: usize = 4;
+const KINDS: usize = 5;
 
 /// The moments that are armed for one session.
 #[derive(Debug, Default)]

@@ -144,7 +144,7 @@ fn who(step: &Step) -> Option<usize> {
 
 fn check_bounds(net: &Net, limits: &Limits) {
     for broker in &net.brokers {
-        assert!(broker.timers() <= IDS.len() * 4);
+        assert!(broker.timers() <= IDS.len() * 5);
         for facts in IDS.iter().filter_map(|id| broker.session_facts(id)) {
             assert!(facts.in_flight <= usize::from(limits.inflight_max), "{facts:?}");
             assert!(facts.queued <= limits.queued_max + usize::from(limits.inflight_max), "{facts:?}");

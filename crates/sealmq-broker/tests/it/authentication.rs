@@ -50,7 +50,7 @@ fn connack_names_the_method_only_to_who_named_it() {
     let client = net.dial(authenticated("c"));
     let got = net.take_got(client);
     assert_eq!(got.what, What::ConnAck { session_present: false, code: 0 });
-    // Property 0x15 and 0x16. [MQTT-4.12.0-5]
+    // Property 0x15 and 0x16. [MQTT-4.12.0-5] [MQTT-4.12.0-6]
     let expected = [&[0x15, 0, 13][..], METHOD.as_bytes(), &[0x16, 0, 7], b"v=proof"].concat();
     let holds = |bytes: &[u8]| bytes.windows(expected.len()).any(|window| window == expected);
     assert!(holds(&got.bytes));
@@ -58,6 +58,7 @@ fn connack_names_the_method_only_to_who_named_it() {
     assert!(!holds(&net.take_got(other).bytes));
 }
 
+/// [MQTT-4.12.0-1]
 #[test]
 fn a_method_by_which_the_door_did_not_authenticate_is_refused() {
     for done in [None, Some("SCRAM-SHA-1")] {
@@ -71,6 +72,7 @@ fn a_method_by_which_the_door_did_not_authenticate_is_refused() {
     }
 }
 
+/// [MQTT-4.12.0-2] [MQTT-4.12.0-3] [MQTT-4.12.1-1]
 #[test]
 fn a_session_is_proved_again_while_its_messages_go_on() {
     let mut net = Net::new();
@@ -130,6 +132,71 @@ fn a_judgment_older_than_the_trust_of_now_is_made_again() {
     }
 }
 
+/// The errand judged the name at the newest generation; the certificate beside it was judged at one before, and the
+/// judgment of all that is due has not been made yet.
+#[test]
+fn a_new_proof_does_not_hide_a_session_from_the_judgment_that_is_due() {
+    for (verdict, stays) in [(Verdict::Good(2), true), (Verdict::Ended, false)] {
+        let mut net = Net::new();
+        let client = net.connect(authenticated("c"));
+        begin(&mut net, client);
+        net.tables.trust.store(2, Ordering::SeqCst);
+        done(&mut net, client, renewed("anna", 2, verdict));
+        net.turn();
+        assert_eq!(net.ending(client).is_none(), stays, "{verdict:?}");
+        let first = net.take(client);
+        assert!(matches!(first, What::Auth { reason: 0, .. }) == stays, "{first:?}");
+    }
+}
+
+/// Whoever is slow: the client after the challenge, or the errand.
+#[test]
+fn a_re_authentication_that_comes_to_no_end_ends_the_session() {
+    type Stop = fn(&mut Net, Client);
+    let asked: Stop = |net, client| {
+        done(net, client, ErrandOutcome::Challenge(AuthData::new(*b"r=")));
+        net.take(client);
+    };
+    let never_answered: Stop = |_, _| {};
+    let late: Stop = |net, client| {
+        net.pass(10);
+        done(net, client, ErrandOutcome::Challenge(AuthData::new(*b"r=")));
+        net.take(client);
+        auth(net, client, ReasonCode::ContinueAuthentication, METHOD, b"last");
+        net.pass(4);
+    };
+    for (stop, left) in [(asked, 15), (never_answered, 15), (late, 1)] {
+        let mut net = Net::new();
+        let client = net.connect(authenticated("c"));
+        begin(&mut net, client);
+        stop(&mut net, client);
+        net.pass(left - 1);
+        assert!(net.is_quiet(client) && net.ending(client).is_none());
+        net.pass(1);
+        assert_eq!(net.take(client), What::Disconnect(0x87));
+        assert!(
+            matches!(net.ending(client), Some(Ending::NotAuthorised(ended)) if ended.code == "auth-timeout")
+        );
+    }
+}
+
+#[test]
+fn one_that_ends_in_time_leaves_no_timer_behind_nor_does_a_session_that_comes_again() {
+    let mut net = Net::new();
+    let lasting = || authenticated("c").with(Property::SessionExpiryInterval(3600)).resume();
+    let client = net.connect(lasting());
+    begin(&mut net, client);
+    done(&mut net, client, renewed("anna", u64::MAX, Verdict::Good(u64::MAX)));
+    assert!(matches!(net.take(client), What::Auth { reason: 0, .. }));
+    net.pass(30);
+    assert!(net.ending(client).is_none());
+    begin(&mut net, client);
+    net.drop_conn(client);
+    let client = net.connect(lasting());
+    net.pass(30);
+    assert!(net.ending(client).is_none());
+}
+
 #[test]
 fn another_user_or_a_failed_proof_ends_the_session() {
     let refused = ErrandOutcome::Refused(Ended {
@@ -143,12 +210,13 @@ fn another_user_or_a_failed_proof_ends_the_session() {
         let client = net.connect(authenticated("c"));
         begin(&mut net, client);
         done(&mut net, client, outcome);
-        // [MQTT-4.12.1-2]
+        // [MQTT-4.12.1-2] [MQTT-4.12.0-4]
         assert_eq!(net.take(client), What::Disconnect(0x87));
         assert!(matches!(net.ending(client), Some(Ending::NotAuthorised(ended)) if ended.code == code));
     }
 }
 
+/// [MQTT-4.12.0-3] [MQTT-4.12.1-1]
 #[test]
 fn auth_out_of_turn_breaks_the_protocol() {
     let (begins, goes_on) = (ReasonCode::ReAuthenticate, ReasonCode::ContinueAuthentication);

@@ -24,15 +24,21 @@ pub(crate) struct Again {
     pub(crate) names: Option<Arc<dyn CertificateNames>>,
 }
 
+/// An exchange that waits for the client's next packet, and the trust generation that was read before its entry was.
+struct Begun {
+    conversation: Conversation,
+    generation: u64,
+}
+
 /// The same on a shard, with the exchange that waits for the client's next packet.
 pub(crate) struct Proving {
     again: Again,
-    conversation: Option<Conversation>,
+    begun: Option<Begun>,
 }
 
 impl Proving {
     pub(crate) fn new(again: Again) -> Box<Proving> {
-        Box::new(Proving { again, conversation: None })
+        Box::new(Proving { again, begun: None })
     }
 }
 
@@ -40,7 +46,7 @@ impl Proving {
 pub struct ErrandReport {
     conn: ConnId,
     outcome: ErrandOutcome,
-    conversation: Option<Conversation>,
+    begun: Option<Begun>,
 }
 
 impl std::fmt::Debug for ErrandReport {
@@ -55,14 +61,14 @@ impl Shard {
         // Dropped unsent on every path below that does not answer: a refusal.
         let answer = Answer { post: Arc::clone(&self.post), shard: self.id, conn: id, sent: Sent::NotYet };
         let Some(proving) = self.conns.get_mut(id).and_then(|conn| conn.proving.as_mut()) else { return };
-        let (again, conversation) = (proving.again.clone(), proving.conversation.take());
+        let (again, begun) = (proving.again.clone(), proving.begun.take());
         let (asked, deadline) = (Instant::now(), self.hashing.deadline());
         let errand = Box::new(move || {
             if asked.elapsed() > deadline {
                 return;
             }
-            match prove(&again, step, conversation, &data) {
-                Ok((outcome, conversation)) => answer.send(outcome, conversation),
+            match prove(&again, step, begun, &data) {
+                Ok((outcome, begun)) => answer.send(outcome, begun),
                 Err(denied) => answer.send(refused(denied), None),
             }
         });
@@ -72,9 +78,9 @@ impl Shard {
 
     /// Gives the core the answer; the exchange waits here for the client.
     pub(super) fn errand_done(&mut self, now: Now, report: ErrandReport) {
-        let ErrandReport { conn, outcome, conversation } = report;
+        let ErrandReport { conn, outcome, begun } = report;
         if let Some(proving) = self.conns.get_mut(conn).and_then(|conn| conn.proving.as_mut()) {
-            proving.conversation = conversation;
+            proving.begun = begun;
         }
         self.handle(now, Input::ErrandDone { conn, outcome });
     }
@@ -83,20 +89,21 @@ impl Shard {
 fn prove(
     again: &Again,
     step: AuthStep,
-    conversation: Option<Conversation>,
+    begun: Option<Begun>,
     data: &AuthData,
-) -> Result<(ErrandOutcome, Option<Conversation>), Denied> {
+) -> Result<(ErrandOutcome, Option<Begun>), Denied> {
     let Again { admitted, names } = again;
-    // Read before anything is judged, as at the door.
-    let generation = admitted.trust.current();
-    match (step, conversation) {
+    match (step, begun) {
         (AuthStep::Begin, _) => {
+            // Read before the entry is, as at the door, and kept until the end: where trust moves in
+            // between, the core judges the entry again.
+            let generation = admitted.trust.current();
             let (conversation, challenge) = Conversation::begin(&admitted.listener.proofs(), data.expose())?;
-            Ok((ErrandOutcome::Challenge(AuthData::new(challenge)), Some(conversation)))
+            Ok((ErrandOutcome::Challenge(AuthData::new(challenge)), Some(Begun { conversation, generation })))
         }
-        (AuthStep::Continue, Some(conversation)) => {
+        (AuthStep::Continue, Some(Begun { conversation, generation })) => {
             let login = conversation.finish(data.expose())?;
-            if admitted.proofs.certificate.is_none() && admitted.proofs.proxied.is_none() {
+            if !names_come_from_a_certificate(&admitted.proofs) {
                 refuse_certificate_names(names.as_deref(), &login.username)?;
             }
             let name = NameProof::Scram { username: Arc::clone(&login.username), entry: login.entry };
@@ -115,6 +122,11 @@ fn prove(
         }
         (AuthStep::Continue, None) => Err(Conversation::lost()),
     }
+}
+
+/// Whether a certificate gave the name, to us or to a proxy; one that only came along gave none, as at the door.
+fn names_come_from_a_certificate(proofs: &Proofs) -> bool {
+    proofs.certificate.as_ref().is_some_and(|proof| proof.name.is_some()) || proofs.proxied.is_some()
 }
 
 fn refused(denied: Denied) -> ErrandOutcome {
@@ -136,13 +148,13 @@ enum Sent {
 }
 
 impl Answer {
-    fn send(mut self, outcome: ErrandOutcome, conversation: Option<Conversation>) {
+    fn send(mut self, outcome: ErrandOutcome, begun: Option<Begun>) {
         self.sent = Sent::Yes;
-        self.post_back(outcome, conversation);
+        self.post_back(outcome, begun);
     }
 
-    fn post_back(&self, outcome: ErrandOutcome, conversation: Option<Conversation>) {
-        let report = ErrandReport { conn: self.conn, outcome, conversation };
+    fn post_back(&self, outcome: ErrandOutcome, begun: Option<Begun>) {
+        let report = ErrandReport { conn: self.conn, outcome, begun };
         self.post.post(self.shard, Mail::ErrandDone(Box::new(report)));
     }
 }
@@ -156,5 +168,141 @@ impl Drop for Answer {
                 None,
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use sealmq_auth::scram::{Client, Entry, NonceSeed};
+    use sealmq_broker::{ListenerId, ListenerRules, TrustGeneration, Wall};
+    use sealmq_config::scram_file::ScramFile;
+    use sealmq_config::{IdentityRule, LiveSession, Protocol, ProtocolVersions, TakenBack, WillOfTheRefused};
+
+    use super::*;
+    use crate::door::authenticate::CannotTell;
+    use crate::door::limits::Counter;
+    use crate::door::listener::{AccessRules, ListenerFacts, ListenerState, Terms};
+    use crate::door::name_proofs::{NameProofs, ScramTable};
+    use crate::door::web::Web;
+    use crate::trust::{Came, Carriage, IdIs};
+
+    struct Generation(AtomicU64);
+
+    impl TrustGeneration for Generation {
+        fn current(&self) -> u64 {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    /// `anna` belongs to a certificate, or nobody knows.
+    struct Names(Result<bool, CannotTell>);
+
+    impl CertificateNames for Names {
+        fn is_live(&self, _: &str) -> Result<bool, CannotTell> {
+            self.0.clone()
+        }
+    }
+
+    fn proofs_of(password: &str) -> Arc<NameProofs> {
+        let mut file = ScramFile::default();
+        assert!(file.set("anna", Entry::of(password.as_bytes(), [5; 16], 4_096).unwrap()));
+        Arc::new(NameProofs { scram: Some(ScramTable::new(file)), tokens: None })
+    }
+
+    fn listener(proofs: Arc<NameProofs>) -> Arc<ListenerState> {
+        let access = AccessRules {
+            allow_anonymous: false,
+            allow_zero_length_clientid: true,
+            auto_id_prefix: String::new(),
+            use_username_as_clientid: false,
+            client_id_matches_identity: false,
+            clientid_prefixes: None,
+            versions: ProtocolVersions::ALL,
+        };
+        let web = Web { protocol: Protocol::Mqtt, origins: Vec::new(), files: None, head_bytes_max: 4096 };
+        let terms = Terms {
+            web: Arc::new(web),
+            identity: IdentityRule::None,
+            taken_back: TakenBack {
+                revoked: LiveSession::Ends,
+                expired: LiveSession::Ends,
+                will: WillOfTheRefused::Published,
+            },
+            rules: Arc::new(ListenerRules::default()),
+            record_bytes_max: usize::MAX,
+            access: Arc::new(access),
+            tls: None,
+            passwords: None,
+            proofs,
+        };
+        let facts = ListenerFacts { port: 1, address: None, path: None, protocol: Protocol::Mqtt };
+        let counter = Counter::new(1);
+        Arc::new(ListenerState::new(ListenerId(0), "port 1".to_owned(), facts, counter, terms))
+    }
+
+    fn again(listener: &Arc<ListenerState>, trust: &Arc<Generation>, names: Option<Names>) -> Again {
+        let trust: Arc<dyn TrustGeneration> = Arc::clone(trust) as _;
+        let came = Came {
+            carriage: Carriage::Plain,
+            mount_point: "".into(),
+            identity: IdentityRule::None,
+            version: sealmq_mqtt::Version::V5,
+            given_id: sealmq_broker::ClientId::parse("c").expect("an id"),
+            id_is: IdIs::Other,
+        };
+        let proofs = Proofs { certificate: None, name: None, proxied: None };
+        let admitted = Arc::new(Admitted { listener: Arc::clone(listener), trust, proofs, came });
+        Again { admitted, names: names.map(|names| Arc::new(names) as _) }
+    }
+
+    /// A whole re-authentication with `pencil`; `between` runs after the challenge.
+    fn prove_again(again: &Again, between: impl FnOnce()) -> Result<Renewed, &'static str> {
+        let client = Client::new("anna", b"pencil", &NonceSeed([3; 18])).unwrap();
+        let begun = prove(again, AuthStep::Begin, None, &AuthData::new(client.first()));
+        let Ok((ErrandOutcome::Challenge(challenge), begun)) = begun else { panic!("no challenge") };
+        between();
+        let (last, _) = client.answer(challenge.expose()).unwrap();
+        match prove(again, AuthStep::Continue, begun, &AuthData::new(last)).map_err(|denied| denied.code)? {
+            (ErrandOutcome::Renewed(renewed), None) => Ok(renewed),
+            (ErrandOutcome::Renewed(_) | ErrandOutcome::Challenge(_) | ErrandOutcome::Refused(_), _) => {
+                panic!("neither proved nor refused")
+            }
+        }
+    }
+
+    /// The client proves an entry that a reload has taken away since the challenge: the core must see that this
+    /// judgment is older than the trust of now, and it says no when it is made again.
+    #[test]
+    fn an_entry_that_goes_between_challenge_and_proof_is_not_proved_at_the_generation_of_now() {
+        let trust = Arc::new(Generation(AtomicU64::new(1)));
+        let listener = listener(proofs_of("pencil"));
+        let reloads = || {
+            listener.change_terms(|terms| terms.proofs = proofs_of("changed"));
+            trust.0.store(2, Ordering::SeqCst);
+        };
+        let stays = prove_again(&again(&listener, &trust, None), || {}).expect("the right password");
+        assert_eq!((stays.generation, stays.admitted_by.judge(Wall(0)).is_ok()), (1, true));
+        let gone = prove_again(&again(&listener, &trust, None), reloads).expect("right at the time");
+        assert_eq!(gone.generation, 1, "not 2: judged before");
+        assert_eq!(gone.admitted_by.judge(Wall(0)).unwrap_err().code, "SMQ-A004");
+    }
+
+    #[test]
+    fn a_name_that_became_a_certificates_meanwhile_is_not_proved_again() {
+        let trust = Arc::new(Generation(AtomicU64::new(1)));
+        let listener = listener(proofs_of("pencil"));
+        let prove = |names| prove_again(&again(&listener, &trust, Some(Names(names))), || {});
+        assert!(prove(Ok(false)).is_ok());
+        assert_eq!(prove(Ok(true)).unwrap_err(), "SMQ-A015");
+        assert_eq!(prove(Err(CannotTell("disk".to_owned()))).unwrap_err(), "SMQ-A016");
+    }
+
+    #[test]
+    fn an_answer_to_no_challenge_is_refused() {
+        let trust = Arc::new(Generation(AtomicU64::new(1)));
+        let again = again(&listener(proofs_of("pencil")), &trust, None);
+        assert!(prove(&again, AuthStep::Continue, None, &AuthData::default()).is_err());
     }
 }
