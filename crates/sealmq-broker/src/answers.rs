@@ -76,6 +76,7 @@ pub(crate) fn connack_refused(version: Version, why: &Refusal, max_qos: QoS) -> 
         Refusal::WillQoS => (ReasonCode::QoSNotSupported, ConnectReturnCode::NotAuthorized),
         Refusal::WillRetain => (ReasonCode::RetainNotSupported, ConnectReturnCode::NotAuthorized),
         Refusal::Sessions => (ReasonCode::ServerBusy, ConnectReturnCode::ServerUnavailable),
+        Refusal::Memory => (ReasonCode::QuotaExceeded, ConnectReturnCode::ServerUnavailable),
         Refusal::Shutdown => (ReasonCode::ServerUnavailable, ConnectReturnCode::ServerUnavailable),
     };
     Some(connack_refusal(version, reason, code, max_qos))

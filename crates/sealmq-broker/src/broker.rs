@@ -4,7 +4,7 @@ use crate::{
     Commit, ConnId, Counters, Durability, Ending, Event, Input, Lane, Limits, Lost, Millis, Mono, Now,
     Outgoing, Output, Pick, Policy, Record, ShardId, Tables,
     route::Route,
-    session::{Backlog, Connection, Session},
+    session::{Backlog, Connection, FullSaid, Session},
     sessions::{SessionIndex, Sessions},
     subscriber::Subscriber,
     timers::Timers,
@@ -46,6 +46,8 @@ pub struct Broker {
     pub(crate) picks: Vec<Pick>,
     /// When the retained messages are looked through for some that have ended.
     pub(crate) sweep_at: Option<Mono>,
+    /// Whether `memory_limit` being reached has been said.
+    memory_said: FullSaid,
     outputs: VecDeque<Output>,
 }
 
@@ -81,6 +83,7 @@ impl Broker {
     pub fn new(shard: ShardId, limits: Limits, tables: Tables, policy: Arc<Policy>) -> Broker {
         let generation = tables.trust.current();
         tables.retained.set_life(policy.retain_expiry);
+        let heap = tables.heap.clone();
         Broker {
             shard,
             limits,
@@ -96,10 +99,11 @@ impl Broker {
             generation,
             stage: Stage::Serving,
             counters: Counters::default(),
-            backlog: Backlog::default(),
+            backlog: Backlog::new(heap),
             route: Route::default(),
             picks: Vec::new(),
             sweep_at: None,
+            memory_said: FullSaid::No,
             outputs: VecDeque::new(),
         }
     }
@@ -192,6 +196,11 @@ impl Broker {
         self.timers.len()
     }
 
+    /// Whether `memory_limit` is reached: a shell keeps no more for a client than it must.
+    pub fn is_out_of_memory(&self) -> bool {
+        self.limits.heap_bytes_max.is_some_and(|max| self.tables.heap.held() >= max)
+    }
+
     /// What one session holds now, for `$SYS`, the control socket and tests of bounds.
     pub fn session_facts(&self, client: &str) -> Option<SessionFacts> {
         let session = self.session(self.sessions.of_client(client)?);
@@ -261,6 +270,21 @@ impl Broker {
         }
         let record = record(self.session(index));
         self.append(|| record)
+    }
+
+    /// Whether `bytes` more of a client may be held. Says so once when they may not, until a sixteenth is free again.
+    pub(crate) fn has_memory_for(&mut self, bytes: usize) -> bool {
+        let Some(max) = self.limits.heap_bytes_max else { return true };
+        let held = self.tables.heap.held();
+        if held <= max - max / 16 {
+            self.memory_said = FullSaid::No;
+        }
+        let room = held.saturating_add(bytes) <= max;
+        if !room && self.memory_said == FullSaid::No {
+            self.memory_said = FullSaid::Yes;
+            self.event(Event::MemoryFull { held, max });
+        }
+        room
     }
 
     fn lost(&mut self, now: Now, conn: ConnId, cause: Lost) {

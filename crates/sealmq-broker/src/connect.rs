@@ -5,6 +5,7 @@ use crate::{
     RetainedMessages, SessionOwner, Source, Start,
     answers::{self, Accepted},
     broker::Stage,
+    heap::{CONNECTION_BYTES, SESSION_BYTES},
     places::Place,
     session::{
         AliasesOut, ClientKind, Connection, Incoming, Known, Life, Link, Session, Subscriptions, Will, Window,
@@ -47,6 +48,12 @@ impl Broker {
         self.check_keep_alive(connect)?;
         let will =
             connect.will.as_ref().map(|asked| self.check_will(now, connect, asked, peer)).transpose()?;
+        let will_bytes = will.as_ref().map_or(0, |will| will.message.size());
+        let known = self.sessions.of_client(peer.client_id.as_str()).is_some();
+        // Who is known may come back at the limit: what waits for it can only go this way.
+        if (!known || will.is_some()) && !self.has_memory_for(SESSION_BYTES + CONNECTION_BYTES + will_bytes) {
+            return Err(Refusal::Memory);
+        }
         let place = match self.sessions.of_client(peer.client_id.as_str()) {
             Some(index) => {
                 self.check_owner(index, peer)?;
@@ -83,7 +90,8 @@ impl Broker {
             return Err(Refusal::WillRetain);
         }
         let source = Source::of(&peer.client_id, &peer.principal, &peer.rules, &self.policy);
-        let will = will::from_connect(now, self.shard, connect, asked, &peer.rules, Arc::new(source));
+        let mut will = will::from_connect(now, self.shard, connect, asked, &peer.rules, Arc::new(source));
+        will.message = self.tables.heap.counted(will.message);
         // What is done by command is not left to an accident.
         if will.message.topic.starts_with("$CONTROL/") {
             return Err(Refusal::WillControl);
@@ -145,6 +153,7 @@ impl Broker {
                 incoming: Incoming::default(),
                 will: None,
                 place: None,
+                _charge: self.tables.heap.charge(SESSION_BYTES),
                 deadlines: Deadlines::default(),
             }),
         };
@@ -248,6 +257,7 @@ impl Broker {
             ends_at: peer.principal.ends_at,
             authentication: peer.authentication.map(|done| Known::by(done.method)),
             rules: peer.rules,
+            _charge: self.tables.heap.charge(CONNECTION_BYTES),
         }
     }
 

@@ -66,6 +66,13 @@ pub enum Event {
         /// Whose.
         client: ClientId,
     },
+    /// `memory_limit` is reached: nothing new is held; said once until a sixteenth of it is free again.
+    MemoryFull {
+        /// Bytes held.
+        held: usize,
+        /// The bound.
+        max: usize,
+    },
     /// A retained message was not stored.
     RetainedFull {
         /// Its publisher, if it was a client.

@@ -40,6 +40,7 @@ fn tiny() -> Limits {
         subscription_bytes_max: 32,
         retained_given_max: 2,
         sessions_max: 3,
+        heap_bytes_max: None,
         payload_bytes_max: Some(48),
         shared_members_max: 2,
         retained_max: 2,

@@ -132,7 +132,7 @@ pub enum Lost {
     Broken,
     /// TLS failed on it.
     Tls,
-    /// The shell shut it.
+    /// The shell shut it: what it has sent of a packet does not fit into `memory_limit`.
     Shut,
 }
 
@@ -314,6 +314,8 @@ pub enum Refusal {
     WillRetain,
     /// `global_max_clients` sessions exist.
     Sessions,
+    /// `memory_limit` is reached, and it has no session yet or wants a will.
+    Memory,
     /// The broker stops.
     Shutdown,
 }

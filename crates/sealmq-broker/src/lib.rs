@@ -23,6 +23,7 @@ mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
 mod groups;
+mod heap;
 mod ids;
 mod interest;
 mod io;
@@ -59,6 +60,7 @@ pub use errand::{AuthData, AuthStep, Authentication, Errand, ErrandOutcome, Rene
 pub use event::{Counters, Event, Start};
 pub use exchange::{Exchange, Letter, Mailbox, Marks, Reading};
 pub use groups::GroupTable;
+pub use heap::{Charge, Heap};
 pub use ids::{ClientId, ConnId, ShardId, ShardSet};
 pub use interest::InterestTable;
 pub use io::{Delivery, Ending, Input, Lane, LocalPublish, Lost, Outgoing, Output, Refusal, Retain, Stored};

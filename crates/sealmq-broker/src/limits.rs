@@ -32,6 +32,9 @@ pub struct Limits {
     pub retained_given_max: usize,
     /// `global_max_clients`: sessions of all shards together, with those whose client is away.
     pub sessions_max: usize,
+    /// `memory_limit` (0 there: `None`): bytes of [`crate::Heap`], of all shards together. From there on nothing new is
+    /// held: no session, subscription or message, apart from what is promised already (wills, QoS 2 after PUBREC).
+    pub heap_bytes_max: Option<usize>,
     /// `message_size_limit` (0 there: `None`): payload bytes of a PUBLISH or will.
     pub payload_bytes_max: Option<usize>,
     /// Members of all shared groups together, per process; the table enforces it.
@@ -57,6 +60,7 @@ impl Default for Limits {
             subscription_bytes_max: 16 << 20,
             retained_given_max: 1_000_000,
             sessions_max: usize::MAX,
+            heap_bytes_max: None,
             payload_bytes_max: None,
             shared_members_max: 1_000_000,
             retained_max: 10_000_000,

@@ -20,6 +20,8 @@ enum Stop {
     Disconnect(ReasonCode, &'static str),
     /// It is answered and dropped.
     Answer(ReasonCode),
+    /// `memory_limit` leaves no room for it.
+    NoMemory,
 }
 
 /// How often a QoS 2 PUBLISH may come again on one connection. The standard has it sent again on the next one only
@@ -37,6 +39,7 @@ impl Broker {
                 return self.disconnect(now, index, reason, Ending::ProtocolError(rule));
             }
             Err(Stop::Answer(reason)) => return self.refuse_publish(index, publish, reason),
+            Err(Stop::NoMemory) => return self.no_memory_for(now, index, publish),
         };
         let message = self.message(now, index, publish, topic);
         match (publish.qos, publish.packet_id) {
@@ -69,7 +72,7 @@ impl Broker {
 
     /// A message of the broker itself.
     pub(crate) fn publish_local(&mut self, now: Now, publish: LocalPublish<'_>) {
-        let message = Message {
+        let message = self.tables.heap.counted(Message {
             origin: self.shard,
             sequence: 0,
             topic: Arc::from(publish.topic),
@@ -80,7 +83,7 @@ impl Broker {
             received: now,
             expiry_secs: None,
             source: None,
-        };
+        });
         self.accept(now, message);
     }
 
@@ -121,11 +124,15 @@ impl Broker {
             self.counters.publish_denied += 1;
             return Err(Stop::Answer(ReasonCode::NotAuthorized));
         }
+        // What has come before is held already.
+        if !known && !self.has_memory_for(publish.payload.len()) {
+            return Err(Stop::NoMemory);
+        }
         Ok(topic)
     }
 
     fn message(&self, now: Now, index: SessionIndex, publish: &Publish<'_>, topic: Arc<str>) -> Message {
-        Message {
+        self.tables.heap.counted(Message {
             origin: self.shard,
             sequence: 0,
             topic,
@@ -136,6 +143,18 @@ impl Broker {
             received: now,
             expiry_secs: publish.properties.message_expiry_interval(),
             source: Some(Arc::clone(&self.session(index).source)),
+        })
+    }
+
+    /// Nothing that was not taken is acknowledged as if it were: who published it keeps it. A client of 5.0 is told so;
+    /// for one of 3.x there is only the end of its connection, as in mosquitto. QoS 0 is dropped.
+    fn no_memory_for(&mut self, now: Now, index: SessionIndex, publish: &Publish<'_>) {
+        let told = self.version(index).is_some_and(Version::is_v5);
+        if publish.qos == QoS::AtMostOnce || told {
+            self.refuse_publish(index, publish, ReasonCode::QuotaExceeded);
+        } else {
+            self.counters.publish_dropped += 1;
+            self.over_limit(now, index, "memory_limit");
         }
     }
 

@@ -9,8 +9,8 @@ pub(crate) use incoming::Incoming;
 pub(crate) use window::{Enqueued, FullSaid, Queued, Receiver, Stage, StoreBehind, Window};
 
 use crate::{
-    Admission, ClientId, ConnId, Limits, ListenerRules, Message, Millis, Mono, Owner, Policy, Principal,
-    Record, Source, Wall, places::Place, timers::Deadlines,
+    Admission, Charge, ClientId, ConnId, Limits, ListenerRules, Message, Millis, Mono, Owner, Policy,
+    Principal, Record, Source, Wall, places::Place, timers::Deadlines,
 };
 use sealmq_mqtt::{QoS, SubscriptionId, Version};
 use std::{collections::BTreeMap, sync::Arc};
@@ -32,6 +32,7 @@ pub(crate) struct Session {
     pub(crate) deadlines: Deadlines,
     /// Its place among the sessions of all shards; without one only while it is ended to begin anew.
     pub(crate) place: Option<Place>,
+    pub(crate) _charge: Charge,
 }
 
 /// How long a session lasts without a connection.
@@ -92,6 +93,7 @@ pub(crate) struct Connection {
     pub(crate) ends_at: Option<Wall>,
     /// The method by which it authenticated in AUTH packets; `None`: by none, and it may send no AUTH.
     pub(crate) authentication: Option<Box<Known>>,
+    pub(crate) _charge: Charge,
 }
 
 /// An Authentication Method, and how far an exchange is. [MQTT-4.12.1-1]

@@ -8,6 +8,7 @@ use crate::{
     Broker, Event, Lane, Member, Millis, Mono, Now, Outgoing, Presence, Record, Retain, RetainSource,
     RetainedMessage, RetainedVersion, answers,
     deliver::EncodeOnce,
+    heap::subscription_bytes,
     route::is_own,
     session::{ClientKind, Connection, NoLocal, RetainAsPublished, Subscription},
     sessions::SessionIndex,
@@ -103,6 +104,10 @@ impl Broker {
         if self.session(index).subscriptions.bound_reached(filter, &self.limits).is_some() {
             return Err(ReasonCode::QuotaExceeded);
         }
+        let known = self.session(index).subscriptions.get(filter).is_some();
+        if !known && !self.has_memory_for(subscription_bytes(filter)) {
+            return Err(ReasonCode::QuotaExceeded);
+        }
         let parsed = TopicFilter::parse(filter).map_err(|_| ReasonCode::TopicFilterInvalid)?;
         match parsed.share() {
             Some(share) => self.join_group(index, share, subscription)?,
@@ -113,6 +118,9 @@ impl Broker {
             if session.subscriptions.get(filter).is_some() { Novelty::Replaced } else { Novelty::New };
         session.subscriptions.insert(filter, subscription);
         let client = session.client_id.clone();
+        if novelty == Novelty::New {
+            self.tables.heap.add(subscription_bytes(filter));
+        }
         let new = u64::from(novelty == Novelty::New);
         self.counters.subscriptions += new;
         self.counters.shared_subscriptions += new * u64::from(is_shared(filter));
@@ -242,6 +250,7 @@ impl Broker {
         if self.session_mut(index).subscriptions.remove(filter).is_none() {
             return false;
         }
+        self.tables.heap.sub(subscription_bytes(filter));
         self.counters.subscriptions -= 1;
         self.counters.shared_subscriptions -= u64::from(is_shared(filter));
         if let Some(share) = TopicFilter::parse(filter).ok().and_then(TopicFilter::share) {

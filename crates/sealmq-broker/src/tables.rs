@@ -5,7 +5,7 @@
 //! stores first, then matches. So a message is seen at least once, and a live copy whose version the subscription has
 //! already got is dropped.
 
-use crate::{ClientId, Message, Millis, Mono, Places, ShardId, ShardSet, TrustGeneration};
+use crate::{ClientId, Heap, Message, Millis, Mono, Places, ShardId, ShardSet, TrustGeneration};
 use sealmq_mqtt::QoS;
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub struct Tables {
     pub trust: Arc<dyn TrustGeneration>,
     /// The places for sessions.
     pub places: Places,
+    /// What is held, in bytes.
+    pub heap: Heap,
 }
 
 impl std::fmt::Debug for Tables {

@@ -22,6 +22,7 @@ pub fn limits(global: &Global) -> Limits {
         queued_max: global.max_queued_messages.map_or(usize::MAX, |count| size(count.into())),
         queued_bytes_max: global.max_queued_bytes.map(size),
         sessions_max: global.global_max_clients.map_or(default.sessions_max, |count| size(count.into())),
+        heap_bytes_max: global.memory_limit.map(size),
         payload_bytes_max: global.message_size_limit.map(|bytes| size(bytes.into())),
         ..default
     }

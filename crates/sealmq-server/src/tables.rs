@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sealmq_broker::{
-    ClientId, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member, Message, Millis, Mono, Pick,
-    Places, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion, ShardId,
+    ClientId, GroupTable, GroupsFull, Heap, Interest, InterestTable, Limits, Member, Message, Millis, Mono,
+    Pick, Places, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable, RetainedVersion, ShardId,
     ShardSet, SharedGroups, Tables, TrustGeneration,
 };
 use sealmq_mqtt::QoS;
@@ -52,6 +52,7 @@ pub fn new(limits: &Limits, trust: Arc<dyn TrustGeneration>) -> (Tables, Retaine
         }),
         trust,
         places: Places::default(),
+        heap: Heap::default(),
     };
     (tables, gauge)
 }

@@ -1,9 +1,9 @@
 //! The shared tables behind mutexes, and a judgment that a script can turn.
 
 use crate::{
-    Admission, ClientId, Ended, Farewell, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member,
-    Message, Millis, Mono, Pick, Places, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable,
-    RetainedVersion, ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
+    Admission, ClientId, Ended, Farewell, GroupTable, GroupsFull, Heap, Interest, InterestTable, Limits,
+    Member, Message, Millis, Mono, Pick, Places, Presence, Retained, RetainedFull, RetainedMessage,
+    RetainedTable, RetainedVersion, ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
 };
 use sealmq_mqtt::QoS;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,6 +16,7 @@ pub(super) struct Shared {
     groups: Mutex<GroupTable>,
     pub(super) trust: AtomicU64,
     places: Places,
+    pub(super) heap: Heap,
 }
 
 fn locked<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -30,6 +31,7 @@ impl Shared {
             groups: Mutex::new(GroupTable::new(limits.shared_members_max)),
             trust: AtomicU64::new(1),
             places: Places::default(),
+            heap: Heap::default(),
         }
     }
 
@@ -40,6 +42,7 @@ impl Shared {
             groups: shared.clone(),
             trust: shared.clone(),
             places: shared.places.clone(),
+            heap: shared.heap.clone(),
         }
     }
 

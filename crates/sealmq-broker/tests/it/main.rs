@@ -22,6 +22,7 @@ mod gates;
 mod keep_alive;
 mod limits;
 mod matching;
+mod memory;
 mod qos_in;
 mod qos_out;
 mod reloading;

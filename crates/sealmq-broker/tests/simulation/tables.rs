@@ -126,5 +126,6 @@ pub(crate) fn tables(limits: &Limits, trust: &Arc<Trust>) -> Tables {
         groups: Arc::new(SimGroups(Mutex::new(GroupTable::new(limits.shared_members_max)))),
         trust: Arc::clone(trust) as Arc<dyn TrustGeneration>,
         places: sealmq_broker::Places::default(),
+        heap: sealmq_broker::Heap::default(),
     }
 }

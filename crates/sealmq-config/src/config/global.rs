@@ -15,6 +15,8 @@ pub struct Global {
     pub global_max_connections: Option<u32>,
     /// `global_max_clients`: sessions at one time, connected or not.
     pub global_max_clients: Option<u32>,
+    /// `memory_limit`: bytes that clients may make the broker hold.
+    pub memory_limit: Option<u64>,
     /// `max_inflight_messages`: outgoing QoS 1/2 messages in flight per client, and Receive Maximum in CONNACK.
     /// `None` is no limit (written 0): 65,535 on the wire.
     pub max_inflight_messages: Option<u16>,

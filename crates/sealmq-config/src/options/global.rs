@@ -1,7 +1,7 @@
 //! Keys about the whole broker, and the ones that are global or per listener.
 
 use super::{Choice, Issue, Kind, OptionRow, Outside, Reload, Scope, clamped, integer, row, word};
-use Issue::{CompleteBroker, NothingLost};
+use Issue::NothingLost;
 use Kind::{Boolean, Path, Text};
 use Scope::{Global, GlobalOrListener};
 
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[OptionRow] = &[
     row("message_size_limit", Global, integer(0, 268_435_455, "Invalid 'message_size_limit' value ({})."),
         "0 (no limit)", "10000", "Largest payload in bytes; a larger message is dropped.").restricts(),
     row("memory_limit", Global, integer(0, i64::MAX, "Invalid 'memory_limit' value ({})."), "0 (no limit)", "100000000",
-        "Largest heap of the broker in bytes.").restricts().not_yet(CompleteBroker).harmless(&["0"]),
+        "Bytes that clients may make the broker hold. From there on nothing new is taken.").restricts(),
     row("max_keepalive", Global, integer(0, 65_535, "Invalid 'max_keepalive' value ({})."), "0 (off)", "120",
         "Longest keep alive in seconds.").restricts(),
     row("retain_available", Global, Boolean, "true", "false", "Take retained messages.").restricts(),

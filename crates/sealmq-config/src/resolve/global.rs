@@ -39,6 +39,7 @@ pub(super) fn resolve(
         clientid_prefixes: global.text("clientid_prefixes"),
         global_max_connections: if_positive(global, "global_max_connections"),
         global_max_clients: if_positive(global, "global_max_clients"),
+        memory_limit: global.limit("memory_limit", None),
         max_inflight_messages: inflight(global),
         max_inflight_bytes: global.limit("max_inflight_bytes", None),
         max_queued_messages: global.limit("max_queued_messages", Some(QUEUED_DEFAULT)),

@@ -30,7 +30,7 @@ fn bounds_reach_the_core() {
     let limits = limits(
         &config(
             "max_inflight_messages 5\nmax_inflight_bytes 50\nmax_queued_messages 6\nmax_queued_bytes 60\n\
-             global_max_clients 7\nmessage_size_limit 70\n",
+             global_max_clients 7\nmemory_limit 80\nmessage_size_limit 70\n",
         )
         .global,
     );
@@ -40,6 +40,7 @@ fn bounds_reach_the_core() {
         queued_max: 6,
         queued_bytes_max: Some(60),
         sessions_max: 7,
+        heap_bytes_max: Some(80),
         payload_bytes_max: Some(70),
         ..Limits::default()
     };

@@ -185,8 +185,6 @@ fn what_is_not_built_yet_stops_the_start_unless_it_asks_for_nothing() {
         refused,
         ["4: Error: 'client_ocsp hard' is not honoured yet: it comes with \"Certificates for life\"."]
     );
-    assert_eq!(errors("memory_limit 1000000").len(), 1);
-    config("memory_limit 0");
     config("listener 8080\nprotocol mqtt");
 }
 

@@ -75,6 +75,7 @@ impl Shard {
             packet_bytes_max: peer.rules.packet_bytes_max,
             record_bytes_max,
             unopened,
+            charge: self.heap.charge(pending.len()),
             undecoded: pending,
             need: 1,
             lines: Lines::default(),

@@ -31,6 +31,7 @@ impl Shard {
         }
         conn.state = State::Finishing(why);
         conn.undecoded = Vec::new();
+        conn.recount();
         self.make_dirty(id);
     }
 

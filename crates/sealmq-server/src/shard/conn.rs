@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sealmq_broker::{ConnId, Ending};
+use sealmq_broker::{Charge, ConnId, Ending};
 use sealmq_mqtt::Version;
 use sealmq_mqtt::websocket::ControlPayload;
 use sealmq_tls::TlsSession;
@@ -71,6 +71,8 @@ pub(crate) struct Conn {
     pub(crate) undecoded: Vec<u8>,
     /// At least so many bytes make the packet at the front of `undecoded`.
     pub(crate) need: usize,
+    /// Counts `undecoded` and `batch`.
+    pub(crate) charge: Charge,
     pub(crate) lines: Lines,
     pub(crate) batch: Batch,
     pub(crate) state: State,
@@ -95,6 +97,11 @@ pub(crate) struct Conn {
 impl Conn {
     pub(crate) fn is_open(&self) -> bool {
         self.state == State::Open
+    }
+
+    /// Counts what its buffers hold now.
+    pub(crate) fn recount(&mut self) {
+        self.charge.resize(self.undecoded.len() + self.batch.bytes.len());
     }
 
     /// Whether it has nothing left to write.

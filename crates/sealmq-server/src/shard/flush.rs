@@ -28,6 +28,9 @@ impl Shard {
             if let Some(conn) = self.conns.get_mut(id) {
                 conn.in_dirty = false;
                 self.flush(now, id, lent);
+                if let Some(conn) = self.conns.get_mut(id) {
+                    conn.recount();
+                }
             }
         }
     }

@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sealmq_broker::{
-    Broker, Commit, ConnId, ControlAnswer, ControlRequest, Exchange, Input, Letter, Limits,
+    Broker, Commit, ConnId, ControlAnswer, ControlRequest, Exchange, Heap, Input, Letter, Limits,
     Mailbox as Letters, Marks, Mono, Now, Output, Policy, Reading, ShardId, Tables,
 };
 
@@ -101,6 +101,8 @@ pub(crate) struct Shard {
     judged: Arc<Judged>,
     hashing: Arc<HashingPool>,
     committed: Commit,
+    /// What clients make the process hold.
+    heap: Heap,
     /// Connections with something to write.
     dirty: Vec<ConnId>,
     /// Connections with packets behind gates: nobody else is looked at when something has become durable.
@@ -127,6 +129,7 @@ impl Shard {
     pub(crate) fn new(spec: ShardSpec) -> Shard {
         Shard {
             id: spec.id,
+            heap: spec.tables.heap.clone(),
             broker: Broker::new(spec.id, spec.limits, spec.tables, spec.policy),
             conns: Slab::new(spec.id),
             exchange: Exchange::new(spec.id, spec.post.shards(), spec.marks),

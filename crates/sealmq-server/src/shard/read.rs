@@ -8,7 +8,7 @@ use sealmq_mqtt::{Decoded, Limits, Sender, decode};
 use sealmq_tls::{Progress, TlsFailure};
 
 use super::conn::{Conn, Layer, State};
-use super::{Lent, Shard};
+use super::{Lent, READ_BYTES, Shard};
 use crate::established::Framing;
 
 /// Reads of one connection before others have their turn.
@@ -54,6 +54,7 @@ impl Shard {
         let mut plain = std::mem::take(&mut lent.plain_in);
         plain.clear();
         plain.append(&mut conn.undecoded);
+        conn.recount();
         let again = self.serve_open(now, id, lent, &mut plain);
         plain.clear();
         lent.plain_in = plain;
@@ -68,7 +69,7 @@ impl Shard {
             match self.decode_all(now, id, plain) {
                 Stopped::Incomplete => {}
                 Stopped::Held => {
-                    self.keep_undecoded(id, plain);
+                    self.keep_undecoded(now, id, plain);
                     return false;
                 }
                 Stopped::Over => return false,
@@ -80,7 +81,7 @@ impl Shard {
             match brought {
                 Brought::Bytes => self.flush_answers(id),
                 Brought::Drained => {
-                    self.keep_undecoded(id, plain);
+                    self.keep_undecoded(now, id, plain);
                     return false;
                 }
                 Brought::LastBytes => {
@@ -102,11 +103,11 @@ impl Shard {
         }
         match self.decode_all(now, id, plain) {
             Stopped::Incomplete => {
-                self.keep_undecoded(id, plain);
+                self.keep_undecoded(now, id, plain);
                 true
             }
             Stopped::Held => {
-                self.keep_undecoded(id, plain);
+                self.keep_undecoded(now, id, plain);
                 false
             }
             Stopped::Over => false,
@@ -177,9 +178,14 @@ impl Shard {
         }
     }
 
-    fn keep_undecoded(&mut self, id: ConnId, plain: &[u8]) {
-        if let Some(conn) = self.conns.get_mut(id) {
+    /// Keeps what is no whole packet yet, unless it is large and `memory_limit` is reached: as in mosquitto, whose
+    /// allocation fails then, the connection ends.
+    fn keep_undecoded(&mut self, now: Now, id: ConnId, plain: &[u8]) {
+        if plain.len() > READ_BYTES && self.broker.is_out_of_memory() {
+            self.lose(now, id, Lost::Shut);
+        } else if let Some(conn) = self.conns.get_mut(id) {
             conn.undecoded = plain.to_vec();
+            conn.recount();
         }
     }
 

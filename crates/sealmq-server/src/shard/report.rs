@@ -65,6 +65,14 @@ impl Shard {
                     "it does not take its messages fast enough; max_queued_messages says how many may wait";
                 self.log.line(Line::new(Event::Dropped, text).hint(hint).field("client_id", client.as_str()));
             }
+            Core::MemoryFull { held, max } => {
+                let text = format!(
+                    "memory_limit is reached ({held} of {max} bytes): no message, subscription or new client is taken."
+                );
+                let hint = "raise memory_limit and reload, or let less wait: max_queued_messages, \
+                            persistent_client_expiration, retain_expiry_interval";
+                self.log.line(Line::new(Event::LimitReached, text).hint(hint));
+            }
             Core::RetainedFull { client, what } => {
                 let who = client.map_or_else(|| "the broker".to_owned(), |c| Escaped(c.as_str()).to_string());
                 self.log.line(Line::new(
@@ -152,6 +160,7 @@ fn words_of_refusal(why: &Refusal) -> String {
         Refusal::WillQoS => "the QoS of its will is above max_qos".to_owned(),
         Refusal::WillRetain => "its will is retained, and retain_available is false".to_owned(),
         Refusal::Sessions => "global_max_clients is reached".to_owned(),
+        Refusal::Memory => "memory_limit is reached".to_owned(),
         Refusal::Shutdown => "the broker stops".to_owned(),
     }
 }
@@ -163,7 +172,7 @@ fn words_of_ending(why: &Ending) -> Option<String> {
         // mosquitto tells neither from the other: a reset is what a client sends that was killed.
         Ending::Lost(Lost::Closed | Lost::Broken) => "connection closed by client".to_owned(),
         Ending::Lost(Lost::Tls) => "TLS failed".to_owned(),
-        Ending::Lost(Lost::Shut) => "closed by the broker".to_owned(),
+        Ending::Lost(Lost::Shut) => "memory_limit is reached".to_owned(),
         Ending::Refused(refusal) => words_of_refusal(refusal),
         Ending::TakenOver => "session taken over".to_owned(),
         Ending::KeepAliveTimeout => "exceeded timeout".to_owned(),

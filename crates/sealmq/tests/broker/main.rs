@@ -1,6 +1,9 @@
 //! The binary as a service manager and a mosquitto user see it: exit codes, signals, `sd_notify`.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+#[cfg(target_os = "linux")]
+mod memory;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

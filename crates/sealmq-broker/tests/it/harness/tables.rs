@@ -1,9 +1,9 @@
 //! The shared tables and a judgment, as a test has them.
 
 use sealmq_broker::{
-    Admission, ClientId, Ended, Farewell, GroupTable, GroupsFull, Interest, InterestTable, Limits, Member,
-    Message, Millis, Mono, Pick, Places, Presence, Retained, RetainedFull, RetainedMessage, RetainedTable,
-    RetainedVersion, ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
+    Admission, ClientId, Ended, Farewell, GroupTable, GroupsFull, Heap, Interest, InterestTable, Limits,
+    Member, Message, Millis, Mono, Pick, Places, Presence, Retained, RetainedFull, RetainedMessage,
+    RetainedTable, RetainedVersion, ShardId, ShardSet, SharedGroups, Tables, TrustGeneration, Wall,
 };
 use sealmq_mqtt::QoS;
 use std::sync::{
@@ -19,6 +19,7 @@ pub(crate) struct TestTables {
     pub(crate) groups: Mutex<GroupTable>,
     pub(crate) trust: AtomicU64,
     pub(crate) places: Places,
+    pub(crate) heap: Heap,
 }
 
 impl TestTables {
@@ -29,6 +30,7 @@ impl TestTables {
             groups: Mutex::new(GroupTable::new(limits.shared_members_max)),
             trust: AtomicU64::new(1),
             places: Places::default(),
+            heap: Heap::default(),
         })
     }
 
@@ -39,6 +41,7 @@ impl TestTables {
             groups: self.clone(),
             trust: self.clone(),
             places: self.places.clone(),
+            heap: self.heap.clone(),
         }
     }
 }
