@@ -412,3 +412,25 @@ fn ended(code: &'static str, text: &str) -> Ended {
 fn moved(code: &'static str, text: &str) -> Ended {
     Ended { farewell: Farewell::AdministrativeAction, ..ended(code, text) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_role_is_another_judgment() {
+        let taken_back = |revoked| TakenBack {
+            revoked,
+            expired: LiveSession::Ends,
+            will: sealmq_config::WillOfTheRefused::Published,
+        };
+        let (ends, stays) = (taken_back(LiveSession::Ends), taken_back(LiveSession::Stays));
+        assert!(same_role(ends, Some(Role::Device), Some(Role::Device)) && same_role(ends, None, None));
+        assert!(!same_role(ends, Some(Role::Operator), Some(Role::Device)));
+        assert!(!same_role(ends, Some(Role::Device), Some(Role::Operator)));
+        assert!(!same_role(ends, None, Some(Role::Operator)), "no record vouches for it any more");
+        // Revoked, and may stay: its role is in no record any more.
+        assert!(same_role(stays, None, Some(Role::Device)));
+        assert!(!same_role(stays, Some(Role::Operator), Some(Role::Device)));
+    }
+}

@@ -59,7 +59,7 @@ pub use judge::{
 pub use keys::{KeyPair, KeyPairError, Served};
 pub use os_roots::OsRoots;
 pub use policy::{PolicyError, TlsPolicy, TlsVersion, Versions};
-pub use revocation::{CrlAge, CrlCheck, CrlError, CrlLedger, CrlPolicy, CrlSource, CrlSpec};
+pub use revocation::{CRL_ALARMS, CrlAge, CrlCheck, CrlError, CrlLedger, CrlPolicy, CrlSource, CrlSpec};
 pub use sealmq_pki::Timestamp;
 pub use secret_log::SecretLog;
 pub use server::{BuildError, ServerTls, ServerTlsSpec};

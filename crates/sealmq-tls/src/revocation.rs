@@ -83,6 +83,9 @@ pub enum CrlAge {
     Ended,
 }
 
+/// The codes of the findings about a list's age: those of [`ServerTls::crl_alarms`](crate::ServerTls::crl_alarms).
+pub const CRL_ALARMS: [&str; 4] = ["crl-not-yet-valid", "crl-past-half", "crl-in-grace", "crl-ended"];
+
 /// The lists of a listener.
 #[derive(Debug)]
 pub(crate) struct CrlSet {

@@ -334,3 +334,15 @@ fn a_crlfile_that_cannot_be_used_stops_the_start_with_exit_code_1() {
     fs::write(lists.join("cut.r1"), &list[..list.len() / 2]).unwrap();
     assert!(prepare("lists").unwrap_err().text.contains("cut.r1"));
 }
+
+/// An alarm that is said again with every reload is read by nobody.
+#[test]
+fn an_old_list_is_said_once_however_often_it_is_read() {
+    let pki = Pki::new();
+    let broker = start(&pki, List { this: -86_400, next: 3_600, ..LIST }, "");
+    for _ in 0..3 {
+        broker.reloader().reload().unwrap();
+    }
+    let log = broker.stop();
+    assert_eq!(log.matches("is past half of its life").count(), 1, "{log}");
+}
