@@ -154,6 +154,21 @@ fn another_rule_for_names_ends_who_is_named_by_the_old_one() {
     goes(&mut device);
 }
 
+/// Where certificates name clients from now on, nobody without one goes on under a name that none gave.
+#[test]
+fn who_came_without_a_certificate_goes_when_certificates_name_clients() {
+    let pki = Pki::new();
+    let conf = MUTUAL
+        .replace("require_certificate true", "require_certificate optional")
+        .replace("use_identity_as_username true", "allow_anonymous true");
+    let broker = Broker::start(|folder| pki.write_server(folder), &conf);
+    let mut nobody = tls(&broker, &pki, None, "c");
+    broker.reload(&format!("{conf}max_topic_alias 3\n")).unwrap();
+    stays(&mut nobody);
+    broker.reload(&format!("{conf}use_identity_as_username true\n")).unwrap();
+    goes(&mut nobody);
+}
+
 #[test]
 fn a_certificate_that_only_came_along_is_not_missed() {
     let pki = Pki::new();
