@@ -182,3 +182,21 @@ fn what_a_message_came_with_is_passed_on_in_order() {
     assert!(got.bytes.ends_with(whole), "{:02x?}", got.bytes);
     assert_eq!(net.take_got(three).bytes, [0x30, 4, 0, 1, b't', b'x']);
 }
+
+/// mosquitto answers a 3.x client that has more than `max_inflight_messages` under way, and drops what is above; here
+/// what is answered is kept, up to `incoming_qos2_max`.
+#[test]
+fn a_client_of_3_with_more_in_flight_than_max_inflight_messages_loses_nothing() {
+    let mut net = Net::with_limits(|limits| limits.inflight_max = 2);
+    let (publisher, subscriber) = (net.v3("p"), net.v3("s"));
+    net.sub(subscriber, "t", QoS::AtMostOnce);
+    for id in 1..=5 {
+        net.put(publisher, "t", &id.to_string(), QoS::ExactlyOnce, id);
+        assert_eq!(net.take(publisher), What::PubRec(id, 0));
+    }
+    for id in 1..=5 {
+        net.pubrel(publisher, id);
+        assert_eq!(net.take(publisher), What::PubComp(id, 0));
+    }
+    assert_eq!(net.payloads(subscriber), ["1", "2", "3", "4", "5"]);
+}
