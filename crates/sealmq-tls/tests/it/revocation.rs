@@ -310,6 +310,13 @@ fn a_list_counts_for_what_it_speaks_about_only() {
     let shown = chain(&f.client);
     assert_eq!(code(&with(vec![of("leaves", "onlyuser")]), &shown, now()), None);
     assert_eq!(code(&with(vec![of("cas", "onlyCA")]), &shown, now()), Some(Code::NoCrl));
+    // The two stand beside each other, and neither holds the other back at a reload.
+    let newer = Asked { extensions: &point("onlyCA"), number: 9, ..Asked::new("cas-newer", &[]) }.of(&f.ca);
+    let leaves = of("leaves-too", "onlyuser");
+    assert_eq!(code(&with(vec![leaves.clone(), newer.clone()]), &shown, now()), None);
+    let crls = crl_spec(vec![newer]);
+    server(ServerTlsSpec { crls: Some(crls.clone()), ..server_spec() }).in_force();
+    server(ServerTlsSpec { crls: Some(CrlSpec { sources: vec![leaves], ..crls }), ..server_spec() });
 }
 
 /// RFC 5280 §6.3.3 (b)(2)(i): EJBCA, AD CS and others write the list's own address into it, and into each certificate.
