@@ -228,3 +228,29 @@ fn a_client_of_3_1_1_is_refused_like_any_other() {
     std::io::Write::write_all(&mut client, &connect("c", Some(("anna", "eyJ.eyJ.x")))).unwrap();
     assert_eq!(rest(&mut client), NOT_AUTHORISED);
 }
+
+#[test]
+fn a_session_goes_when_tokens_of_its_issuer_or_names_without_proof_count_no_more() {
+    let issuer = Issuer::new();
+    let broker = start(&issuer, CONF, "");
+    let mut client = V5::dial(&broker);
+    client.connect("c", None, Some(&issuer.token("anna", 300, "")), &[]);
+    assert!(matches!(client.next(), Said::ConnAck(0, ..)));
+    broker.reload(CONF).unwrap();
+    client.send_bytes(&[0xc0, 0]);
+    assert_eq!(client.next(), Said::Pong);
+    broker.reload(&CONF.replace("https://idp", "https://other")).unwrap();
+    assert_eq!(client.next(), Said::Disconnect(0x87));
+
+    // Nobody checked anna's name; then tokens do.
+    let open = "listener PORT 127.0.0.1\nallow_anonymous true\n";
+    let broker = start(&issuer, open, "");
+    let (mut named, mut nameless) = (V5::dial(&broker), V5::dial(&broker));
+    named.connect("c", Some("anna"), None, &[]);
+    nameless.connect("d", None, None, &[]);
+    assert!(matches!((named.next(), nameless.next()), (Said::ConnAck(0, ..), Said::ConnAck(0, ..))));
+    broker.reload(&format!("{CONF}allow_anonymous true\n")).unwrap();
+    assert_eq!(named.next(), Said::Disconnect(0x87));
+    nameless.send_bytes(&[0xc0, 0]);
+    assert_eq!(nameless.next(), Said::Pong);
+}
