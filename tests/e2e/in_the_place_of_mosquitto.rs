@@ -76,11 +76,21 @@ fn exit_codes_tell_what_cannot_be_from_what_cannot_be_used() {
     let listener = |rest: &str| format!("user root\nlistener {port} 127.0.0.1\n{rest}\n");
     for (configuration, code, text) in [
         (listener("max_qos 3"), 3, "Error found at m.conf:3."),
-        (listener("plugin /x/dynsec.so"), 13, "Plugin '/x/dynsec.so' is not loaded"),
+        (listener("plugin /x/dynsec.so"), 13, "Unable to load plugin \"/x/dynsec.so\"."),
         (listener("plugin /x/dynsec.so\nmax_qos 3"), 3, "'max_qos' must be"),
         (listener("password_file missing"), 13, "Unable to open password_file \"missing\""),
         (listener("acl_file link"), 13, "symbolic link"),
-        (listener("certfile missing\nkeyfile missing"), 1, "missing"),
+        (
+            listener("certfile missing\nkeyfile missing"),
+            1,
+            "Unable to load server certificate \"missing\". Check certfile",
+        ),
+        (
+            listener("certfile m.conf\nkeyfile m.conf"),
+            1,
+            "Unable to load server key file \"m.conf\". Check keyfile: m.conf: no private key",
+        ),
+        (listener("pid_file no-folder/pid"), 14, "Unable to write pid file. \"no-folder/pid\""),
         (format!("listener {taken} 127.0.0.1\n"), 1, "Error: Address already in use"),
         (listener("").replace("user root", "user no-such-user"), 3, "because this user does not exist"),
     ] {

@@ -186,7 +186,7 @@ fn refusal(path: &str, at: Place) -> Diagnostic {
             "password_file and acl_file, or client certificates, replace an access control; remove the line if it was none"
         }
     };
-    Diagnostic::error(at, format!("Plugin '{path}' is not loaded: SealMQ loads no C plugins, and a plugin may be the access control."))
+    Diagnostic::error(at, format!("Unable to load plugin \"{path}\". SealMQ loads no C plugins, and a plugin may be the access control."))
         .hint(instead)
         .exit(Exit::FileAccess)
 }

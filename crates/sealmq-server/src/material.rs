@@ -18,8 +18,9 @@ use sealmq_config::{
 use sealmq_pki::pem::PemError;
 use sealmq_pki::{Facts, Timestamp};
 use sealmq_tls::{
-    Alpn, BuildError, ClientAuth, CrlLedger, CrlSource, CrlSpec, Finding, KeyPair, OwnIssuer, PemSource,
-    RecordSize, Served, ServerTls, ServerTlsSpec, TlsPolicy, TrustGeneration, UnknownAlpn, Versions,
+    Alpn, BuildError, ClientAuth, CrlLedger, CrlSource, CrlSpec, Finding, KeyPair, KeyPairError, OwnIssuer,
+    PemSource, PolicyError, RecordSize, Served, ServerTls, ServerTlsSpec, TlsPolicy, TrustGeneration,
+    UnknownAlpn, Versions,
 };
 
 use crate::crl_files;
@@ -158,7 +159,15 @@ pub(crate) fn build_tls(
         TlsPolicy::from_openssl(versions, ciphers.map(|c| c.text.as_str()), suites.map(|c| c.text.as_str()))
             .map_err(|error| {
                 let at = ciphers.or(suites).map_or(&tls.certfile.at, |text| &text.at);
-                StartError::of_display(&error, UNUSABLE).at(at)
+                let mut failed = StartError::of_display(&error, UNUSABLE);
+                if let PolicyError::NothingSelected { option, list, .. } = &error {
+                    let words = match *option {
+                        "ciphers" => "Unable to set TLS ciphers. Check cipher list",
+                        _ => "Unable to set TLS 1.3 ciphersuites. Check cipher_tls13 list",
+                    };
+                    failed = failed.saying(&format!("Error: {words} \"{list}\""));
+                }
+                failed.at(at)
             })?;
     let spec = ServerTlsSpec {
         policy,
@@ -187,8 +196,20 @@ pub(crate) fn build_tls(
         record_size_max: RecordSize::new(tls.tls_record_size_max).unwrap_or_default(),
         alpn: alpn(tls, protocol),
     };
-    let (built, more) = ServerTls::build(spec, around.now)
-        .map_err(|error| StartError::of_display(&error, UNUSABLE).at(asked_at(tls, &error)))?;
+    let (built, more) = ServerTls::build(spec, around.now).map_err(|error| {
+        let failed = StartError::of_display(&error, UNUSABLE);
+        match (&error, &tls.crl.file, &tls.cafile) {
+            (BuildError::Anchors(_), _, Some(cafile)) => {
+                failed.saying(&unloadable("cafile", &cafile.written))
+            }
+            (BuildError::Crls(_), Some(crlfile), _) => failed.saying(&format!(
+                "Error: Unable to load certificate revocation file \"{}\". Check crlfile",
+                crlfile.written
+            )),
+            _ => failed,
+        }
+        .at(asked_at(tls, &error))
+    })?;
     findings.extend(more);
     let built = match secrets::file() {
         Some(log) => built.insecure_with_secrets_logged(log),
@@ -206,8 +227,15 @@ fn key_pair(
 ) -> Result<KeyPair, StartError> {
     let (chain, private) = (pem(certificate, keys[0])?, pem(key, keys[1])?);
     findings.extend(loose_key(&key.path, &key.written));
-    KeyPair::load(&chain, &private, None)
-        .map_err(|error| StartError::of_display(&error, UNUSABLE).at(&key.at))
+    KeyPair::load(&chain, &private, None).map_err(|error| {
+        let words = match &error {
+            KeyPairError::Certificate(_) => unloadable(keys[0], &certificate.written),
+            KeyPairError::Key { .. } | KeyPairError::Mismatch { .. } | KeyPairError::Unusable { .. } => {
+                unloadable(keys[1], &key.written)
+            }
+        };
+        StartError::of_display(&error, UNUSABLE).saying(&words).at(&key.at)
+    })
 }
 
 /// What this listener speaks, in the names of ALPN. AWS's devices offer the second on port 443 and wait for it.
@@ -322,9 +350,22 @@ fn value_of<T>(parsed: FileParsed<T>) -> Result<T, StartError> {
     }
 }
 
+/// mosquitto's words for a file of TLS that is of no use; the reason follows.
+fn unloadable(key: &str, written: &str) -> String {
+    match key {
+        "certfile" => format!("Error: Unable to load server certificate \"{written}\". Check certfile"),
+        "keyfile" => format!("Error: Unable to load server key file \"{written}\". Check keyfile"),
+        "cafile" => format!("Error: Unable to load CA certificates. Check cafile \"{written}\""),
+        "bridge_cafile" => {
+            format!("Error: Unable to load CA certificates, check bridge_cafile \"{written}\"")
+        }
+        other => format!("Error: Unable to load {other} \"{written}\""),
+    }
+}
+
 pub(crate) fn pem(setting: &FileSetting, key: &str) -> Result<PemSource, StartError> {
     let bytes = read(&setting.path, 0).map_err(|error| {
-        StartError::new(format!("Error: Unable to load {key} \"{}\": {error}.", setting.written), UNUSABLE)
+        StartError::new(format!("{}: {error}.", unloadable(key, &setting.written)), UNUSABLE)
             .hint("check the path, and that the user the broker runs as may read it")
             .at(&setting.at)
     })?;

@@ -13,6 +13,9 @@ use sealmq_config::FileSetting;
 
 use crate::plan::StartError;
 
+/// What mosquitto exits with when the file cannot be written (its `MOSQ_ERR_ERRNO`).
+const EXIT: u8 = 14;
+
 /// The file; removed when this value goes.
 #[derive(Debug)]
 pub(crate) struct PidFile(PathBuf);
@@ -25,9 +28,12 @@ impl PidFile {
     pub(crate) fn write(setting: &FileSetting) -> Result<PidFile, StartError> {
         let path = setting.path.clone();
         make(&path).map(|()| PidFile(path)).map_err(|error| {
-            StartError::new(format!("Error: Unable to write pid file \"{}\": {error}.", setting.written), 1)
-                .hint("make its folder, and let the user who starts the broker write there")
-                .at(&setting.at)
+            StartError::new(
+                format!("Error: Unable to write pid file. \"{}\": {error}.", setting.written),
+                EXIT,
+            )
+            .hint("make its folder, and let the user who starts the broker write there")
+            .at(&setting.at)
         })
     }
 }

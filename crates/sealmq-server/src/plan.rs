@@ -60,6 +60,12 @@ impl StartError {
         self
     }
 
+    /// With mosquitto's words in the place of `Error`, and ours behind them.
+    pub(crate) fn saying(mut self, words: &str) -> StartError {
+        self.text = format!("{words}: {}", self.text.strip_prefix("Error: ").unwrap_or(&self.text));
+        self
+    }
+
     /// From an error that displays its hint as a last line.
     pub(crate) fn of_display(error: &dyn fmt::Display, exit: u8) -> StartError {
         let whole = error.to_string();

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use sealmq_config::{Config, for_broker};
+use sealmq_config::{Config, Mode, for_broker};
 use sealmq_tls::{OwnIssuer, TrustGeneration};
 
 use crate::believed::now;
@@ -89,7 +89,11 @@ impl Prepared {
         let Prepared { config, hooks, trust, material, seen } = self;
         let mut listeners = Vec::new();
         for (listener, files) in config.listeners.iter().zip(&material.listeners) {
-            let sockets = accept::open(&listener.bind).map_err(|error| cannot_open(listener, &error))?;
+            let sockets = match config.mode {
+                Mode::LocalOnly => accept::open_where_there_is(&listener.bind),
+                Mode::Configured => accept::open(&listener.bind),
+            }
+            .map_err(|error| cannot_open(listener, &error))?;
             listeners.push(OpenListener { state: plan::listener_state(&config, listener, files), sockets });
         }
         startup::log_material(log, &config, &material, now());

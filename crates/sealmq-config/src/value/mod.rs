@@ -335,6 +335,9 @@ fn tls_versions(rest: &str, name: &str) -> Result<Value, BadValue> {
 }
 
 fn protocol_versions(rest: &str, name: &str) -> Result<Value, BadValue> {
+    let rest = rest.split_once(" #").map_or(rest, |(values, _comment)| values);
+    // mosquitto skips quotation marks here, as it skips whatever else is not a version.
+    let rest = rest.trim().trim_matches('"');
     let mut versions = ProtocolVersions { v31: false, v311: false, v5: false };
     let mut found = false;
     for word in words(rest).flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {

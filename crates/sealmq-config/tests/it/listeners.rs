@@ -92,9 +92,11 @@ fn the_default_listener_takes_port_address_and_the_keys_around_them() {
 #[test]
 fn listener_keys_count_for_their_listener_only() {
     let config = config(
-        "listener 1\nmax_qos 1\nmount_point a/\nlistener 2\nmax_topic_alias 0\naccept_protocol_versions  ,  3 ,  4 , 5 \nlistener 3\naccept_protocol_versions 5\n",
+        "listener 1\nmax_qos 1\nmount_point a/\nlistener 2\nmax_topic_alias 0\naccept_protocol_versions  ,  3 ,  4 , 5 \nlistener 3\naccept_protocol_versions 5 # only\n\
+         listener 4\naccept_protocol_versions \"  ,  3 ,  4 , 5 \"\n",
     );
-    let [first, second, third] = &config.listeners[..] else { panic!("{:?}", config.listeners) };
+    let [first, second, third, quoted] = &config.listeners[..] else { panic!("{:?}", config.listeners) };
+    assert_eq!(quoted.accept_protocol_versions, ProtocolVersions::ALL);
     assert_eq!(
         (first.max_qos, first.mount_point.as_deref(), first.max_topic_alias),
         (MaxQos::AtLeastOnce, Some("a/"), 10)

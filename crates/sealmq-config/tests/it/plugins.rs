@@ -13,7 +13,7 @@ fn a_plugin_stops_the_start_and_is_named_with_what_replaces_it() {
         let errors: Vec<_> = parsed.diagnostics.iter().filter(|finding| finding.is_error()).collect();
         assert_eq!(errors.len(), 1, "{errors:#?}");
         assert!(
-            errors[0].text.contains("Plugin '/usr/lib/mosquitto_dynamic_security.so' is not loaded"),
+            errors[0].text.contains("Unable to load plugin \"/usr/lib/mosquitto_dynamic_security.so\"."),
             "{errors:#?}"
         );
         assert!(errors[0].hint.as_ref().unwrap().contains("password_file and acl_file"), "{errors:#?}");

@@ -73,6 +73,9 @@ impl OpenSocket {
 ///
 /// # Errors
 /// The first that cannot be opened, with the system's reason.
+///
+/// A name (`localhost`) may have an IPv6 address on a machine without IPv6 (most containers): that one is passed over
+/// where another one opened. An address that is written as such is not.
 pub fn open(bind: &Bind) -> io::Result<Vec<OpenSocket>> {
     match bind {
         Bind::Unix { path } => open_unix(path).map(|socket| vec![socket]),
@@ -90,7 +93,22 @@ pub fn open(bind: &Bind) -> io::Result<Vec<OpenSocket>> {
                     format!("no address for '{host}'"),
                 ));
             }
-            addresses.into_iter().map(|address| open_tcp(address, interface.as_deref())).collect()
+            let is_name = host.parse::<IpAddr>().is_err();
+            let mut sockets = Vec::new();
+            let mut no_ipv6 = None;
+            for address in addresses {
+                match open_tcp(address, interface.as_deref()) {
+                    Ok(socket) => sockets.push(socket),
+                    Err(error) if is_name && address.is_ipv6() && has_no_ipv6(&error) => {
+                        no_ipv6 = Some(error)
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            match no_ipv6 {
+                Some(error) if sockets.is_empty() => Err(error),
+                Some(_) | None => Ok(sockets),
+            }
         }
     }
 }
@@ -121,6 +139,21 @@ fn open_any(port: u16, family: SocketFamily, interface: Option<&str>) -> io::Res
         }
     }
     Ok(sockets)
+}
+
+/// Opens a listener that nobody wrote: `::1` of a broker for this machine only is nowhere where there is no IPv6.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_where_there_is(bind: &Bind) -> io::Result<Vec<OpenSocket>> {
+    let is_ipv6 = match bind {
+        Bind::Tcp { address: Some(host), .. } => host.parse::<Ipv6Addr>().is_ok(),
+        Bind::Tcp { address: None, .. } | Bind::Unix { .. } => false,
+    };
+    match open(bind) {
+        Err(error) if is_ipv6 && has_no_ipv6(&error) => Ok(Vec::new()),
+        other => other,
+    }
 }
 
 fn has_no_ipv6(error: &io::Error) -> bool {
@@ -237,4 +270,22 @@ async fn pause(door: &Door, listener: &ListenerState, error: &io::Error) {
     let hint = "raise the limit of open files (LimitNOFILE= in the unit file), or set global_max_connections";
     door.log.line(Line::new(Event::AcceptFailed, text).hint(hint));
     tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bind(address: &str) -> Bind {
+        Bind::Tcp { port: 0, address: Some(address.to_owned()), family: SocketFamily::Any, interface: None }
+    }
+
+    /// The documentation's addresses (RFC 3849, RFC 5737) are those of no machine.
+    #[test]
+    fn only_what_nobody_wrote_may_be_missing_and_only_ipv6() {
+        assert!(open_where_there_is(&bind("2001:db8::1")).is_ok_and(|sockets| sockets.is_empty()));
+        assert!(open(&bind("2001:db8::1")).is_err());
+        assert!(open_where_there_is(&bind("203.0.113.9")).is_err());
+        assert_eq!(open_where_there_is(&bind("127.0.0.1")).map(|sockets| sockets.len()).ok(), Some(1));
+    }
 }

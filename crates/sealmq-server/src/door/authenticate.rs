@@ -316,7 +316,14 @@ fn client_id(
     if !access.use_username_as_clientid {
         return Ok((given.clone(), assigned));
     }
-    let Some(name) = username else { return Err(identity_missing()) };
+    let Some(name) = username else {
+        return Err(Denied {
+            text: "the user name is the client id here (use_username_as_clientid), and there is none"
+                .to_owned(),
+            hint: Some("give the client a user name, or remove the line".to_owned()),
+            ..not_authorised("SMQ-A028")
+        });
+    };
     ClientId::parse(name).map(|id| (id, Assigned::ByClient)).ok_or_else(identifier_rejected)
 }
 
