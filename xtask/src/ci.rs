@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{needs, root, tidy};
+use crate::{conformance, needs, root, tidy};
 
 /// Runs every step; stops at the first that fails and names it.
 pub(crate) fn run() -> Result<()> {
     let started = Instant::now();
     step("needs", needs::install)?;
     step("tidy", tidy::run)?;
+    step("conformance", conformance::check)?;
     let mut tests_passed = 0;
     for (name, arguments) in CARGO_STEPS {
         step(name, || {

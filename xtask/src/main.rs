@@ -17,7 +17,6 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(),
         "needs" => needs::install(),
         "conformance" => conformance::write(),
-        "conformance-check" => conformance::check(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
