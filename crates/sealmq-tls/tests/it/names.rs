@@ -120,8 +120,13 @@ fn of_one_name_the_key_that_the_client_can_check_is_taken() {
     assert!(printed.contains("Peer signature type: RSA"), "{printed}");
 }
 
-/// A certificate for `localhost` with an RSA key.
+/// A certificate for `localhost` with an RSA key, made once: tests run at the same time and its files have one name.
 fn rsa_pair() -> Pair {
+    static PAIR: std::sync::OnceLock<Pair> = std::sync::OnceLock::new();
+    PAIR.get_or_init(make_rsa_pair).clone()
+}
+
+fn make_rsa_pair() -> Pair {
     let f = fixtures();
     let at = |ext: &str| f.dir().join(format!("sni-rsa.{ext}"));
     openssl(&["genrsa", "-out", s(&at("key")), "2048"]);
