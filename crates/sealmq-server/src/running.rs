@@ -471,7 +471,7 @@ impl Control {
         true
     }
 
-    /// Publishes as the broker itself, unless the shard has [`OWN_MAIL_MAX`] values waiting: what a stranger can cause
+    /// Publishes as the broker itself, unless the shard has `OWN_MAIL_MAX` values waiting: what a stranger can cause
     /// without end (log lines) must not fill the memory of a shard that is busy.
     pub fn publish_if_room(&self, message: OwnMessage) {
         let shard = ShardId::of_client(&message.topic, self.post.shards());

@@ -1,7 +1,7 @@
 //! One listener as the door, and later each of its clients, sees it.
 //!
 //! What can change while the process runs stands in [`Terms`], one snapshot that a reload replaces whole and nobody
-//! edits. A listener that a reload removes is [`ListenerState::close`]d: nobody is admitted through it any more, and
+//! edits. A listener that a reload removes is `ListenerState::close`d: nobody is admitted through it any more, and
 //! whoever was is judged so.
 
 use std::sync::Arc;

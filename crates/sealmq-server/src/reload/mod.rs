@@ -1,7 +1,7 @@
 //! A reload: the configuration and every file that it names are read again, and count from then on whole or not at all.
 //!
 //! Three steps, one reload at a time. *Prepare*: the main file (with `include_dir`) is parsed, what cannot change while
-//! the process runs is compared ([`fixed`]), every file is read and checked, everything new is built, sockets of new
+//! the process runs is compared (`fixed`), every file is read and checked, everything new is built, sockets of new
 //! listeners are opened; whatever fails ends the reload, and nothing has changed. *Commit*: terms of listeners, the
 //! core's policy and bounds, and each [`Part`]'s state are swapped; nothing in it can fail. *Raise*: the trust
 //! generation, so that every live session is judged again by what counts now.
