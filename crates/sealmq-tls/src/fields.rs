@@ -102,10 +102,7 @@ impl CertificateField {
                 AltName::Email(email) => Some(email.clone()),
                 AltName::Uri(_) | AltName::Ip(_) | AltName::Dns(_) | AltName::Other(_) => None,
             }),
-            CertificateField::Fingerprint => {
-                let digest = leaf.fingerprint.as_bytes();
-                FieldValue::Text(digest.iter().map(|byte| format!("{byte:02x}")).collect())
-            }
+            CertificateField::Fingerprint => FieldValue::Text(leaf.fingerprint.to_string()),
         }
     }
 }

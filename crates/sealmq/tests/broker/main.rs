@@ -60,6 +60,27 @@ fn terminate(child: &mut Child) -> Option<i32> {
     child.wait().unwrap().code()
 }
 
+fn manager(folder: &Path) -> UnixDatagram {
+    let manager = UnixDatagram::bind(folder.join("notify")).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    manager
+}
+
+fn told(manager: &UnixDatagram) -> String {
+    let mut buffer = [0; 256];
+    let n = manager.recv(&mut buffer).unwrap();
+    String::from_utf8(buffer[..n].to_vec()).unwrap()
+}
+
+/// Runs `m.conf` under a service manager that has been told READY.
+fn managed(folder: &Path) -> (Child, UnixDatagram) {
+    let manager = manager(folder);
+    let mut command = sealmq(folder);
+    let child = command.args(["-c", "m.conf"]).env("NOTIFY_SOCKET", folder.join("notify")).spawn().unwrap();
+    assert_eq!(told(&manager), "READY=1");
+    (child, manager)
+}
+
 #[test]
 fn the_service_manager_hears_ready_watchdog_and_stopping() {
     let folder = tempfile::tempdir().unwrap();
@@ -74,32 +95,25 @@ fn the_service_manager_hears_ready_watchdog_and_stopping() {
     let words: Vec<&str> = exec.split(' ').skip(1).collect();
     assert_eq!(words, ["-c", "/etc/mosquitto/mosquitto.conf"]);
 
-    let path = folder.path().join("notify");
-    let manager = UnixDatagram::bind(&path).unwrap();
-    manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let told = || {
-        let mut buffer = [0; 256];
-        let n = manager.recv(&mut buffer).unwrap();
-        String::from_utf8(buffer[..n].to_vec()).unwrap()
-    };
+    let manager = manager(folder.path());
     let mut child = sealmq(folder.path())
         .args([words[0], "m.conf"])
-        .env("NOTIFY_SOCKET", &path)
+        .env("NOTIFY_SOCKET", folder.path().join("notify"))
         .env("WATCHDOG_USEC", "2000000")
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    assert_eq!(told(), "READY=1");
+    assert_eq!(told(&manager), "READY=1");
     let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     client.write_all(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01c").unwrap();
     let mut answer = [0; 4];
     client.read_exact(&mut answer).unwrap();
     assert_eq!(answer, [0x20, 2, 0, 0]);
-    assert_eq!(told(), "WATCHDOG=1");
+    assert_eq!(told(&manager), "WATCHDOG=1");
     assert_eq!(terminate(&mut child), Some(0));
-    let mut last = told();
+    let mut last = told(&manager);
     while last == "WATCHDOG=1" {
-        last = told();
+        last = told(&manager);
     }
     assert_eq!(last, "STOPPING=1");
 }
@@ -202,22 +216,18 @@ fn in_the_background_the_first_process_ends_and_the_pid_file_names_the_other() {
     let port = free_port();
     let conf = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\npid_file pid\n");
     fs::write(folder.path().join("m.conf"), conf).unwrap();
-    let path = folder.path().join("notify");
-    let manager = UnixDatagram::bind(&path).unwrap();
-    manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let told = || {
-        let mut buffer = [0; 64];
-        let n = manager.recv(&mut buffer).unwrap();
-        String::from_utf8(buffer[..n].to_vec()).unwrap()
-    };
-    let started =
-        sealmq(folder.path()).args(["-c", "m.conf", "-d"]).env("NOTIFY_SOCKET", &path).output().unwrap();
+    let manager = manager(folder.path());
+    let started = sealmq(folder.path())
+        .args(["-c", "m.conf", "-d"])
+        .env("NOTIFY_SOCKET", folder.path().join("notify"))
+        .output()
+        .unwrap();
     assert_eq!(started.status.code(), Some(0), "{}", stderr(&started));
-    assert_eq!(told(), "READY=1");
+    assert_eq!(told(&manager), "READY=1");
     let pid = fs::read_to_string(folder.path().join("pid")).unwrap();
     assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
     Command::new("kill").args(["-TERM", pid.trim()]).status().unwrap();
-    assert_eq!(told(), "STOPPING=1");
+    assert_eq!(told(&manager), "STOPPING=1");
 }
 
 #[test]
@@ -228,18 +238,6 @@ fn a_configuration_is_checked_without_being_run() {
     assert_eq!(output.status.code(), Some(0));
     // On standard error, as in mosquitto 2.1.2.
     assert!(stderr(&output).ends_with("Configuration file is OK.\n"), "{}", stderr(&output));
-}
-
-fn manager(folder: &Path) -> UnixDatagram {
-    let manager = UnixDatagram::bind(folder.join("notify")).unwrap();
-    manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    manager
-}
-
-fn told(manager: &UnixDatagram) -> String {
-    let mut buffer = [0; 256];
-    let n = manager.recv(&mut buffer).unwrap();
-    String::from_utf8(buffer[..n].to_vec()).unwrap()
 }
 
 fn hup(child: &Child) {
@@ -264,13 +262,7 @@ fn a_reload_is_told_to_the_service_manager_and_a_typo_in_the_file_changes_nothin
         fs::write(folder.path().join("m.conf"), conf).unwrap();
     };
     write("allow_anonymous true");
-    let manager = manager(folder.path());
-    let mut child = sealmq(folder.path())
-        .args(["-c", "m.conf"])
-        .env("NOTIFY_SOCKET", folder.path().join("notify"))
-        .spawn()
-        .unwrap();
-    assert_eq!(told(&manager), "READY=1");
+    let (mut child, manager) = managed(folder.path());
     let reload = || {
         hup(&child);
         let begins = told(&manager);
@@ -303,13 +295,7 @@ fn a_reload_opens_the_log_again_and_takes_other_log_types() {
         fs::write(folder.path().join("m.conf"), conf).unwrap();
     };
     write("");
-    let manager = manager(folder.path());
-    let mut child = sealmq(folder.path())
-        .args(["-c", "m.conf"])
-        .env("NOTIFY_SOCKET", folder.path().join("notify"))
-        .spawn()
-        .unwrap();
-    assert_eq!(told(&manager), "READY=1");
+    let (mut child, manager) = managed(folder.path());
     fs::rename(folder.path().join("log"), folder.path().join("log.1")).unwrap();
     write("log_type error\n");
     hup(&child);
@@ -336,13 +322,7 @@ fn a_configuration_that_the_brokers_user_cannot_read_changes_nothing_at_a_reload
     let conf = folder.path().join("m.conf");
     fs::write(&conf, format!("user nobody\nlistener {port} 127.0.0.1\nallow_anonymous true\n")).unwrap();
     fs::set_permissions(&conf, fs::Permissions::from_mode(0o600)).unwrap();
-    let manager = manager(folder.path());
-    let mut child = sealmq(folder.path())
-        .args(["-c", "m.conf"])
-        .env("NOTIFY_SOCKET", folder.path().join("notify"))
-        .spawn()
-        .unwrap();
-    assert_eq!(told(&manager), "READY=1");
+    let (mut child, manager) = managed(folder.path());
     fs::write(&conf, format!("user nobody\nlistener {port} 127.0.0.1\nallow_anonymous false\n")).unwrap();
     hup(&child);
     assert!(told(&manager).starts_with("RELOADING=1"));

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use sealmq_config::{Arguments, NoLoader, SourceFile};
+use sealmq_config::{Arguments, Config, NoLoader, SourceFile};
 use sealmq_pki::{
     Ca, CaSubject, Certificate, End, Holder, HostName, LeafRequest, Name, Serial, Signer, SoftKey, Timestamp,
     issue_leaf, issue_root,
@@ -74,9 +74,7 @@ impl Broker {
         threads: Threads,
     ) -> Broker {
         let port = free_port();
-        let source = ConfFile { path: folder.path().join("mosquitto.conf") };
-        fs::write(&source.path, conf_text(folder.path(), port, conf)).unwrap();
-        let config = source.read().unwrap_or_else(|error| panic!("{error}")).config;
+        let (source, config) = ConfFile::write(folder.path(), port, conf);
         let hooks = Hooks { source: Some(Arc::new(source)), ..hooks };
         let keeper = LogKeeper::start(LogSpec {
             destinations: vec![Destination::File(folder.path().join("log"))],
@@ -167,6 +165,22 @@ fn conf_text(folder: &Path, port: u16, conf: &str) -> String {
 /// The configuration as it stands in its file.
 struct ConfFile {
     path: PathBuf,
+}
+
+impl ConfFile {
+    /// Written, and read once; a configuration that does not parse is a fault of the test.
+    fn write(folder: &Path, port: u16, conf: &str) -> (ConfFile, Config) {
+        let source = ConfFile { path: folder.join("mosquitto.conf") };
+        fs::write(&source.path, conf_text(folder, port, conf)).unwrap();
+        let config = source.read().unwrap_or_else(|error| panic!("{error}")).config;
+        (source, config)
+    }
+}
+
+/// What the files that a configuration names say to a start; no socket is opened. `DIR` in it becomes the folder.
+pub(super) fn prepare(folder: &Path, conf: &str) -> Result<(), StartError> {
+    let (_, config) = ConfFile::write(folder, 1, conf);
+    serve::prepare(config, Hooks::default()).map(|_| ())
 }
 
 impl ConfigSource for ConfFile {

@@ -7,7 +7,7 @@ use sealmq_tls::{
 };
 
 use super::*;
-use crate::data_plane::{MUTUAL, Pki, now, rest};
+use crate::data_plane::{MUTUAL, Pki, now, prepare, rest};
 
 fn dial(broker: &Broker, server: &Pki, client: &Pki) -> TlsClient {
     TlsClient::connect(broker.tcp(), &server.ca_pem, Some(client.device("d1")), Versions::OnlyV1_3)
@@ -20,17 +20,7 @@ fn a_cafile_that_is_half_readable_stops_the_start() {
     pki.write_server(folder.path());
     let start = |cafile: String| {
         fs::write(folder.path().join("ca.crt"), cafile).unwrap();
-        let text = format!("user root\n{MUTUAL}")
-            .replace("PORT", "1")
-            .replace("DIR", folder.path().to_str().unwrap());
-        let source = sealmq_config::SourceFile { path: folder.path().join("c"), bytes: text.into_bytes() };
-        let parsed = sealmq_config::parse(
-            Some(&source),
-            &sealmq_config::Arguments::default(),
-            &sealmq_config::NoLoader,
-        );
-        let hooks = sealmq_server::serve::Hooks::default();
-        sealmq_server::serve::prepare(parsed.config.unwrap(), hooks).map(|_| ())
+        prepare(folder.path(), MUTUAL)
     };
     assert!(start(pki.ca_pem.clone()).is_ok());
     let cut = Pki::new().ca_pem;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sealmq_pki::{End, Timestamp};
 
 use super::*;
-use crate::data_plane::{MUTUAL, Pki, connect_of, now, publish, subscribe};
+use crate::data_plane::{MUTUAL, Pki, connect_of, now, prepare, publish, subscribe};
 
 /// What a list says; signed by hand, so that its dates can be seconds.
 #[derive(Clone, Copy)]
@@ -299,24 +299,12 @@ fn a_crlfile_that_cannot_be_used_stops_the_start_with_exit_code_1() {
     let pki = Pki::new();
     let folder = tempfile::tempdir().unwrap();
     pki.write_server(folder.path());
-    let prepare = |crlfile: &str| {
-        let text = format!("user root\n{MUTUAL}crlfile DIR/{crlfile}\n")
-            .replace("PORT", "1")
-            .replace("DIR", folder.path().to_str().unwrap());
-        let source = sealmq_config::SourceFile { path: folder.path().join("c"), bytes: text.into_bytes() };
-        let parsed = sealmq_config::parse(
-            Some(&source),
-            &sealmq_config::Arguments::default(),
-            &sealmq_config::NoLoader,
-        );
-        sealmq_server::serve::prepare(parsed.config.unwrap(), sealmq_server::serve::Hooks::default())
-            .map(|_| ())
-    };
+    let start = |crlfile: &str| prepare(folder.path(), &format!("{MUTUAL}crlfile DIR/{crlfile}\n"));
     fs::write(folder.path().join("empty.crl"), "").unwrap();
     fs::create_dir(folder.path().join("none")).unwrap();
     fs::write(folder.path().join("none/README"), "lists of the plant").unwrap();
     for bad in ["missing.crl", "empty.crl", "none"] {
-        let error = prepare(bad).unwrap_err();
+        let error = start(bad).unwrap_err();
         assert_eq!(error.exit, 1, "{error}");
         assert!(
             error.text.contains(bad) && error.hint.is_some() && error.text.contains("found at"),
@@ -329,10 +317,10 @@ fn a_crlfile_that_cannot_be_used_stops_the_start_with_exit_code_1() {
     fs::write(lists.join("README"), "lists of the plant").unwrap();
     LIST.write(&pki, &lists);
     std::os::unix::fs::symlink("ca.crl", lists.join("0a1b2c3d.r0")).unwrap();
-    prepare("lists").unwrap();
+    start("lists").unwrap();
     let list = LIST.der(&pki);
     fs::write(lists.join("cut.r1"), &list[..list.len() / 2]).unwrap();
-    assert!(prepare("lists").unwrap_err().text.contains("cut.r1"));
+    assert!(start("lists").unwrap_err().text.contains("cut.r1"));
 }
 
 /// An alarm that is said again with every reload is read by nobody.

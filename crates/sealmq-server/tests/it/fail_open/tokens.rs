@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::names::password_line;
 use super::scram::{Said, V5, scram_file};
 use super::*;
-use crate::data_plane::{NOT_AUTHORISED, now, publish, rest, subscribe};
+use crate::data_plane::{NOT_AUTHORISED, now, prepare, publish, rest, subscribe};
 
 const CONF: &str =
     "listener PORT 127.0.0.1\njwt_key DIR/key.pem\njwt_issuer https://idp\njwt_audience mqtt\n";
@@ -200,12 +200,7 @@ fn a_key_that_cannot_be_used_stops_the_start() {
     let start = |key: &str| {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("key.pem"), key).unwrap();
-        let text = CONF.replace("PORT", "1").replace("DIR", folder.path().to_str().unwrap());
-        let source = sealmq_config::SourceFile { path: folder.path().join("c"), bytes: text.into_bytes() };
-        let arguments = sealmq_config::Arguments::default();
-        let parsed = sealmq_config::parse(Some(&source), &arguments, &sealmq_config::NoLoader);
-        sealmq_server::serve::prepare(parsed.config.unwrap(), sealmq_server::serve::Hooks::default())
-            .map(|_| ())
+        prepare(folder.path(), CONF)
     };
     assert!(start(&Issuer::new().pem()).is_ok());
     for bad in [
