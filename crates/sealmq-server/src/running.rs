@@ -30,6 +30,7 @@ pub use crate::listening::{BoundAddress, OpenListener};
 use crate::log::{Event, Line, Log};
 use crate::mailbox::Bell;
 use crate::post::{Mail, OwnMessage, PostOffice, Ruling};
+use crate::reload::Asks;
 use crate::shard::{Shard, ShardSpec};
 use crate::sys_tree::{self, Observed, Snapshot};
 use crate::tables;
@@ -371,6 +372,11 @@ impl Control {
     /// These bridges from now on; each changes as its `bridge_reload_type` says.
     pub(crate) fn replace_bridges(&self, plans: Vec<BridgePlan>) {
         self.bridges.replace(plans);
+    }
+
+    /// Reloads that were asked for, as the door waits for them.
+    pub(crate) fn asks(&self) -> &Arc<Asks> {
+        &self.door.asks
     }
 
     /// Connections from accept to close.

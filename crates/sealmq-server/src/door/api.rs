@@ -106,6 +106,7 @@ impl Visit<'_> {
             password: credentials.map(|credentials| Secret::new(&credentials.password)),
             properties: Properties::EMPTY,
         };
+        self.door.asks.settled().await;
         identify(&self.rules(generation), &connect, shown).await
     }
 

@@ -37,6 +37,7 @@ use crate::established::Established;
 use crate::log::mute::{Mute, Symptom, Verdict};
 use crate::log::{Event, Line, Log};
 use crate::post::{Mail, PostOffice};
+use crate::reload::Asks;
 use crate::sys_tree::Observed;
 use authenticate::CertificateNames;
 use fence::Fence;
@@ -61,6 +62,8 @@ pub struct Door {
     pub(crate) policy: Policy,
     pub(crate) observed: Arc<Observed>,
     pub(crate) endpoint: Arc<Endpoint>,
+    /// Reloads that were asked for: who comes behind one waits for it.
+    pub(crate) asks: Arc<Asks>,
     muted: Mutex<Mute>,
 }
 
@@ -105,6 +108,7 @@ impl Door {
             policy: spec.policy,
             observed: spec.observed,
             endpoint: spec.endpoint,
+            asks: Arc::default(),
             muted: Mutex::new(Mute::default()),
         }
     }

@@ -143,6 +143,7 @@ impl Visit<'_> {
         let Ok(DecodedConnect::Connect { connect, .. }) = decode_connect(&bytes, &limits) else {
             return Err(Turned::Fault("CONNECT was lost".to_owned()));
         };
+        self.door.asks.settled().await;
         let login = match connect.properties.authentication_method() {
             None => Ok(None),
             Some(method) => self.exchange(&connect, method, connect_bytes).await?.map(Some),

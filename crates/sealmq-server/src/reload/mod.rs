@@ -8,6 +8,7 @@
 //!
 //! Not here: what an entry of a file means (sealmq-config), who must go (`trust.rs`), sockets (`listening.rs`).
 
+mod asks;
 mod fixed;
 mod outcome;
 mod thread;
@@ -34,6 +35,7 @@ use crate::serve::Hooks;
 use crate::startup;
 use crate::trust::TrustCounter;
 
+pub(crate) use asks::Asks;
 pub use outcome::Counts;
 use outcome::Outcomes;
 pub(crate) use thread::ReloadThread;

@@ -2,17 +2,21 @@
 //! nor the watchdog may wait for it. It is there before the first client, like every thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Instant;
 
 use super::watch::EVERY;
-use super::{Reloader, outcome};
+use super::{Asks, Reloader, outcome};
 use crate::log::{Event, Line};
 use crate::notify::Notify;
 use crate::plan::StartError;
 
 /// Asks the thread. It ends when this is dropped.
-pub(crate) struct ReloadThread(SyncSender<Asked>);
+pub(crate) struct ReloadThread {
+    ask: SyncSender<Asked>,
+    asks: Arc<Asks>,
+}
 
 /// Somebody wants a reload; the service manager is told when it begins and ends.
 struct Asked(Notify);
@@ -21,14 +25,16 @@ impl ReloadThread {
     pub(crate) fn start(reloader: Reloader) -> std::io::Result<ReloadThread> {
         // One may wait: it has read nothing yet, so it does for everyone who asks meanwhile.
         let (ask, asked) = sync_channel(1);
+        let asks = Arc::clone(reloader.0.control.asks());
         crate::threads::spawn("reload".to_owned(), move || run(&reloader, &asked))?;
-        Ok(ReloadThread(ask))
+        Ok(ReloadThread { ask, asks })
     }
 
     /// Reloads soon.
     pub(crate) fn ask(&self, notify: &Notify) {
+        self.asks.ask();
         // Full: one waits already. The thread ends only with us.
-        let _ = self.0.try_send(Asked(notify.clone()));
+        let _ = self.ask.try_send(Asked(notify.clone()));
     }
 }
 
@@ -46,11 +52,13 @@ fn run(reloader: &Reloader, asked: &Receiver<Asked>) {
             }
             Err(RecvTimeoutError::Disconnected) => return,
         };
+        let upto = reloader.0.control.asks().begin();
         notify.reloading();
         // Before anything is written about this reload: a log that was moved away is that of yesterday.
         reloader.0.log.reopen();
         reloader.0.log.line(Line::new(Event::ReloadBegins, "Reloading config."));
         let outcome = guarded(|| reloader.reload());
+        reloader.0.control.asks().end(upto);
         reloader.report(&outcome, "the configuration and all that it names are in force");
         notify.ready();
     }

@@ -284,6 +284,28 @@ fn a_reload_is_told_to_the_service_manager_and_a_typo_in_the_file_changes_nothin
     assert!(log.contains("hint:") && log.contains("Reloaded: "), "{log}");
 }
 
+/// Whoever comes once a reload was asked for is let in by what it brings, however long the files take to read.
+#[test]
+fn who_comes_while_a_reload_is_under_way_is_let_in_by_the_new_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let write = |allowed: bool| {
+        let conf = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous {allowed}\n");
+        fs::write(folder.path().join("m.conf"), conf).unwrap();
+    };
+    write(true);
+    let (mut child, manager) = managed(folder.path());
+    for round in 0..20 {
+        let allowed = round % 2 == 1;
+        write(allowed);
+        hup(&child);
+        assert!(told(&manager).starts_with("RELOADING=1"));
+        assert_eq!(return_code(port), if allowed { 0 } else { 5 }, "round {round}");
+        assert_eq!(told(&manager), "READY=1");
+    }
+    assert_eq!(terminate(&mut child), Some(0));
+}
+
 /// The log's settings are among what is taken; a log file that was moved away is opened again.
 #[test]
 fn a_reload_opens_the_log_again_and_takes_other_log_types() {
