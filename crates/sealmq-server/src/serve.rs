@@ -243,8 +243,10 @@ pub fn run(
         &mut running,
         notify,
         |running| {
+            reloads.hear_signal()?;
             ready(running);
             notify.ready();
+            Ok(())
         },
         |asked| match asked {
             Asked::Reload => reloads.ask(notify),

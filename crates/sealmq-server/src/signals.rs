@@ -52,13 +52,13 @@ impl Signals {
 pub fn wait(
     running: &mut Running,
     notify: &Notify,
-    ready: impl FnOnce(&Running),
+    ready: impl FnOnce(&Running) -> std::io::Result<()>,
     mut asked: impl FnMut(Asked),
 ) -> std::io::Result<Ended> {
     let handle = running.handle();
     let _inside = handle.enter();
     let mut signals = Signals::listen()?;
-    ready(running);
+    ready(running)?;
     let pulse = running.pulse();
     let mut beat = pulse.turns();
     handle.block_on(async {
