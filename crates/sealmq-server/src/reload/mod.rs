@@ -38,6 +38,7 @@ use crate::trust::TrustCounter;
 pub(crate) use asks::Asks;
 pub use outcome::Counts;
 use outcome::Outcomes;
+pub(crate) use outcome::TOPICS;
 pub(crate) use thread::ReloadThread;
 pub(crate) use watch::Seen;
 use watch::{Say, Todo, Watch};

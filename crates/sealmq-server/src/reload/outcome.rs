@@ -33,20 +33,25 @@ impl Outcomes {
     }
 }
 
+/// What [`messages`] says, in its order: for the broker and for `docs/reference/sys-tree.md`.
+pub(crate) const TOPICS: [(&str, &str); 3] = [
+    ("$SYS/broker/reload/taken", "Reloads that counted since the start."),
+    ("$SYS/broker/reload/refused", "Reloads that were refused since the start, and changed nothing."),
+    ("$SYS/broker/reload/last", "What the last one came to: `taken`, or `refused: ` and the error."),
+];
+
 /// `$SYS/broker/reload/…`, retained: how many, and what the last one came to.
 pub(super) fn messages(counts: Counts, last: &Result<(), StartError>) -> [OwnMessage; 3] {
     let last = match last {
         Ok(()) => "taken".to_owned(),
         Err(error) => format!("refused: {}", error.text.replace('\n', " ")),
     };
-    [
-        ("$SYS/broker/reload/taken", counts.taken.to_string()),
-        ("$SYS/broker/reload/refused", counts.refused.to_string()),
-        ("$SYS/broker/reload/last", last),
-    ]
-    .map(|(topic, value)| OwnMessage {
-        topic: topic.into(),
-        payload: value.into_bytes().into_boxed_slice(),
-        retain: Retain::Retained,
-    })
+    let [taken, refused, outcome] = TOPICS;
+    [(taken, counts.taken.to_string()), (refused, counts.refused.to_string()), (outcome, last)].map(
+        |((topic, _), value)| OwnMessage {
+            topic: topic.into(),
+            payload: value.into_bytes().into_boxed_slice(),
+            retain: Retain::Retained,
+        },
+    )
 }

@@ -31,6 +31,16 @@ decimals, exponentially averaged as the load of a Unix system is; said when it h
 |---|---|
 ";
 
+const RELOADS_HEAD: &str = "
+## Reloads
+
+Retained, said after each reload by SIGHUP or by a changed file; not there before the first one.
+[What a reload does](../guides/reload.md).
+
+| topic | value |
+|---|---|
+";
+
 /// The page.
 #[must_use]
 pub fn page() -> String {
@@ -45,6 +55,10 @@ pub fn page() -> String {
     for load in &LOADS {
         let topics: Vec<String> = WINDOWS.iter().map(|window| format!("`{}`", load.topic(*window))).collect();
         let _ = writeln!(page, "| {} | {} |", topics.join(", "), load.doc);
+    }
+    page.push_str(RELOADS_HEAD);
+    for (topic, doc) in crate::reload::TOPICS {
+        let _ = writeln!(page, "| `{topic}` | {doc} |");
     }
     page
 }
