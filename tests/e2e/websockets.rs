@@ -1,4 +1,4 @@
-//! WebSockets and `http_dir` with what people point at them: MQTT.js, paho-mqtt, curl.
+//! WebSockets and `http_dir` with what people point at them: MQTT.js, paho-mqtt, curl, our own `pub` and `sub`.
 
 use std::process::Command;
 
@@ -94,4 +94,52 @@ fn curl_gets_the_page_and_nothing_beside_it() {
     let without = format!("curl -sS --cacert ca.crt https://localhost:{}/", web.wss);
     let outcome = web.run(&without).refused();
     assert!(!outcome.text.contains("<h1>"), "{}", outcome.text);
+}
+
+/// [MQTT-6.0.0-3] [MQTT311-6.0.0-3]
+#[test]
+fn our_own_pub_and_sub_over_ws_and_wss() {
+    let web = Web::new();
+    let tls = "--cafile ca.crt --cert client.crt --key client.key";
+    for (flags, url) in [
+        (format!("-h localhost -p {} --ws", web.ws), format!("-L ws://localhost:{}/a/b", web.ws)),
+        (
+            format!("-h localhost -p {} --ws {tls}", web.wss),
+            format!("-L wss://localhost:{}/a/b {tls}", web.wss),
+        ),
+    ] {
+        let subscriber =
+            Client::start(web.guide.folder(), &format!("sealmq sub {flags} -t a/# -C 3 -v -q 2 -d"));
+        subscriber.wait_for("Subscribed");
+        web.run(&format!("sealmq pub {flags} -V 5 -t a/b -m one -q 2")).succeeded();
+        web.run(&format!("sealmq pub {url} -m two -q 1")).succeeded();
+        let mut lines = Client::start(web.guide.folder(), &format!("sealmq pub {flags} -t a/c -l -q 1"));
+        lines.say("three");
+        lines.close_input();
+        lines.end().succeeded();
+        subscriber.end().succeeded().says("a/b one").says("a/b two").says("a/c three");
+    }
+    web.broker.wait_for_line(&["New client connected", "u'client1'"]);
+}
+
+#[test]
+fn our_own_pub_says_what_is_no_web_socket_and_what_is_one() {
+    let web = Web::new();
+    let plain = free_port();
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let mqtt = format!("listener {plain} 127.0.0.1\nallow_anonymous true\n");
+    let _mqtt_only = Broker::start(folder.path(), &mqtt);
+    // MQTT's port, asked for a WebSocket; and the other way round. Then TLS forgotten, and the certificate.
+    for (port, flags, code, says) in [
+        (plain, "--ws", 7, "is this a WebSocket port (protocol websockets, or auto)?"),
+        (web.ws, "", 7, "MQTT on a WebSocket port (add --ws)"),
+        (web.wss, "--ws", 7, "say which CA to trust: --cafile FILE"),
+        (web.wss, "--ws --cafile ca.crt", 8, "--cert"),
+    ] {
+        let line = format!("sealmq pub -h localhost -p {port} {flags} -t a -m b");
+        let outcome = web.run(&line).refused().says("hint: ").says(says);
+        assert_eq!(outcome.status.code(), Some(code), "{line}: {}", outcome.text);
+    }
+    web.run(&format!("sealmq pub -h localhost -p {plain} -t a -m b")).succeeded();
+    web.run(&format!("sealmq pub -h localhost -p {} --ws -t a -m b", web.ws)).succeeded();
 }

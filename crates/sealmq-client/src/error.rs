@@ -9,6 +9,8 @@
 use sealmq_mqtt::{DecodeError, EncodeError, PacketType, Properties, QoS, ReasonCode, TopicError};
 use sealmq_tls::TlsFailure;
 
+use crate::websocket::WebSocketError;
+
 /// A packet cannot be written: MQTT forbids what it should hold.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PacketError {
@@ -218,6 +220,14 @@ pub enum ClientError {
         /// How long we waited.
         seconds: u64,
     },
+    /// There is no WebSocket, or something is wrong with it.
+    #[error("{endpoint}: {error}")]
+    WebSocket {
+        /// With whom.
+        endpoint: String,
+        /// What.
+        error: WebSocketError,
+    },
     /// The connection is gone.
     #[error("the connection to {endpoint} was lost{}", cause(.error))]
     Lost {
@@ -316,7 +326,7 @@ impl SessionError {
         match self {
             Self::Refused { refusal, .. } | Self::Disconnected(refusal) => mend(refusal.reason),
             Self::Malformed(_) | Self::Unexpected(_) => Some(
-                "is this the MQTT port? HTTP, WebSockets and TLS have ports of their own; over TLS give --cafile FILE",
+                "is this the MQTT port? HTTP, WebSockets (--ws) and TLS (--cafile FILE) have ports of their own",
             ),
             Self::AuthNotSupported => Some("use a certificate, or a user name and a password"),
             Self::Scram(sealmq_auth::scram::ClientError::ServerProof) => Some(
@@ -381,6 +391,7 @@ impl ClientError {
                 "a firewall may drop the packets, or the port speaks another protocol: check -h and -p"
                     .to_owned(),
             ),
+            Self::WebSocket { error, .. } => Some(error.hint().to_owned()),
             Self::Lost { error, .. } => lost_hint(error.as_ref()),
             Self::Session(error) => error.hint().map(str::to_owned),
             Self::SubscriptionRefused { .. } | Self::MessageRefused { .. } => {
@@ -417,7 +428,7 @@ fn lost_hint(error: Option<&std::io::Error>) -> Option<String> {
     match error {
         None => Some(
             "the broker closed it without a word: plain MQTT on a TLS port ends so (give --cafile FILE), \
-             and so does a client whose log in failed; the broker's log says why"
+             MQTT on a WebSocket port (add --ws), and so does a client whose log in failed; the broker's log says why"
                 .to_owned(),
         ),
         Some(_) => Some("the network or the broker ended it: its log says; plain MQTT on a TLS port ends so, too (give --cafile FILE)".to_owned()),

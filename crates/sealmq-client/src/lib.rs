@@ -1,4 +1,5 @@
-//! MQTT client: a pure [`Session`] and a driver, [`Client`], over TCP, TLS and unix sockets. Serves the commands
+//! MQTT client: a pure [`Session`] and a driver, [`Client`], over TCP, TLS, WebSockets and unix sockets. Serves
+//! the commands
 //! `pub` and `sub`, the broker's self-test, bridges and tests.
 //!
 //! It is not an event loop of its own: whoever owns a [`Client`] awaits its next event.
@@ -8,11 +9,14 @@
 
 mod driver;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod message;
 mod options;
 mod property;
 mod session;
 mod url;
+mod websocket;
 
 pub use driver::{Client, Transport};
 pub use error::{ClientError, PacketError, PublishError, Refusal, SessionError, SubscribeError};
@@ -25,3 +29,4 @@ pub use property::{Carrier, Property, PropertyError};
 pub use sealmq_mqtt::{PacketId, QoS, ReasonCode, RetainHandling, Version};
 pub use session::{Connected, Delivery, Event, Input, Now, Output, Session};
 pub use url::{BrokerUrl, Scheme, UrlError};
+pub use websocket::{ANSWER_BYTES_MAX, Framing, WebSocket, WebSocketError, WebSocketNonce};

@@ -10,7 +10,7 @@ use sealmq_mqtt::Version;
 use sealmq_tls::ClientTls;
 use zeroize::Zeroizing;
 
-use crate::{Property, Will};
+use crate::{Framing, Property, Will};
 
 /// Everything a connection needs.
 pub struct Options {
@@ -18,6 +18,8 @@ pub struct Options {
     pub endpoint: Endpoint,
     /// How TLS is spoken; `None` is plain.
     pub tls: Option<ClientTls>,
+    /// Whether MQTT stands in the frames of a WebSocket.
+    pub framing: Framing,
     /// What CONNECT says, and how the session behaves.
     pub session: SessionOptions,
     /// How long TCP, TLS and CONNACK may take together.
@@ -151,6 +153,7 @@ impl Options {
         Self {
             endpoint: Endpoint::Tcp { host: host.into(), port, bind: None, nagle: Nagle::Off },
             tls,
+            framing: Framing::None,
             session: SessionOptions::default(),
             connect_timeout: CONNECT_TIMEOUT,
         }

@@ -1,6 +1,8 @@
-//! The URL of `-L`: `mqtt(s)://[username[:password]@]host[:port]/topic`.
+//! The URL of `-L`: `mqtt(s)://[username[:password]@]host[:port]/topic`, and the same with `ws` and `wss`.
 
 use zeroize::Zeroizing;
+
+use crate::Framing;
 
 /// A broker, a login and a topic in one line.
 #[derive(Clone, Eq, PartialEq)]
@@ -26,13 +28,17 @@ pub enum Scheme {
     Mqtt,
     /// `mqtts://`: TLS.
     Mqtts,
+    /// `ws://`: a WebSocket.
+    Ws,
+    /// `wss://`: a WebSocket under TLS.
+    Wss,
 }
 
 /// Why a text is no such URL.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum UrlError {
-    /// Neither `mqtt://` nor `mqtts://`.
-    #[error("unsupported URL scheme in '{url}': mqtt:// and mqtts:// are known")]
+    /// None of the schemes.
+    #[error("unsupported URL scheme in '{url}': mqtt://, mqtts://, ws:// and wss:// are known")]
     Scheme {
         /// The URL without what follows the scheme, since a password may stand there.
         url: String,
@@ -58,11 +64,24 @@ pub enum UrlError {
 }
 
 impl Scheme {
-    /// The port where none is given.
+    /// The port where none is given, as mosquitto's clients have it: MQTT's, over WebSockets too.
     pub fn default_port(self) -> u16 {
         match self {
-            Self::Mqtt => 1883,
-            Self::Mqtts => 8883,
+            Self::Mqtt | Self::Ws => 1883,
+            Self::Mqtts | Self::Wss => 8883,
+        }
+    }
+
+    /// Whether TLS is spoken.
+    pub fn is_tls(self) -> bool {
+        matches!(self, Self::Mqtts | Self::Wss)
+    }
+
+    /// What MQTT stands in.
+    pub fn framing(self) -> Framing {
+        match self {
+            Self::Mqtt | Self::Mqtts => Framing::None,
+            Self::Ws | Self::Wss => Framing::WebSocket,
         }
     }
 }
@@ -107,12 +126,10 @@ impl std::fmt::Debug for BrokerUrl {
 
 fn strip_scheme(url: &str) -> Result<(Scheme, &str), UrlError> {
     let (scheme, rest) = url.split_once("://").ok_or(UrlError::Scheme { url: String::new() })?;
-    if scheme.eq_ignore_ascii_case("mqtt") {
-        Ok((Scheme::Mqtt, rest))
-    } else if scheme.eq_ignore_ascii_case("mqtts") {
-        Ok((Scheme::Mqtts, rest))
-    } else {
-        Err(UrlError::Scheme { url: format!("{scheme}://") })
+    let known = [("mqtt", Scheme::Mqtt), ("mqtts", Scheme::Mqtts), ("ws", Scheme::Ws), ("wss", Scheme::Wss)];
+    match known.into_iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name)) {
+        Some((_, scheme)) => Ok((scheme, rest)),
+        None => Err(UrlError::Scheme { url: format!("{scheme}://") }),
     }
 }
 

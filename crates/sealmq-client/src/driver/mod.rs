@@ -90,7 +90,8 @@ impl Client {
     pub async fn open(&mut self) -> Result<(), ClientError> {
         self.closing = false;
         self.ended = None;
-        self.transport = Some(Transport::open(&self.options.endpoint, self.options.tls.as_ref()).await?);
+        let Options { endpoint, tls, framing, .. } = &self.options;
+        self.transport = Some(Transport::open(endpoint, tls.as_ref(), *framing).await?);
         self.session.handle(self.now(), Input::Opened);
         self.drain();
         Ok(())

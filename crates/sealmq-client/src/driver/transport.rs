@@ -1,4 +1,5 @@
-//! One connection's bytes: a TCP or unix stream, plain or under TLS, with the buffers in between.
+//! One connection's bytes: a TCP or unix stream, plain or under TLS, in the frames of a WebSocket or in none, with the
+//! buffers in between.
 //!
 //! Public for who drives a state machine of his own over it (bridges); [`crate::Client`] drives a session.
 #![allow(
@@ -16,16 +17,20 @@ use sealmq_tls::{ClientTls, Timestamp, TlsFailure, TlsSession};
 use tokio::io::{AsyncWriteExt, Interest, Ready};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::error::ClientError;
+use crate::error::{ClientError, SessionError};
 use crate::options::{Endpoint, Nagle};
+use crate::websocket::{Framing, WebSocket, WebSocketError, WebSocketNonce};
 
 /// A connection to a server: MQTT bytes in, MQTT bytes out. Bytes given to it before the TLS handshake is done wait.
 pub struct Transport {
     stream: Stream,
     layer: Layer,
+    web: Option<WebSocket>,
     endpoint: String,
     /// From the wire: ciphertext where there is TLS.
     incoming: Vec<u8>,
+    /// From below the WebSocket, where there is one: its frames.
+    frames: Vec<u8>,
     /// MQTT bytes that the session has not consumed.
     plain: Vec<u8>,
     /// For the wire.
@@ -36,7 +41,7 @@ enum Layer {
     Plain,
     Tls {
         session: Box<TlsSession>,
-        /// MQTT bytes that wait for the end of the handshake.
+        /// Bytes that wait for the end of the handshake.
         unsealed: Vec<u8>,
     },
 }
@@ -54,11 +59,16 @@ const READ_BYTES: usize = 16 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
 impl Transport {
-    /// Opens TCP (or a unix socket) and begins the TLS handshake, where there is TLS.
+    /// Opens TCP (or a unix socket), begins the TLS handshake, where there is TLS, and asks for a WebSocket, where one
+    /// is wanted.
     ///
     /// # Errors
     /// The name, or TCP.
-    pub async fn open(endpoint: &Endpoint, tls: Option<&ClientTls>) -> Result<Self, ClientError> {
+    pub async fn open(
+        endpoint: &Endpoint,
+        tls: Option<&ClientTls>,
+        framing: Framing,
+    ) -> Result<Self, ClientError> {
         let stream = Stream::connect(endpoint).await?;
         let layer = match tls {
             None => Layer::Plain,
@@ -77,20 +87,25 @@ impl Transport {
         let mut transport = Self {
             stream,
             layer,
+            web: None,
             endpoint: endpoint.to_string(),
             incoming: Vec::new(),
+            frames: Vec::new(),
             plain: Vec::new(),
             out: Vec::new(),
         };
+        if framing == Framing::WebSocket {
+            transport.ask_for_web_socket(endpoint)?;
+        }
         transport.open_records()?;
         Ok(transport)
     }
 
     /// Takes MQTT bytes for the server.
     pub fn send(&mut self, bytes: &[u8]) {
-        match &mut self.layer {
-            Layer::Plain => self.out.extend_from_slice(bytes),
-            Layer::Tls { unsealed, .. } => unsealed.extend_from_slice(bytes),
+        match &mut self.web {
+            Some(web) => web.send(bytes),
+            None => self.below().extend_from_slice(bytes),
         }
     }
 
@@ -101,9 +116,10 @@ impl Transport {
 
     /// How many bytes have not left.
     pub fn unsent(&self) -> usize {
+        let unframed = self.web.as_ref().map_or(0, WebSocket::unframed);
         match &self.layer {
-            Layer::Plain => self.out.len(),
-            Layer::Tls { unsealed, .. } => self.out.len() + unsealed.len(),
+            Layer::Plain => unframed + self.out.len(),
+            Layer::Tls { unsealed, .. } => unframed + self.out.len() + unsealed.len(),
         }
     }
 
@@ -152,6 +168,9 @@ impl Transport {
     /// # Errors
     /// The connection is over.
     pub async fn close(&mut self) -> Result<(), ClientError> {
+        if let Some(web) = &mut self.web {
+            web.close();
+        }
         self.seal()?;
         if let Layer::Tls { session, .. } = &mut self.layer {
             session.close_notify(&mut self.out);
@@ -210,7 +229,8 @@ impl Transport {
                 match self.open_records() {
                     Ok(()) => Ok(()),
                     Err(error) => {
-                        // The alert that tells the server why is in `out`.
+                        // The alert or the close frame that tells the server why is in `out`, or about to be.
+                        let _ = self.seal();
                         let _ = tokio::time::timeout(LINGER, self.flush()).await;
                         Err(error)
                     }
@@ -223,22 +243,63 @@ impl Transport {
 
     /// Ciphertext to MQTT bytes; handshake messages and alerts go to `out`.
     fn open_records(&mut self) -> Result<(), ClientError> {
-        match &mut self.layer {
+        let above = if self.web.is_some() { &mut self.frames } else { &mut self.plain };
+        let opened = match &mut self.layer {
             Layer::Plain => {
-                self.plain.append(&mut self.incoming);
+                above.append(&mut self.incoming);
                 Ok(())
             }
-            Layer::Tls { session, .. } => {
-                match session.open(&mut self.incoming, &mut self.plain, &mut self.out) {
-                    Ok(_) => self.seal(),
-                    Err(failure) => Err(self.tls_failed(failure)),
-                }
-            }
+            Layer::Tls { session, .. } => session.open(&mut self.incoming, above, &mut self.out).map(|_| ()),
+        };
+        // What came before a failure still counts.
+        let unframed = self.unframe();
+        match opened {
+            Ok(()) => unframed.and_then(|()| self.seal()),
+            Err(failure) => Err(self.tls_failed(failure)),
         }
     }
 
-    /// MQTT bytes to ciphertext, once the handshake is done.
+    /// Frames to MQTT bytes.
+    fn unframe(&mut self) -> Result<(), ClientError> {
+        let Some(web) = &mut self.web else { return Ok(()) };
+        let read = web.receive(&self.frames, &mut self.plain);
+        self.frames.clear();
+        read.map_err(|error| self.web_failed(error))
+    }
+
+    fn ask_for_web_socket(&mut self, endpoint: &Endpoint) -> Result<(), ClientError> {
+        let nonce = WebSocketNonce(random()?);
+        let is_tls = matches!(self.layer, Layer::Tls { .. });
+        let web = WebSocket::ask(&authority(endpoint, is_tls), nonce, self.below());
+        self.web = Some(web);
+        Ok(())
+    }
+
+    /// Where bytes go that TLS, if there is any, is to seal.
+    fn below(&mut self) -> &mut Vec<u8> {
+        match &mut self.layer {
+            Layer::Plain => &mut self.out,
+            Layer::Tls { unsealed, .. } => unsealed,
+        }
+    }
+
+    /// MQTT bytes to frames, each with a mask of its own.
+    fn frame(&mut self) -> Result<(), ClientError> {
+        let below = match &mut self.layer {
+            Layer::Plain => &mut self.out,
+            Layer::Tls { unsealed, .. } => unsealed,
+        };
+        if let Some(web) = &mut self.web {
+            while web.has_frame() {
+                web.write_frame(random()?, below);
+            }
+        }
+        Ok(())
+    }
+
+    /// MQTT bytes to frames and to ciphertext, once the handshake is done.
     fn seal(&mut self) -> Result<(), ClientError> {
+        self.frame()?;
         if let Layer::Tls { session, unsealed } = &mut self.layer
             && !unsealed.is_empty()
             && !session.is_handshaking()
@@ -256,7 +317,18 @@ impl Transport {
             Layer::Tls { session, .. } if session.is_handshaking() => {
                 self.tls_failed(session.closed_in_handshake())
             }
+            Layer::Tls { .. } | Layer::Plain if self.web.as_ref().is_some_and(WebSocket::is_asking) => {
+                self.web_failed(WebSocketError::NoAnswer)
+            }
             Layer::Tls { .. } | Layer::Plain => self.lost(error),
+        }
+    }
+
+    /// A close frame is to a WebSocket what the end of the stream is to TCP.
+    fn web_failed(&self, error: WebSocketError) -> ClientError {
+        match error {
+            WebSocketError::Closed(_) => self.lost(Some(io::Error::other(error.to_string()))),
+            error => ClientError::WebSocket { endpoint: self.endpoint.clone(), error },
         }
     }
 
@@ -277,6 +349,31 @@ impl AsFd for Transport {
             Stream::Tcp(stream) => stream.as_fd(),
             Stream::Unix(stream) => stream.as_fd(),
         }
+    }
+}
+
+/// Random bytes for a nonce or a mask.
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], ClientError> {
+    let mut bytes = [0; BYTES];
+    match aws_lc_rs::rand::fill(&mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(_) => Err(ClientError::Session(SessionError::NoRandomness)),
+    }
+}
+
+/// RFC 6455 §4.1: the host, without the zone of an address, and the port unless it is the scheme's.
+fn authority(endpoint: &Endpoint, is_tls: bool) -> String {
+    match endpoint {
+        Endpoint::Tcp { host, port, .. } => {
+            let host = host.split('%').next().unwrap_or_default();
+            let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+            match (port, is_tls) {
+                (80, false) | (443, true) => host,
+                (_, _) => format!("{host}:{port}"),
+            }
+        }
+        #[cfg(unix)]
+        Endpoint::Unix(_) => "localhost".to_owned(),
     }
 }
 

@@ -7,3 +7,4 @@ mod scram;
 mod sessions;
 mod story;
 mod url;
+mod websocket;

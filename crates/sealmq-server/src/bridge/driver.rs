@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use sealmq_bridge::{Bridge, Farewell, Input, Now, Output, Severity};
-use sealmq_client::{ClientError, Endpoint, Transport};
+use sealmq_client::{ClientError, Endpoint, Framing, Transport};
 use sealmq_config::BridgeReload;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::sync::{mpsc, watch};
@@ -258,7 +258,7 @@ impl Driver {
         self.dialling = Some(tokio::spawn(async move {
             // The sender gone: the process stops, and this task with it.
             let _ = go.wait_for(|go| *go == Go::Dial).await;
-            let transport = Transport::open(&endpoint, tls.as_ref()).await?;
+            let transport = Transport::open(&endpoint, tls.as_ref(), Framing::None).await?;
             tuning
                 .apply(&transport)
                 .map_err(|error| ClientError::Connect { endpoint: endpoint.to_string(), error })?;
@@ -268,7 +268,8 @@ impl Driver {
 
     fn probe(&mut self, address: usize) {
         let Some(endpoint) = self.plan.endpoints.get(address).cloned() else { return };
-        self.probing = Some(tokio::spawn(async move { Transport::open(&endpoint, None).await.is_ok() }));
+        self.probing =
+            Some(tokio::spawn(async move { Transport::open(&endpoint, None, Framing::None).await.is_ok() }));
     }
 
     async fn close_remote(&mut self) {

@@ -235,6 +235,7 @@ impl Publisher {
                 Ok(()) => return Ok(()),
                 Err(ClientError::Connect { .. } | ClientError::Lost { .. } | ClientError::Timeout { .. }) => {
                 }
+                Err(ClientError::WebSocket { error, .. }) if error.may_pass() => {}
                 Err(error) => return Err(error),
             }
         }

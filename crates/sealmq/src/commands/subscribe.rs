@@ -277,6 +277,7 @@ impl Subscriber {
                     | ClientError::Timeout { .. }
                     | ClientError::Resolve { .. },
                 ) => {}
+                Err(ClientError::WebSocket { error, .. }) if error.may_pass() => {}
                 Err(error) => return Err(failure(&error)),
             }
         }

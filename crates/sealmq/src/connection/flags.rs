@@ -18,7 +18,8 @@ pub(crate) struct ConnectionFlags {
     #[arg(short, long, value_name = "PORT", help_heading = "Broker", value_parser = parse_port)]
     pub(crate) port: Option<u16>,
     #[arg(
-        help = "User, password, host, port and topic at once: mqtt(s)://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC",
+        help = "User, password, host, port and topic at once: mqtt://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC; mqtts:// is \
+                TLS, ws:// and wss:// are WebSockets",
         short = 'L',
         long,
         value_name = "URL",
@@ -28,6 +29,9 @@ pub(crate) struct ConnectionFlags {
     /// Connect through this unix domain socket
     #[arg(long, value_name = "SOCKET", help_heading = "Broker", conflicts_with_all = ["host", "url"])]
     pub(crate) unix: Option<PathBuf>,
+    /// Speak MQTT in a WebSocket (its path is /mqtt); with TLS as the other flags say
+    #[arg(long, help_heading = "Broker")]
+    pub(crate) ws: bool,
     /// Local address to connect from
     #[arg(short = 'A', value_name = "ADDRESS", help_heading = "Broker")]
     pub(crate) bind_address: Option<std::net::IpAddr>,

@@ -11,8 +11,8 @@ use std::ffi::OsStr;
 use std::io::IsTerminal;
 
 use sealmq_client::{
-    AuthMethod, BrokerUrl, CONNECT_TIMEOUT, Carrier, Client, ClientError, Endpoint, Nagle, Options, Outgoing,
-    Property, Retain, Scheme, SessionError, SessionOptions, Trace, Version, Will,
+    AuthMethod, BrokerUrl, CONNECT_TIMEOUT, Carrier, Client, ClientError, Endpoint, Framing, Nagle, Options,
+    Outgoing, Property, Retain, Scheme, SessionError, SessionOptions, Trace, Version, WebSocketError, Will,
 };
 use zeroize::Zeroizing;
 
@@ -66,8 +66,10 @@ impl Connection {
             None => named_broker(flags, url.as_ref())?,
         };
         let session = session_options(flags, url.as_ref(), &properties, version)?;
+        let asked = if flags.ws { Framing::WebSocket } else { Framing::None };
+        let framing = url.as_ref().map_or(asked, |url| if flags.ws { asked } else { url.scheme.framing() });
         Ok(Self {
-            options: Options { endpoint, tls, session, connect_timeout: CONNECT_TIMEOUT },
+            options: Options { endpoint, tls, framing, session, connect_timeout: CONNECT_TIMEOUT },
             url_topic: url.map(|url| url.topic),
             properties,
         })
@@ -130,11 +132,11 @@ fn named_broker(
 ) -> Result<(Endpoint, Option<sealmq_tls::ClientTls>), Failure> {
     let scheme = url.map(|url| url.scheme);
     let port = flags.port.or_else(|| url.and_then(|url| url.port).or(scheme.map(Scheme::default_port)));
-    // As mosquitto_pub: port 8883 and mqtts:// without a CA mean the CAs of the operating system.
+    // As mosquitto_pub: port 8883, mqtts:// and wss:// without a CA mean the CAs of the operating system.
     let os_certificates = flags.tls_use_os_certs
         || (flags.cafile.is_none()
             && flags.capath.is_none()
-            && (scheme == Some(Scheme::Mqtts) || (port == Some(8883) && flags.unix.is_none())));
+            && (scheme.is_some_and(Scheme::is_tls) || (port == Some(8883) && flags.unix.is_none())));
     let uses_tls = flags.cafile.is_some() || flags.capath.is_some() || os_certificates;
     let tls = if uses_tls {
         Some(tls::of_flags(flags, os_certificates)?)
@@ -295,15 +297,16 @@ pub(crate) fn argument_bytes(argument: &OsStr) -> Vec<u8> {
 pub(crate) fn failure(error: &ClientError) -> Failure {
     let code = match error {
         ClientError::Session(SessionError::Refused { code, .. }) => *code,
-        ClientError::Lost { .. } | ClientError::Session(SessionError::Disconnected(_)) => {
-            EXIT_CONNECTION_LOST
-        }
+        ClientError::Lost { .. }
+        | ClientError::Session(SessionError::Disconnected(_))
+        | ClientError::WebSocket { error: WebSocketError::NoAnswer, .. } => EXIT_CONNECTION_LOST,
         ClientError::Tls { .. } => EXIT_TLS,
         ClientError::Session(_)
         | ClientError::Resolve { .. }
         | ClientError::Connect { .. }
         | ClientError::ServerName { .. }
         | ClientError::Timeout { .. }
+        | ClientError::WebSocket { .. }
         | ClientError::Publish(_)
         | ClientError::Subscribe(_)
         | ClientError::SubscriptionRefused { .. }

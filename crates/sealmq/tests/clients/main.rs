@@ -1,5 +1,6 @@
 //! `sealmq pub` and `sealmq sub` against a real mosquitto, compared with mosquitto_pub and mosquitto_sub byte for
-//! byte. Without mosquitto installed the tests say so and pass; with `CI=true` it is required.
+//! byte. Without mosquitto installed the tests say so and pass; with `CI=true` it is required. `MOSQUITTO=PATH` names
+//! another broker than the one in the path.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -44,7 +45,8 @@ impl Mosquitto {
 
     /// `more` is a shell script that runs beside the certificates, `conf` further lines of the configuration.
     fn start_with(more: &str, conf: &str) -> Option<Self> {
-        if Command::new("mosquitto").arg("-h").output().is_err() {
+        let program = std::env::var_os("MOSQUITTO").unwrap_or_else(|| "mosquitto".into());
+        if Command::new(&program).arg("-h").output().is_err() {
             assert!(std::env::var_os("CI").is_none(), "mosquitto is required in CI");
             eprintln!("skipped: mosquitto is not installed");
             return None;
@@ -60,16 +62,14 @@ impl Mosquitto {
              require_certificate true\nuse_identity_as_username true\n{conf}"
         );
         std::fs::write(folder.path().join("m.conf"), conf).unwrap();
-        let child = Command::new("mosquitto")
+        let child = Command::new(&program)
             .args(["-c", "m.conf"])
             .current_dir(&folder)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        while TcpStream::connect(("127.0.0.1", tls.parse().unwrap())).is_err() {
-            std::thread::yield_now();
-        }
+        wait_for_port(&tls);
         Some(Self { child, folder, plain, tls })
     }
 
@@ -99,6 +99,12 @@ impl Drop for Mosquitto {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+fn wait_for_port(port: &str) {
+    while TcpStream::connect(("127.0.0.1", port.parse().unwrap())).is_err() {
+        std::thread::yield_now();
     }
 }
 
@@ -222,5 +228,44 @@ fn exit_codes_are_those_of_mosquittos_clients() {
         let theirs = broker.run(&format!("mosquitto_{command}"), arguments, b"");
         let ours = broker.sealmq(command, arguments, b"");
         assert_eq!(ours.status.code(), theirs.status.code(), "{command} {arguments:?}");
+    }
+}
+
+/// [MQTT-6.0.0-3] [MQTT311-6.0.0-3]
+#[test]
+fn web_sockets_of_mosquitto_carry_messages_of_any_length_with_and_without_tls() {
+    let (ws, wss) = (free_port(), free_port());
+    let conf = format!(
+        "listener {ws} 127.0.0.1\nprotocol websockets\nlistener {wss} 127.0.0.1\nprotocol websockets\n\
+         cafile ca.crt\ncertfile server.crt\nkeyfile server.key\nrequire_certificate true\n"
+    );
+    let Some(broker) = Mosquitto::start_with("", &conf) else { return };
+    // libwebsockets opens its ports after mosquitto's own.
+    wait_for_port(&ws);
+    wait_for_port(&wss);
+    let big = vec![b'x'; 70_000];
+    let tls: &[&str] = &["--cafile", "ca.crt", "--cert", "client.crt", "--key", "client.key"];
+    for (port, tls) in [(&ws, &[][..]), (&wss, tls)] {
+        let flags = |more: &[&'static str]| {
+            let mut words = vec!["-h", "localhost", "-p", port.as_str(), "--ws"];
+            words.extend(tls);
+            words.extend(more);
+            words.into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let run = |command: &str, more: &[&'static str], input: &[u8]| {
+            let words = flags(more);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let output = broker.sealmq(command, &words, input);
+            assert!(output.status.success(), "{command} {words:?}: {output:?}");
+            output.stdout
+        };
+        for version in ["mqttv311", "mqttv5"] {
+            for message in [&b"short"[..], &big] {
+                run("pub", &["-V", version, "-t", "w", "-s", "-r", "-q", "2"], message);
+                let back = run("sub", &["-V", version, "-t", "w", "-C", "1", "-N", "-q", "2"], b"");
+                assert_eq!(back.len(), message.len());
+                assert!(back == message);
+            }
+        }
     }
 }
