@@ -91,6 +91,10 @@ impl control::Broker for Desk {
         self.reloader.reload_files().map_err(|error| error.to_string())
     }
 
+    fn device_entered(&self, name: &Name) {
+        self.reloader.control().judge_holders_of(name);
+    }
+
     fn bans(&self) -> Vec<BanRow> {
         let bans = self.reloader.control().fence().bans(Instant::now());
         let row = |ban: Ban| BanRow { network: ban.network.to_string(), left_secs: ban.left.as_secs() };

@@ -3,13 +3,15 @@
 //! The door has read exactly up to the end of CONNECT (what came behind it is `pending`), has judged the peer and
 //! counted the connection. The value owns everything; dropping it closes the connection and gives the counts back.
 
+use std::sync::Arc;
+
 use sealmq_broker::Peer;
 use sealmq_mqtt::websocket::FrameReader;
 use zeroize::Zeroizing;
 
 use crate::door::limits::ConnectionGuard;
 use crate::door::stream::{LooseStream, PeerAddress};
-use crate::shard::errands::Again;
+use crate::trust::Admitted;
 
 /// How MQTT packets lie in the (opened) byte stream.
 #[derive(Debug)]
@@ -52,8 +54,8 @@ pub struct Established {
     pub pending: Vec<u8>,
     /// Who it is, and the judgment that can be taken back.
     pub peer: Peer,
-    /// How it may be authenticated again, where it was in AUTH packets.
-    pub(crate) again: Option<Again>,
+    /// What a new proof counts for, where it was authenticated in AUTH packets and may be again.
+    pub(crate) again: Option<Arc<Admitted>>,
     /// Where it comes from.
     pub address: PeerAddress,
     /// Counts it until it is closed.

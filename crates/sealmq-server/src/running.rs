@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use sealmq_broker::{Limits, ListenerId, Marks, Policy, ShardId, Tables};
+use sealmq_pki::Name;
 use sealmq_tls::ServerTls;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -461,6 +462,14 @@ impl Control {
         let generation = self.trust.raise();
         self.post.ring_all();
         generation
+    }
+
+    /// A certificate of this name is in the inventory now. If somebody goes by the name without it, everybody is judged
+    /// again; else nobody is, since a judgment costs each session the look at its certificate.
+    pub fn judge_holders_of(&self, name: &Name) {
+        if self.door.names.as_ref().is_some_and(|names| names.is_held(name)) {
+            self.raise();
+        }
     }
 
     /// Waits until every shard has judged its sessions at `generation`; false if that took longer than `deadline`.

@@ -19,6 +19,7 @@ use sealmq_tls::{
 
 use crate::door::authenticate::{check_prefix, check_version};
 use crate::door::credentials::token_holds;
+use crate::door::held_names::HeldName;
 use crate::door::listener::{AccessRules, ListenerState, Terms};
 use crate::door::name_proofs::TokenProof;
 use crate::door::passwords::EntryMark;
@@ -212,6 +213,8 @@ pub(crate) struct Admitted {
     pub(crate) trust: Arc<dyn TrustGeneration>,
     pub(crate) proofs: Proofs,
     pub(crate) came: Came,
+    /// Its user name, where no certificate gave it and the inventory must go on saying that it is none of a certificate.
+    pub(crate) held: Option<Arc<HeldName>>,
 }
 
 impl std::fmt::Debug for Admitted {
@@ -231,6 +234,9 @@ impl Admission for Admitted {
             None => judge_absence(&terms, now)?,
         }
         self.judge_name(&terms, now)?;
+        if let Some(held) = &self.held {
+            held.check().map_err(|denied| ended(denied.code, &denied.text))?;
+        }
         Ok(generation)
     }
 

@@ -29,6 +29,9 @@ pub trait Broker: Send {
     /// It could not be used; the old one goes on serving.
     fn certificate_changed(&self) -> Result<(), String>;
 
+    /// A certificate of this name counts from now on: who goes by it without one is let go.
+    fn device_entered(&self, name: &Name);
+
     /// The addresses that are banned.
     fn bans(&self) -> Vec<BanRow>;
 
@@ -70,7 +73,7 @@ fn act(
             errand.draft = Some(draft);
             Ok(Response::Issued(Box::new(issued)))
         }
-        Request::DeviceEnter => enter(home, errand, around),
+        Request::DeviceEnter => enter(home, broker, errand, around),
         Request::DeviceList => {
             let now = home.judge_at(around);
             Ok(Response::Devices(home.devices()?.iter().map(|record| row(record, now)).collect()))
@@ -98,7 +101,12 @@ fn act(
     }
 }
 
-fn enter(home: &Home, errand: &mut Errand, around: &Surroundings) -> Result<Response, HomeError> {
+fn enter(
+    home: &Home,
+    broker: Option<&dyn Broker>,
+    errand: &mut Errand,
+    around: &Surroundings,
+) -> Result<Response, HomeError> {
     let Some(draft) = errand.draft.take() else {
         return Err(HomeError::Refused {
             what: "nothing was drafted on this connection".to_owned(),
@@ -106,6 +114,9 @@ fn enter(home: &Home, errand: &mut Errand, around: &Surroundings) -> Result<Resp
         });
     };
     home.enter(&draft, around)?;
+    if let Some(broker) = broker {
+        broker.device_entered(&draft.name);
+    }
     Ok(Response::Done)
 }
 

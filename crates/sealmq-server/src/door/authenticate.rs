@@ -16,6 +16,7 @@ use sealmq_tls::{ClientAuth, PeerChain, VerifiedIdentity};
 use super::credentials::{Named, by_word, other_name};
 use super::enhanced::ScramLogin;
 use super::hashing::HashingPool;
+use super::held_names::HeldNames;
 use super::listener::{AccessRules, ListenerState, Terms};
 use super::proxy::stage::Vouched;
 use super::remembered::Remembered;
@@ -85,7 +86,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) listener: &'a Arc<ListenerState>,
     pub(crate) hashing: &'a HashingPool,
     pub(crate) remembered: Option<&'a Remembered>,
-    pub(crate) names: Option<&'a dyn CertificateNames>,
+    /// Which names are none but a certificate's; `None` without a data directory.
+    pub(crate) names: Option<&'a Arc<HeldNames>>,
     pub(crate) trust: &'a Arc<dyn TrustGeneration>,
     /// What a proxy said of its certificate.
     pub(crate) vouched: &'a Vouched,
@@ -114,7 +116,7 @@ pub(crate) async fn authenticate(
     let access = &terms.access;
     check_version(access, connect.version)?;
     let named = named(rules, &terms, connect, shown.as_ref(), login.as_ref()).await?;
-    let Named { username, proof, topics } = named;
+    let Named { username, proof, topics, held } = named;
     let (given_id, assigned) = given_id(access, connect)?;
     let (client_id, assigned) = client_id(access, (&given_id, assigned), username.as_deref())?;
     let by_certificate = shown.as_ref().is_some_and(|shown| shown.identity.name().is_some())
@@ -142,6 +144,7 @@ pub(crate) async fn authenticate(
             given_id,
             id_is,
         },
+        held,
     });
     let ends_at = admitted.ends_at(None);
     let peer = Peer {
@@ -180,7 +183,8 @@ pub(crate) async fn identify(
     shown: Option<Shown>,
 ) -> Result<Asker, Denied> {
     let terms = rules.listener.terms();
-    let Named { username, topics, .. } = named(rules, &terms, connect, shown.as_ref(), None).await?;
+    let Named { username, topics, proof: _, held: _ } =
+        named(rules, &terms, connect, shown.as_ref(), None).await?;
     let role = shown.as_ref().map_or(Role::Ordinary, |shown| role_of(&shown.identity));
     check_operator(role, rules.origin)?;
     let attributes = shown.as_ref().and_then(|shown| crate::trust::attributes(&shown.chain));
@@ -271,7 +275,7 @@ fn beside_certificate(name: &Arc<str>, login: Option<&ScramLogin>) -> Result<Nam
         Some(login) => Some(NameProof::Scram { username: Arc::clone(name), entry: login.entry }),
         None => None,
     };
-    Ok(Named { username: Some(Arc::clone(name)), proof, topics: None })
+    Ok(Named { username: Some(Arc::clone(name)), proof, topics: None, held: None })
 }
 
 /// Beside names from certificates a password counts only where certificates are asked for and not demanded, and where
@@ -281,30 +285,6 @@ fn takes_words_too(rules: &Rules<'_>) -> bool {
     let optional = rules.listener.tls().is_some_and(|tls| tls.client_auth() == ClientAuth::Optional);
     let somebody = rules.listener.passwords().is_some() || rules.listener.proofs().are_configured();
     optional && rules.names.is_some() && somebody
-}
-
-impl Rules<'_> {
-    /// A name has one kind of proof: whoever has a certificate under it must show it.
-    pub(crate) fn refuse_certificate_names(&self, name: &str) -> Result<(), Denied> {
-        refuse_certificate_names(self.names, name)
-    }
-}
-
-/// The same for who is not at the door any more.
-pub(crate) fn refuse_certificate_names(
-    names: Option<&dyn CertificateNames>,
-    name: &str,
-) -> Result<(), Denied> {
-    let Some(names) = names else { return Ok(()) };
-    match names.is_live(name) {
-        Ok(false) => Ok(()),
-        Ok(true) => Err(Denied {
-            text: "the name belongs to a certificate; nothing else counts for it".to_owned(),
-            hint: Some("give the user another name, or let the device use its certificate".to_owned()),
-            ..not_authorised("SMQ-A015")
-        }),
-        Err(error) => Err(Denied { text: error.to_string(), ..not_authorised("SMQ-A016") }),
-    }
 }
 
 /// As mosquitto: what CONNECT says must have passed even where the user name then takes its place.

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::authenticate::{Denied, Rules, not_authorised};
 use super::enhanced::ScramLogin;
 use super::hashing::{HashingError, Verdict};
+use super::held_names::HeldName;
 use super::listener::{AccessRules, ListenerState};
 use super::name_proofs::{NameProofs, TokenProof};
 use super::passwords::EntryMark;
@@ -28,10 +29,32 @@ pub(crate) struct Named {
     pub(crate) username: Option<Arc<str>>,
     pub(crate) proof: Option<NameProof>,
     pub(crate) topics: Option<Arc<TopicScope>>,
+    /// The name, held against certificates; `None`: one gave it, or there is no data directory.
+    pub(crate) held: Option<Arc<HeldName>>,
 }
 
-/// Decides by what CONNECT, or the exchange before it, says.
+impl Named {
+    fn by(username: Arc<str>, proof: NameProof) -> Named {
+        Named { username: Some(username), proof: Some(proof), topics: None, held: None }
+    }
+}
+
+/// Decides by what CONNECT, or the exchange before it, says. A name has one kind of proof: one that a certificate of ours
+/// has is nobody's by any word.
 pub(crate) async fn by_word(
+    rules: &Rules<'_>,
+    access: &AccessRules,
+    connect: &Connect<'_>,
+    login: Option<&ScramLogin>,
+) -> Result<Named, Denied> {
+    let mut named = proved_or_believed(rules, access, connect, login).await?;
+    if let (Some(names), Some(name)) = (rules.names, &named.username) {
+        named.held = Some(names.hold(name)?);
+    }
+    Ok(named)
+}
+
+async fn proved_or_believed(
     rules: &Rules<'_>,
     access: &AccessRules,
     connect: &Connect<'_>,
@@ -39,7 +62,7 @@ pub(crate) async fn by_word(
 ) -> Result<Named, Denied> {
     let proofs = rules.listener.proofs();
     if let Some(login) = login {
-        return by_scram(rules, connect, login);
+        return by_scram(connect, login);
     }
     let password = connect.password.map(|secret| secret.expose());
     if let (Some(password), true) = (password, proofs.tokens.is_some())
@@ -51,14 +74,13 @@ pub(crate) async fn by_word(
 }
 
 /// The name was proved already; CONNECT may repeat it and say no other.
-fn by_scram(rules: &Rules<'_>, connect: &Connect<'_>, login: &ScramLogin) -> Result<Named, Denied> {
+fn by_scram(connect: &Connect<'_>, login: &ScramLogin) -> Result<Named, Denied> {
     if connect.username.is_some_and(|said| said != &*login.username) {
         return Err(other_name("the SCRAM exchange"));
     }
-    rules.refuse_certificate_names(&login.username)?;
     let username = Arc::clone(&login.username);
     let proof = NameProof::Scram { username: Arc::clone(&username), entry: login.entry };
-    Ok(Named { username: Some(username), proof: Some(proof), topics: None })
+    Ok(Named::by(username, proof))
 }
 
 fn by_token(
@@ -81,15 +103,11 @@ fn by_token(
             ..refused("the token's name stands in this broker's password_file or scram_file".to_owned())
         });
     }
-    rules.refuse_certificate_names(&proof.username)?;
     let scope = |topics: &sealmq_auth::jwt::TopicClaims| TopicScope::new(&topics.publish, &topics.subscribe);
     let topics = verified.topics.as_ref().map(scope).transpose();
     let topics = topics.map_err(|error| refused(format!("the token's topics cannot be used: {error}")))?;
-    Ok(Named {
-        username: Some(Arc::clone(&proof.username)),
-        proof: Some(NameProof::Token(proof)),
-        topics: topics.map(Arc::new),
-    })
+    let username = Arc::clone(&proof.username);
+    Ok(Named { topics: topics.map(Arc::new), ..Named::by(username, NameProof::Token(proof)) })
 }
 
 /// Whether one of the broker's own files knows the name.
@@ -125,9 +143,7 @@ async fn by_password(
         if !access.allow_anonymous || proofs.are_configured() {
             return Err(unchecked_name(rules, proofs));
         }
-        rules.refuse_certificate_names(username)?;
-        let username = Some(Arc::from(username));
-        return Ok(Named { username, proof: Some(NameProof::Believed), topics: None });
+        return Ok(Named::by(Arc::from(username), NameProof::Believed));
     };
     let name: Arc<str> = Arc::from(username);
     let entry = passwords.mark(username);
@@ -153,9 +169,8 @@ async fn by_password(
     if let (None, Some(remembered)) = (remembered, rules.remembered) {
         remembered.learn(&login, &password);
     }
-    rules.refuse_certificate_names(&name)?;
     let proof = NameProof::Password { username: Arc::clone(&name), entry };
-    Ok(Named { username: Some(name), proof: Some(proof), topics: None })
+    Ok(Named::by(name, proof))
 }
 
 /// The name that was proved is not the one that counts.

@@ -13,6 +13,7 @@ pub(crate) mod credentials;
 pub(crate) mod enhanced;
 pub mod fence;
 pub mod hashing;
+pub(crate) mod held_names;
 pub mod limits;
 pub mod listener;
 pub mod name_proofs;
@@ -42,6 +43,7 @@ use crate::sys_tree::Observed;
 use authenticate::CertificateNames;
 use fence::Fence;
 use hashing::HashingPool;
+use held_names::HeldNames;
 use limits::{DoorLimits, Gatekeeper};
 use remembered::{REMEMBERED_MAX, Remembered};
 
@@ -53,7 +55,7 @@ pub struct Door {
     pub(crate) hashing: Arc<HashingPool>,
     pub(crate) remembered: Option<Remembered>,
     pub(crate) trust: Arc<dyn TrustGeneration>,
-    pub(crate) names: Option<Arc<dyn CertificateNames>>,
+    pub(crate) names: Option<Arc<HeldNames>>,
     pub(crate) post: Arc<PostOffice>,
     pub(crate) log: Log,
     pub(crate) topic_separators_max: u16,
@@ -100,7 +102,7 @@ impl Door {
             hashing: spec.hashing,
             remembered: Remembered::new(REMEMBERED_MAX),
             trust: spec.trust,
-            names: spec.names,
+            names: spec.names.map(HeldNames::new),
             post: spec.post,
             log: spec.log,
             topic_separators_max: spec.topic_separators_max,

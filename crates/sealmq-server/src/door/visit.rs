@@ -30,8 +30,7 @@ use crate::believed;
 use crate::established::{Established, EstablishedLayer, Framing};
 use crate::log::mute::Symptom;
 use crate::log::{Event, Line};
-use crate::shard::errands::Again;
-use crate::trust::Carriage;
+use crate::trust::{Admitted, Carriage};
 
 /// Bytes read at once. Small: a stranger is worth no more memory than that.
 pub(super) const READ_BYTES: usize = 4 * 1024;
@@ -72,7 +71,7 @@ pub(super) struct Visit<'a> {
 /// What the visit came to.
 struct Admission {
     peer: Peer,
-    again: Option<Again>,
+    again: Option<Arc<Admitted>>,
     connect_bytes: usize,
 }
 
@@ -163,8 +162,7 @@ impl Visit<'_> {
         };
         match outcome {
             Ok(Authenticated { peer, admitted }) => {
-                let names = self.door.names.clone();
-                let again = peer.authentication.is_some().then(|| Again { admitted, names });
+                let again = peer.authentication.is_some().then_some(admitted);
                 Ok(Admission { peer, again, connect_bytes })
             }
             Err(denied) => {
@@ -306,7 +304,7 @@ impl Visit<'_> {
             listener: self.listener,
             hashing: &self.door.hashing,
             remembered: self.door.remembered.as_ref(),
-            names: self.door.names.as_deref(),
+            names: self.door.names.as_ref(),
             trust: &self.door.trust,
             vouched: &self.vouched,
             origin: self.origin(),

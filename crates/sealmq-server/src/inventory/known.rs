@@ -1,4 +1,5 @@
-//! The answer to the verifier's question: is this certificate of ours valid, and whose is it?
+//! The answers to the verifier's and the door's questions: is this certificate of ours valid, and whose is it? Does one
+//! live under this name?
 //!
 //! Answers are kept in memory. SQLite's `data_version` changes when anyone else has committed; it is asked before each
 //! answer (a read of shared memory, no disk), and any change empties the cache, so that a certificate that was added
@@ -8,8 +9,8 @@ use std::collections::HashMap;
 use std::sync::PoisonError;
 
 use rusqlite::Connection;
-use sealmq_pki::inventory::{Record, Role, State};
-use sealmq_pki::{Fingerprint, KeyId, Name, Serial};
+use sealmq_pki::inventory::{InventoryError, Record, Role, State};
+use sealmq_pki::{Fingerprint, KeyId, Name, NameKey, Serial, Timestamp};
 
 use super::{Inventory, StoreError, rows};
 
@@ -36,19 +37,28 @@ pub(super) struct Reader {
     connection: Connection,
     version: Option<i64>,
     answers: HashMap<(KeyId, Serial), Status>,
+    /// The last second in which a certificate lives under a name; `None`: none does, ever again.
+    lives: HashMap<NameKey, Option<Timestamp>>,
 }
 
 impl Reader {
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, version: None, answers: HashMap::new() }
+        Self { connection, version: None, answers: HashMap::new(), lives: HashMap::new() }
     }
 
-    fn status(&mut self, issuer: &KeyId, serial: &Serial) -> rusqlite::Result<Status> {
+    /// Forgets what was answered before the last change.
+    fn look_for_changes(&mut self) -> rusqlite::Result<()> {
         let version = self.connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
         if self.version != Some(version) {
             self.answers.clear();
+            self.lives.clear();
             self.version = Some(version);
         }
+        Ok(())
+    }
+
+    fn status(&mut self, issuer: &KeyId, serial: &Serial) -> rusqlite::Result<Status> {
+        self.look_for_changes()?;
         let key = (issuer.clone(), serial.clone());
         if let Some(status) = self.answers.get(&key) {
             return Ok(status.clone());
@@ -63,9 +73,32 @@ impl Reader {
         }
         Ok(status)
     }
+
+    /// Kept for names of strangers too: whoever goes by a name is asked about at each change of trust.
+    fn lives_until(&mut self, name: &NameKey) -> rusqlite::Result<Option<Timestamp>> {
+        self.look_for_changes()?;
+        if let Some(end) = self.lives.get(name) {
+            return Ok(*end);
+        }
+        let namesakes = rows::by_name(&self.connection, name)?;
+        let end = namesakes.iter().filter(|record| !is_revoked(record)).map(|record| record.not_after).max();
+        if self.lives.len() >= ANSWERS_MAX {
+            self.lives.clear();
+        }
+        self.lives.insert(name.clone(), end);
+        Ok(end)
+    }
 }
 
 impl Inventory {
+    /// Whether a certificate lives under this name at `now`, or will: then nothing else counts for it.
+    pub fn certificate_lives(&self, name: &NameKey, now: Timestamp) -> Result<bool, InventoryError> {
+        self.check_still_there()?;
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = reader.lives_until(name).map_err(|e| self.cannot_tell(e))?;
+        Ok(end.is_some_and(|end| now <= end))
+    }
+
     /// How the certificate with this serial of this issuer stands. An error means: nobody can tell, refuse.
     pub fn status(&self, issuer: &KeyId, serial: &Serial) -> Result<Status, StoreError> {
         self.check_still_there()?;
@@ -82,6 +115,13 @@ impl sealmq_tls::Known for Inventory {
             Ok(Status::Unknown) => sealmq_tls::Status::Unknown,
             Err(_) => sealmq_tls::Status::CannotTell,
         }
+    }
+}
+
+fn is_revoked(record: &Record) -> bool {
+    match record.state {
+        State::Valid | State::Superseded { .. } => false,
+        State::Revoked { .. } => true,
     }
 }
 

@@ -73,12 +73,6 @@ impl Inventory {
         })
     }
 
-    /// Whether a certificate lives under this name at `now`: then no password may.
-    pub fn certificate_lives(&self, name: &NameKey, now: Timestamp) -> Result<bool, InventoryError> {
-        use sealmq_pki::inventory::Inventory as _;
-        Ok(self.by_name(name)?.iter().any(|record| record.is_live(now)))
-    }
-
     /// A value that was kept under `key`.
     pub fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
         let writer = self.writer()?;

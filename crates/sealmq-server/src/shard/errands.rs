@@ -12,17 +12,10 @@ use sealmq_broker::{
 };
 
 use super::Shard;
-use crate::door::authenticate::{CertificateNames, Denied, refuse_certificate_names};
+use crate::door::authenticate::Denied;
 use crate::door::enhanced::Conversation;
 use crate::post::{Mail, PostOffice};
 use crate::trust::{Admitted, NameProof, Proofs};
-
-/// What a connection needs to be authenticated again.
-#[derive(Clone)]
-pub(crate) struct Again {
-    pub(crate) admitted: Arc<Admitted>,
-    pub(crate) names: Option<Arc<dyn CertificateNames>>,
-}
 
 /// An exchange that waits for the client's next packet, and the trust generation that was read before its entry was.
 struct Begun {
@@ -30,15 +23,15 @@ struct Begun {
     generation: u64,
 }
 
-/// The same on a shard, with the exchange that waits for the client's next packet.
+/// What a connection needs to be authenticated again: what admitted it, and the exchange that waits for its next packet.
 pub(crate) struct Proving {
-    again: Again,
+    admitted: Arc<Admitted>,
     begun: Option<Begun>,
 }
 
 impl Proving {
-    pub(crate) fn new(again: Again) -> Box<Proving> {
-        Box::new(Proving { again, begun: None })
+    pub(crate) fn new(admitted: Arc<Admitted>) -> Box<Proving> {
+        Box::new(Proving { admitted, begun: None })
     }
 }
 
@@ -61,13 +54,13 @@ impl Shard {
         // Dropped unsent on every path below that does not answer: a refusal.
         let answer = Answer { post: Arc::clone(&self.post), shard: self.id, conn: id, sent: Sent::NotYet };
         let Some(proving) = self.conns.get_mut(id).and_then(|conn| conn.proving.as_mut()) else { return };
-        let (again, begun) = (proving.again.clone(), proving.begun.take());
+        let (admitted, begun) = (Arc::clone(&proving.admitted), proving.begun.take());
         let (asked, deadline) = (Instant::now(), self.hashing.deadline());
         let errand = Box::new(move || {
             if asked.elapsed() > deadline {
                 return;
             }
-            match prove(&again, step, begun, &data) {
+            match prove(&admitted, step, begun, &data) {
                 Ok((outcome, begun)) => answer.send(outcome, begun),
                 Err(denied) => answer.send(refused(denied), None),
             }
@@ -87,12 +80,11 @@ impl Shard {
 }
 
 fn prove(
-    again: &Again,
+    admitted: &Admitted,
     step: AuthStep,
     begun: Option<Begun>,
     data: &AuthData,
 ) -> Result<(ErrandOutcome, Option<Begun>), Denied> {
-    let Again { admitted, names } = again;
     match (step, begun) {
         (AuthStep::Begin, _) => {
             // Read before the entry is, as at the door, and kept until the end: where trust moves in
@@ -103,8 +95,10 @@ fn prove(
         }
         (AuthStep::Continue, Some(Begun { conversation, generation })) => {
             let login = conversation.finish(data.expose())?;
-            if !names_come_from_a_certificate(&admitted.proofs) {
-                refuse_certificate_names(names.as_deref(), &login.username)?;
+            // The name that the session has: the core ends one that proved another. None is held where a certificate
+            // gave it, to us or to a proxy.
+            if let Some(held) = &admitted.held {
+                held.check()?;
             }
             let name = NameProof::Scram { username: Arc::clone(&login.username), entry: login.entry };
             let Proofs { certificate, proxied, name: _ } = &admitted.proofs;
@@ -115,6 +109,7 @@ fn prove(
                 trust: Arc::clone(&admitted.trust),
                 came: admitted.came.clone(),
                 proofs,
+                held: admitted.held.clone(),
             });
             let data = AuthData::new(login.server_final);
             let renewed = Renewed { username: login.username, admitted_by, generation, data };
@@ -122,11 +117,6 @@ fn prove(
         }
         (AuthStep::Continue, None) => Err(Conversation::lost()),
     }
-}
-
-/// Whether a certificate gave the name, to us or to a proxy; one that only came along gave none, as at the door.
-fn names_come_from_a_certificate(proofs: &Proofs) -> bool {
-    proofs.certificate.as_ref().is_some_and(|proof| proof.name.is_some()) || proofs.proxied.is_some()
 }
 
 fn refused(denied: Denied) -> ErrandOutcome {
@@ -173,6 +163,7 @@ impl Drop for Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use sealmq_auth::scram::{Client, Entry, NonceSeed};
@@ -181,7 +172,8 @@ mod tests {
     use sealmq_config::{IdentityRule, LiveSession, Protocol, ProtocolVersions, TakenBack, WillOfTheRefused};
 
     use super::*;
-    use crate::door::authenticate::CannotTell;
+    use crate::door::authenticate::{CannotTell, CertificateNames};
+    use crate::door::held_names::HeldNames;
     use crate::door::limits::Counter;
     use crate::door::listener::{AccessRules, ListenerFacts, ListenerState, Terms};
     use crate::door::name_proofs::{NameProofs, ScramTable};
@@ -196,12 +188,12 @@ mod tests {
         }
     }
 
-    /// `anna` belongs to a certificate, or nobody knows.
-    struct Names(Result<bool, CannotTell>);
+    /// Whether `anna` belongs to a certificate, or that nobody knows.
+    struct Names(Mutex<Result<bool, CannotTell>>);
 
     impl CertificateNames for Names {
         fn is_live(&self, _: &str) -> Result<bool, CannotTell> {
-            self.0.clone()
+            self.0.lock().unwrap().clone()
         }
     }
 
@@ -242,7 +234,11 @@ mod tests {
         Arc::new(ListenerState::new(ListenerId(0), "port 1".to_owned(), facts, counter, terms))
     }
 
-    fn again(listener: &Arc<ListenerState>, trust: &Arc<Generation>, names: Option<Names>) -> Again {
+    fn admitted(
+        listener: &Arc<ListenerState>,
+        trust: &Arc<Generation>,
+        names: Option<&Arc<HeldNames>>,
+    ) -> Admitted {
         let trust: Arc<dyn TrustGeneration> = Arc::clone(trust) as _;
         let came = Came {
             carriage: Carriage::Plain,
@@ -253,18 +249,20 @@ mod tests {
             id_is: IdIs::Other,
         };
         let proofs = Proofs { certificate: None, name: None, proxied: None };
-        let admitted = Arc::new(Admitted { listener: Arc::clone(listener), trust, proofs, came });
-        Again { admitted, names: names.map(|names| Arc::new(names) as _) }
+        let held = names.map(|names| names.hold(&"anna".into()).expect("nobody else's yet"));
+        Admitted { listener: Arc::clone(listener), trust, proofs, came, held }
     }
 
     /// A whole re-authentication with `pencil`; `between` runs after the challenge.
-    fn prove_again(again: &Again, between: impl FnOnce()) -> Result<Renewed, &'static str> {
+    fn prove_again(admitted: &Admitted, between: impl FnOnce()) -> Result<Renewed, &'static str> {
         let client = Client::new("anna", b"pencil", &NonceSeed([3; 18])).unwrap();
-        let begun = prove(again, AuthStep::Begin, None, &AuthData::new(client.first()));
+        let begun = prove(admitted, AuthStep::Begin, None, &AuthData::new(client.first()));
         let Ok((ErrandOutcome::Challenge(challenge), begun)) = begun else { panic!("no challenge") };
         between();
         let (last, _) = client.answer(challenge.expose()).unwrap();
-        match prove(again, AuthStep::Continue, begun, &AuthData::new(last)).map_err(|denied| denied.code)? {
+        match prove(admitted, AuthStep::Continue, begun, &AuthData::new(last))
+            .map_err(|denied| denied.code)?
+        {
             (ErrandOutcome::Renewed(renewed), None) => Ok(renewed),
             (ErrandOutcome::Renewed(_) | ErrandOutcome::Challenge(_) | ErrandOutcome::Refused(_), _) => {
                 panic!("neither proved nor refused")
@@ -282,9 +280,9 @@ mod tests {
             listener.change_terms(|terms| terms.proofs = proofs_of("changed"));
             trust.0.store(2, Ordering::SeqCst);
         };
-        let stays = prove_again(&again(&listener, &trust, None), || {}).expect("the right password");
+        let stays = prove_again(&admitted(&listener, &trust, None), || {}).expect("the right password");
         assert_eq!((stays.generation, stays.admitted_by.judge(Wall(0)).is_ok()), (1, true));
-        let gone = prove_again(&again(&listener, &trust, None), reloads).expect("right at the time");
+        let gone = prove_again(&admitted(&listener, &trust, None), reloads).expect("right at the time");
         assert_eq!(gone.generation, 1, "not 2: judged before");
         assert_eq!(gone.admitted_by.judge(Wall(0)).unwrap_err().code, "SMQ-A004");
     }
@@ -293,16 +291,35 @@ mod tests {
     fn a_name_that_became_a_certificates_meanwhile_is_not_proved_again() {
         let trust = Arc::new(Generation(AtomicU64::new(1)));
         let listener = listener(proofs_of("pencil"));
-        let prove = |names| prove_again(&again(&listener, &trust, Some(Names(names))), || {});
+        let prove = |becomes: Result<bool, CannotTell>| {
+            let certificates = Arc::new(Names(Mutex::new(Ok(false))));
+            let names = HeldNames::new(Arc::clone(&certificates) as _);
+            let admitted = admitted(&listener, &trust, Some(&names));
+            prove_again(&admitted, || *certificates.0.lock().unwrap() = becomes)
+        };
         assert!(prove(Ok(false)).is_ok());
         assert_eq!(prove(Ok(true)).unwrap_err(), "SMQ-A015");
         assert_eq!(prove(Err(CannotTell("disk".to_owned()))).unwrap_err(), "SMQ-A016");
     }
 
+    /// Neither while the proof is on its way nor later does a session that was proved again let go of its name.
+    #[test]
+    fn a_session_that_was_proved_again_goes_by_its_name_still() {
+        let trust = Arc::new(Generation(AtomicU64::new(1)));
+        let listener = listener(proofs_of("pencil"));
+        let certificates = Arc::new(Names(Mutex::new(Ok(false))));
+        let names = HeldNames::new(Arc::clone(&certificates) as _);
+        let renewed = prove_again(&admitted(&listener, &trust, Some(&names)), || {}).expect("the right one");
+        assert!(names.is_held(&sealmq_pki::Name::parse("Anna").unwrap()));
+        assert!(renewed.admitted_by.judge(Wall(0)).is_ok());
+        *certificates.0.lock().unwrap() = Ok(true);
+        assert_eq!(renewed.admitted_by.judge(Wall(0)).unwrap_err().code, "SMQ-A015");
+    }
+
     #[test]
     fn an_answer_to_no_challenge_is_refused() {
         let trust = Arc::new(Generation(AtomicU64::new(1)));
-        let again = again(&listener(proofs_of("pencil")), &trust, None);
-        assert!(prove(&again, AuthStep::Continue, None, &AuthData::default()).is_err());
+        let admitted = admitted(&listener(proofs_of("pencil")), &trust, None);
+        assert!(prove(&admitted, AuthStep::Continue, None, &AuthData::default()).is_err());
     }
 }

@@ -32,6 +32,8 @@ impl Broker for Listening {
         Ok(())
     }
 
+    fn device_entered(&self, _: &sealmq_pki::Name) {}
+
     fn bans(&self) -> Vec<BanRow> {
         vec![BanRow { network: "192.0.2.7".to_owned(), left_secs: 60 }]
     }

@@ -89,3 +89,33 @@ fn a_serial_is_entered_once() {
     let error = home.inventory().insert(&record).unwrap_err();
     assert!(error.to_string().contains("is in the inventory already"), "{error}");
 }
+
+/// What was answered about a name is kept, and forgotten at every change, by whomever.
+#[test]
+fn whether_a_certificate_lives_under_a_name_is_known_at_once_and_when_nobody_can_tell_said() {
+    let machine = Machine::new();
+    let (home, _report) = machine.up();
+    let lives = |days| {
+        let key = sealmq_pki::Name::parse("Pump").unwrap().key();
+        home.inventory().certificate_lives(&key, machine.around.now.plus_days(days))
+    };
+    assert!(!lives(0).unwrap());
+    let other = rusqlite::Connection::open(machine.place().ca().inventory()).unwrap();
+    other
+        .execute("UPDATE certificate SET name = 'pump', name_key = 'pump' WHERE role = 'operator'", [])
+        .unwrap();
+    assert!(lives(0).unwrap());
+    // Before its first second it is taken as well; after its last one it is free.
+    assert!(lives(-10_000).unwrap() && !lives(10_000).unwrap());
+    let (issuer, serial) = operator(&home);
+    let revoked = State::Revoked { at: machine.around.now, reason: RevocationReason::Superseded };
+    home.inventory().set_state(&issuer, &serial, revoked).unwrap();
+    assert!(!lives(0).unwrap());
+    other
+        .execute("UPDATE certificate SET state = 'valid', state_at = NULL, revoke_reason = NULL", [])
+        .unwrap();
+    assert!(lives(0).unwrap());
+    let path = machine.place().ca().inventory();
+    std::fs::rename(&path, path.with_extension("aside")).unwrap();
+    assert!(lives(0).is_err());
+}

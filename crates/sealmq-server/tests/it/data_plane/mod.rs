@@ -22,7 +22,10 @@ use sealmq_pki::{
     Ca, CaSubject, Certificate, End, Holder, HostName, LeafRequest, Name, Serial, Signer, SoftKey, Timestamp,
     issue_leaf, issue_root,
 };
+use sealmq_server::control::ControlThread;
+use sealmq_server::directory;
 use sealmq_server::door::limits::DoorLimits;
+use sealmq_server::home::Home;
 use sealmq_server::log::{Destination, Levels, LogKeeper, LogSpec};
 use sealmq_server::plan::StartError;
 use sealmq_server::reload::{ConfigSource, Fresh, Reloader};
@@ -117,6 +120,12 @@ impl Broker {
 
     pub(super) fn control(&self) -> Control {
         self.served.as_ref().unwrap().running.control()
+    }
+
+    /// The control socket of the directory that it runs on.
+    pub(super) fn serve_control(&self, home: Home) -> ControlThread {
+        let (served, keeper) = (self.served.as_ref().unwrap(), self.keeper.as_ref().unwrap());
+        directory::control(home, served, self.port, &keeper.log()).unwrap()
     }
 
     /// Its log so far.

@@ -5,6 +5,7 @@
 mod inventory;
 mod logs;
 pub(crate) mod names;
+mod one_proof;
 mod operator;
 mod proxies;
 mod reload;

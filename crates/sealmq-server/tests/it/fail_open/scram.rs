@@ -105,17 +105,26 @@ impl V5 {
 
     /// CONNECT with the method and the first message; gives the login that waits for the challenge.
     fn begin(&mut self, user: &str, password: &str) -> Client {
+        self.begin_as("c", user, password)
+    }
+
+    fn begin_as(&mut self, id: &str, user: &str, password: &str) -> Client {
         let login = Client::new(user, password.as_bytes(), &NonceSeed([3; 18])).unwrap();
         let first = login.first();
         let properties =
             [Property::AuthenticationMethod(METHOD), Property::AuthenticationData(Secret::new(&first))];
-        self.connect("c", None, None, &properties);
+        self.connect(id, None, None, &properties);
         login
     }
 
     /// Logs in to the end; what CONNACK says.
     fn log_in(&mut self, user: &str, password: &str) -> Said {
-        let login = self.begin(user, password);
+        self.log_in_as("c", user, password)
+    }
+
+    /// The same with another client id.
+    pub(super) fn log_in_as(&mut self, id: &str, user: &str, password: &str) -> Said {
+        let login = self.begin_as(id, user, password);
         self.go_on(login)
     }
 
@@ -137,7 +146,7 @@ impl V5 {
         self.go_on(login)
     }
 
-    fn ping(&mut self) -> Said {
+    pub(super) fn ping(&mut self) -> Said {
         self.send_bytes(&[0xc0, 0]);
         self.next()
     }
@@ -349,12 +358,7 @@ fn a_session_goes_with_its_entry_and_one_that_was_proved_again_by_the_new_one_st
     let broker = start(&[("anna", "pencil"), ("berta", "pencil")]);
     let [mut anna, mut berta] = ["anna", "berta"].map(|name| {
         let mut client = V5::dial(&broker);
-        let login = Client::new(name, b"pencil", &NonceSeed([3; 18])).unwrap();
-        let first = login.first();
-        let properties =
-            [Property::AuthenticationMethod(METHOD), Property::AuthenticationData(Secret::new(&first))];
-        client.connect(name, None, None, &properties);
-        assert!(is_let_in(&client.go_on(login)));
+        assert!(is_let_in(&client.log_in_as(name, name, "pencil")));
         client
     });
     let write = |users: &[(&str, &str)]| {

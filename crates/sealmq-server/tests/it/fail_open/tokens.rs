@@ -13,19 +13,19 @@ use crate::data_plane::{NOT_AUTHORISED, now, prepare, publish, rest, subscribe};
 const CONF: &str =
     "listener PORT 127.0.0.1\njwt_key DIR/key.pem\njwt_issuer https://idp\njwt_audience mqtt\n";
 
-struct Issuer(Ed25519KeyPair);
+pub(super) struct Issuer(Ed25519KeyPair);
 
 impl Issuer {
-    fn new() -> Issuer {
+    pub(super) fn new() -> Issuer {
         Issuer(Ed25519KeyPair::generate().unwrap())
     }
 
-    fn pem(&self) -> String {
+    pub(super) fn pem(&self) -> String {
         sealmq_pki::pem::encode("PUBLIC KEY", self.0.public_key().as_der().unwrap().as_ref()).to_string()
     }
 
     /// A token for this name that lives so long, with more claims: `,"a":1`.
-    fn token(&self, name: &str, secs: i64, more: &str) -> String {
+    pub(super) fn token(&self, name: &str, secs: i64, more: &str) -> String {
         let exp = now().as_secs() + secs;
         let claims = format!(r#"{{"sub":"{name}","iss":"https://idp","aud":"mqtt","exp":{exp}{more}}}"#);
         let signed =
