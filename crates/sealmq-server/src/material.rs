@@ -325,7 +325,7 @@ pub(crate) fn name_proofs(access: &Access) -> Result<(NameProofs, Vec<Finding>),
                     .to_owned(),
             )
         }));
-        proofs.tokens = Some(TokenJudge::new(keys, jwt.rules.clone()));
+        proofs.tokens = Some(Arc::new(TokenJudge::new(keys, jwt.rules.clone())));
     }
     Ok((proofs, findings))
 }

@@ -83,7 +83,7 @@ pub struct Threads {
     pub workers: usize,
     /// Threads of the door.
     pub door: usize,
-    /// Threads that hash passwords.
+    /// Threads that hash passwords, and as many that check tokens.
     pub hashing: usize,
 }
 
@@ -129,11 +129,12 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
     let (tables, retained) = tables::new(&spec.limits, Arc::clone(&spec.trust) as _);
     let states = spec.listeners.iter().map(|listener| Arc::clone(&listener.state)).collect();
     let endpoint = Arc::new(Endpoint::new(states, spec.control_api));
-    let hashing = Arc::new(HashingPool::start(
-        threads.hashing,
-        spec.door_limits.hashing_queue_max,
-        spec.door_limits.hashing_deadline,
-    )?);
+    let pool = |name| {
+        let limits = &spec.door_limits;
+        HashingPool::start(name, threads.hashing, limits.hashing_queue_max, limits.hashing_deadline)
+    };
+    // Apart: wrong passwords, which are slow, hold up no token, nor the other way round.
+    let (hashing, tokens) = (Arc::new(pool("hashing")?), pool("tokens")?);
     let shards = make_shards(&spec, &tables, &post, &judged, &endpoint, &hashing);
     let clock = Clock::start();
     let workers = start_workers(seats, shards, &clock, &pulse, &stop, &fail)?;
@@ -141,6 +142,7 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
     let door = Arc::new(Door::new(DoorSpec {
         limits: spec.door_limits,
         hashing,
+        tokens,
         trust: Arc::clone(&spec.trust) as _,
         names: spec.names,
         post: Arc::clone(&post),

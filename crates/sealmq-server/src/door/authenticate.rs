@@ -85,6 +85,8 @@ pub(crate) struct Shown {
 pub(crate) struct Rules<'a> {
     pub(crate) listener: &'a Arc<ListenerState>,
     pub(crate) hashing: &'a HashingPool,
+    /// Where tokens are checked.
+    pub(crate) tokens: &'a HashingPool,
     pub(crate) remembered: Option<&'a Remembered>,
     /// Which names are none but a certificate's; `None` without a data directory.
     pub(crate) names: Option<&'a Arc<HeldNames>>,

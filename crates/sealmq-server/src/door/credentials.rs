@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use sealmq_auth::jwt::looks_like_a_token;
+use sealmq_auth::jwt::{TOKEN_BYTES_MAX, TokenError, Verified, looks_like_a_token};
 use sealmq_broker::{TopicScope, Wall};
 use sealmq_mqtt::Connect;
 use zeroize::Zeroizing;
@@ -17,7 +17,7 @@ use super::enhanced::ScramLogin;
 use super::hashing::{HashingError, Verdict};
 use super::held_names::HeldName;
 use super::listener::{AccessRules, ListenerState};
-use super::name_proofs::{NameProofs, TokenProof};
+use super::name_proofs::{NameProofs, TokenJudge, TokenProof};
 use super::passwords::EntryMark;
 use super::remembered::Login;
 use crate::believed;
@@ -68,7 +68,7 @@ async fn proved_or_believed(
     if let (Some(password), true) = (password, proofs.tokens.is_some())
         && (rules.listener.passwords().is_none() || looks_like_a_token(password))
     {
-        return by_token(rules, &proofs, connect.username, password);
+        return by_token(rules, &proofs, connect.username, password).await;
     }
     by_password(rules, access, connect, &proofs).await
 }
@@ -83,7 +83,7 @@ fn by_scram(connect: &Connect<'_>, login: &ScramLogin) -> Result<Named, Denied> 
     Ok(Named::by(username, proof))
 }
 
-fn by_token(
+async fn by_token(
     rules: &Rules<'_>,
     proofs: &NameProofs,
     said: Option<&str>,
@@ -91,8 +91,10 @@ fn by_token(
 ) -> Result<Named, Denied> {
     let Some(judge) = &proofs.tokens else { return Err(wrong_password()) };
     let refused = |text: String| Denied { text, ..not_authorised("SMQ-A025") };
-    let (proof, verified) =
-        judge.judge(token, believed::now()).map_err(|error| refused(error.to_string()))?;
+    let (proof, verified) = checked(rules, judge, token)
+        .await
+        .map_err(token_not_checked)?
+        .map_err(|error| refused(error.to_string()))?;
     // 3.1.1 cannot carry a password without a user name: an empty one says none.
     if said.is_some_and(|said| !said.is_empty() && said != &*proof.username) {
         return Err(other_name("the token"));
@@ -108,6 +110,20 @@ fn by_token(
     let topics = topics.map_err(|error| refused(format!("the token's topics cannot be used: {error}")))?;
     let username = Arc::clone(&proof.username);
     Ok(Named { topics: topics.map(Arc::new), ..Named::by(username, NameProof::Token(proof)) })
+}
+
+/// The signature is checked away from the door's threads: a token without a key id is tried with every key.
+async fn checked(
+    rules: &Rules<'_>,
+    judge: &Arc<TokenJudge>,
+    token: &[u8],
+) -> Result<Result<(TokenProof, Verified), TokenError>, HashingError> {
+    // What is longer is refused by its length; it needs no copy that waits.
+    if token.len() > TOKEN_BYTES_MAX {
+        return Ok(judge.judge(token, believed::now()));
+    }
+    let (judge, token) = (Arc::clone(judge), Zeroizing::new(token.to_vec()));
+    rules.tokens.in_turn(move || judge.judge(&token, believed::now())).await
 }
 
 /// Whether one of the broker's own files knows the name.
@@ -221,6 +237,137 @@ fn wrong_password() -> Denied {
     Denied { text: "wrong user name or password".to_owned(), ..not_authorised("SMQ-A013") }
 }
 
+fn token_not_checked(error: HashingError) -> Denied {
+    let text = match error {
+        HashingError::QueueFull => "too many tokens wait to be checked",
+        HashingError::TooLate => "the check of the token took too long",
+        HashingError::Fault => "the check of the token failed",
+    };
+    Denied { text: text.to_owned(), ..not_authorised("SMQ-A014") }
+}
+
 fn cannot_check(error: HashingError) -> Denied {
     Denied { text: error.to_string(), ..not_authorised("SMQ-A014") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
+    use std::sync::atomic::AtomicU64;
+    use std::sync::mpsc;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    use sealmq_broker::TrustGeneration;
+    use sealmq_mqtt::{Properties, Secret, Version};
+
+    use super::super::fixture::{Generation, Issuer, listener};
+    use super::super::hashing::HashingPool;
+    use super::super::proxy::stage::Vouched;
+    use super::super::stream::Origin;
+    use super::*;
+    use crate::trust::Carriage;
+
+    fn pool(deadline: Duration) -> HashingPool {
+        HashingPool::start("test", 1, 8, deadline).unwrap()
+    }
+
+    /// Keeps the one thread of a pool busy until the sender goes.
+    fn hold_up(pool: &HashingPool) -> mpsc::Sender<()> {
+        let (go, gate) = mpsc::channel::<()>();
+        pool.run_errand(Box::new(move || assert!(gate.recv().is_err()))).unwrap();
+        go
+    }
+
+    /// Logs in with this token as the password, while `meanwhile` looks at whether it is done.
+    async fn log_in(
+        tokens: &HashingPool,
+        issuer: &Issuer,
+        token: &str,
+        meanwhile: impl FnOnce(bool),
+    ) -> Result<Named, Denied> {
+        let proofs = NameProofs { scram: None, tokens: Some(issuer.judge()) };
+        let listener = listener(Arc::new(proofs));
+        let trust: Arc<dyn TrustGeneration> = Arc::new(Generation(AtomicU64::new(1)));
+        let hashing = pool(Duration::from_secs(10));
+        let rules = Rules {
+            listener: &listener,
+            hashing: &hashing,
+            tokens,
+            remembered: None,
+            names: None,
+            trust: &trust,
+            vouched: &Vouched::Nothing,
+            origin: Origin::Elsewhere,
+            carriage: Carriage::Plain,
+            generation: 1,
+        };
+        let connect = Connect {
+            version: Version::V5,
+            bridge: false,
+            clean_start: true,
+            keep_alive_secs: 0,
+            client_id: "c",
+            will: None,
+            username: None,
+            password: Some(Secret::new(token.as_bytes())),
+            properties: Properties::EMPTY,
+        };
+        let access = listener.access();
+        let mut login = pin!(by_word(&rules, &access, &connect, None));
+        match poll_fn(|context| Poll::Ready(login.as_mut().poll(context))).await {
+            Poll::Ready(named) => {
+                meanwhile(true);
+                named
+            }
+            Poll::Pending => {
+                meanwhile(false);
+                login.await
+            }
+        }
+    }
+
+    fn in_five_minutes() -> i64 {
+        believed::now().as_secs() + 300
+    }
+
+    /// While the one thread that checks tokens is busy, the door's thread has its turn back and serves others.
+    #[tokio::test]
+    async fn a_token_is_checked_away_from_the_threads_of_the_door() {
+        let (issuer, tokens) = (Issuer::new(), pool(Duration::from_secs(10)));
+        for (issued_by, refused) in [(&issuer, None), (&Issuer::new(), Some("SMQ-A025"))] {
+            let busy = hold_up(&tokens);
+            let token = issued_by.token("anna", in_five_minutes());
+            let named = log_in(&tokens, &issuer, &token, |done| {
+                assert!(!done, "checked where it was asked");
+                drop(busy);
+            });
+            let named = named.await;
+            assert_eq!(named.as_ref().err().map(|denied| denied.code), refused);
+            assert_eq!(named.is_ok_and(|named| named.username.as_deref() == Some("anna")), refused.is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_not_checked_in_time_is_refused() {
+        let (issuer, tokens) = (Issuer::new(), pool(Duration::from_millis(20)));
+        let token = issuer.token("anna", in_five_minutes());
+        let busy = hold_up(&tokens);
+        let denied = log_in(&tokens, &issuer, &token, |_| ()).await.err().expect("nobody checked it");
+        assert_eq!((denied.code, denied.is_failed_authentication()), ("SMQ-A014", false), "{}", denied.text);
+        drop(busy);
+        let patient = pool(Duration::from_secs(10));
+        assert!(log_in(&patient, &issuer, &token, |_| ()).await.is_ok());
+    }
+
+    /// Nothing of a stranger's that is longer waits for its turn.
+    #[tokio::test]
+    async fn a_token_that_is_too_long_waits_for_nobody() {
+        let (issuer, tokens) = (Issuer::new(), pool(Duration::from_secs(10)));
+        let _busy = hold_up(&tokens);
+        let long = "x".repeat(TOKEN_BYTES_MAX + 1);
+        let denied = log_in(&tokens, &issuer, &long, |done| assert!(done)).await.err().expect("too long");
+        assert!(denied.text.contains("longer than"), "{}", denied.text);
+    }
 }

@@ -32,9 +32,9 @@ pub struct DoorLimits {
     pub connect_deadline: Duration,
     /// Largest CONNECT packet.
     pub connect_bytes_max: u32,
-    /// Password checks that may wait for a hashing thread.
+    /// Password checks that may wait for a hashing thread; as many tokens for theirs, and more in front of the queue.
     pub hashing_queue_max: usize,
-    /// How long a password check may take, waiting included.
+    /// How long the check of a password or a token may take, waiting included.
     pub hashing_deadline: Duration,
 }
 

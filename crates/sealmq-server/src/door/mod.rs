@@ -12,6 +12,8 @@ pub mod ban;
 pub(crate) mod credentials;
 pub(crate) mod enhanced;
 pub mod fence;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod hashing;
 pub(crate) mod held_names;
 pub mod limits;
@@ -53,6 +55,7 @@ pub struct Door {
     pub(crate) gatekeeper: Gatekeeper,
     pub(crate) fence: Fence,
     pub(crate) hashing: Arc<HashingPool>,
+    pub(crate) tokens: HashingPool,
     pub(crate) remembered: Option<Remembered>,
     pub(crate) trust: Arc<dyn TrustGeneration>,
     pub(crate) names: Option<Arc<HeldNames>>,
@@ -82,6 +85,7 @@ pub enum Nodelay {
 pub(crate) struct DoorSpec {
     pub(crate) limits: DoorLimits,
     pub(crate) hashing: Arc<HashingPool>,
+    pub(crate) tokens: HashingPool,
     pub(crate) trust: Arc<dyn TrustGeneration>,
     pub(crate) names: Option<Arc<dyn CertificateNames>>,
     pub(crate) post: Arc<PostOffice>,
@@ -100,6 +104,7 @@ impl Door {
             fence: Fence::new(spec.limits.fence),
             limits: spec.limits,
             hashing: spec.hashing,
+            tokens: spec.tokens,
             remembered: Remembered::new(REMEMBERED_MAX),
             trust: spec.trust,
             names: spec.names.map(HeldNames::new),

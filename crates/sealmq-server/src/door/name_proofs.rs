@@ -18,7 +18,7 @@ use super::passwords::EntryMark;
 #[derive(Debug, Default)]
 pub struct NameProofs {
     pub(crate) scram: Option<ScramTable>,
-    pub(crate) tokens: Option<TokenJudge>,
+    pub(crate) tokens: Option<Arc<TokenJudge>>,
 }
 
 impl NameProofs {

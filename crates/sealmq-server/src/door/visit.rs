@@ -303,6 +303,7 @@ impl Visit<'_> {
         Rules {
             listener: self.listener,
             hashing: &self.door.hashing,
+            tokens: &self.door.tokens,
             remembered: self.door.remembered.as_ref(),
             names: self.door.names.as_ref(),
             trust: &self.door.trust,

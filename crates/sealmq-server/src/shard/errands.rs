@@ -167,26 +167,17 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use sealmq_auth::scram::{Client, Entry, NonceSeed};
-    use sealmq_broker::{ListenerId, ListenerRules, TrustGeneration, Wall};
+    use sealmq_broker::{TrustGeneration, Wall};
+    use sealmq_config::IdentityRule;
     use sealmq_config::scram_file::ScramFile;
-    use sealmq_config::{IdentityRule, LiveSession, Protocol, ProtocolVersions, TakenBack, WillOfTheRefused};
 
     use super::*;
     use crate::door::authenticate::{CannotTell, CertificateNames};
+    use crate::door::fixture::{Generation, listener};
     use crate::door::held_names::HeldNames;
-    use crate::door::limits::Counter;
-    use crate::door::listener::{AccessRules, ListenerFacts, ListenerState, Terms};
+    use crate::door::listener::ListenerState;
     use crate::door::name_proofs::{NameProofs, ScramTable};
-    use crate::door::web::Web;
     use crate::trust::{Came, Carriage, IdIs};
-
-    struct Generation(AtomicU64);
-
-    impl TrustGeneration for Generation {
-        fn current(&self) -> u64 {
-            self.0.load(Ordering::SeqCst)
-        }
-    }
 
     /// Whether `anna` belongs to a certificate, or that nobody knows.
     struct Names(Mutex<Result<bool, CannotTell>>);
@@ -201,37 +192,6 @@ mod tests {
         let mut file = ScramFile::default();
         assert!(file.set("anna", Entry::of(password.as_bytes(), [5; 16], 4_096).unwrap()));
         Arc::new(NameProofs { scram: Some(ScramTable::new(file)), tokens: None })
-    }
-
-    fn listener(proofs: Arc<NameProofs>) -> Arc<ListenerState> {
-        let access = AccessRules {
-            allow_anonymous: false,
-            allow_zero_length_clientid: true,
-            auto_id_prefix: String::new(),
-            use_username_as_clientid: false,
-            client_id_matches_identity: false,
-            clientid_prefixes: None,
-            versions: ProtocolVersions::ALL,
-        };
-        let web = Web { protocol: Protocol::Mqtt, origins: Vec::new(), files: None, head_bytes_max: 4096 };
-        let terms = Terms {
-            web: Arc::new(web),
-            identity: IdentityRule::None,
-            taken_back: TakenBack {
-                revoked: LiveSession::Ends,
-                expired: LiveSession::Ends,
-                will: WillOfTheRefused::Published,
-            },
-            rules: Arc::new(ListenerRules::default()),
-            record_bytes_max: usize::MAX,
-            access: Arc::new(access),
-            tls: None,
-            passwords: None,
-            proofs,
-        };
-        let facts = ListenerFacts { port: 1, address: None, path: None, protocol: Protocol::Mqtt };
-        let counter = Counter::new(1);
-        Arc::new(ListenerState::new(ListenerId(0), "port 1".to_owned(), facts, counter, terms))
     }
 
     fn admitted(

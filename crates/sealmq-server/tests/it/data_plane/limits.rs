@@ -111,3 +111,20 @@ fn a_password_that_cannot_be_checked_lets_nobody_in() {
     assert_eq!(rest(&mut client), NOT_AUTHORISED);
     assert!(broker.stop().contains("the password check failed"));
 }
+
+#[test]
+fn a_token_that_cannot_be_checked_lets_nobody_in() {
+    let issuer = crate::fail_open::tokens::Issuer::new();
+    for (hashing, answer) in [(0, NOT_AUTHORISED), (1, ACCEPTED)] {
+        let threads = Threads { hashing, ..Threads::default() };
+        let key = issuer.pem();
+        let prepare = |folder: &Path| fs::write(folder.join("key.pem"), key).unwrap();
+        let conf = "listener PORT 127.0.0.1\njwt_key DIR/key.pem\njwt_audience mqtt\n";
+        let broker = Broker::bounded(prepare, conf, DoorLimits::default(), threads);
+        let mut client = broker.tcp();
+        let connect = connect("c", Some(("", &issuer.token("anna", 300, ""))));
+        client.write_all(&connect).unwrap();
+        expect(&mut client, &answer);
+        assert_eq!(broker.stop().contains("the check of the token failed"), hashing == 0);
+    }
+}

@@ -215,8 +215,11 @@ fn text(value: &str) -> Vec<u8> {
 }
 
 fn packet(first: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first, u8::try_from(body.len()).unwrap()];
-    assert!(body.len() < 128);
+    let mut bytes = vec![first];
+    match u8::try_from(body.len()) {
+        Ok(len @ 0..128) => bytes.push(len),
+        _ => bytes.extend([(body.len() % 128) | 0x80, body.len() / 128].map(|n| u8::try_from(n).unwrap())),
+    }
     bytes.extend_from_slice(body);
     bytes
 }

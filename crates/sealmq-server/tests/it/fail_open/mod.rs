@@ -14,7 +14,7 @@ mod resumption;
 mod revocation;
 mod scram;
 mod strangers;
-mod tokens;
+pub(crate) mod tokens;
 
 use std::fs;
 use std::net::TcpStream;
