@@ -22,7 +22,10 @@ pub use points::PointName;
 pub use signed::{SelfSigned, SignedBy, signed_by};
 pub use tlv::{ParseError, Problem};
 
+pub(crate) use ext::Extension;
+pub(crate) use oids::signature_name;
 pub(crate) use points::full_names;
+pub(crate) use signed::verify_signature;
 pub(crate) use tlv::Reader;
 
 use crate::ids::KeyId;

@@ -5,6 +5,9 @@
 mod encrypted;
 mod soft;
 
+use const_oid::db::rfc5912;
+use der::asn1::Any;
+use spki::AlgorithmIdentifierOwned;
 use thiserror::Error;
 
 pub use encrypted::EncryptionSalts;
@@ -23,6 +26,22 @@ pub enum SignatureAlgorithm {
     EcdsaP384Sha384,
     /// RSA with PKCS#1 v1.5 padding and SHA-256.
     RsaPkcs1Sha256,
+}
+
+/// As it stands in what is signed. RFC 5758 §3.2: no parameters for ECDSA. RFC 4055 §5: NULL for RSA.
+pub(crate) fn algorithm_identifier(algorithm: SignatureAlgorithm) -> AlgorithmIdentifierOwned {
+    match algorithm {
+        SignatureAlgorithm::EcdsaP256Sha256 => {
+            AlgorithmIdentifierOwned { oid: rfc5912::ECDSA_WITH_SHA_256, parameters: None }
+        }
+        SignatureAlgorithm::EcdsaP384Sha384 => {
+            AlgorithmIdentifierOwned { oid: rfc5912::ECDSA_WITH_SHA_384, parameters: None }
+        }
+        SignatureAlgorithm::RsaPkcs1Sha256 => AlgorithmIdentifierOwned {
+            oid: rfc5912::SHA_256_WITH_RSA_ENCRYPTION,
+            parameters: Some(Any::null()),
+        },
+    }
 }
 
 /// Something that signs: a key in memory, in a token, in a TPM.

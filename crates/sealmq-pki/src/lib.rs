@@ -20,6 +20,7 @@ pub mod inventory;
 pub mod issue;
 pub mod key;
 pub mod name;
+pub mod ocsp;
 pub mod pem;
 pub mod profile;
 pub mod time;

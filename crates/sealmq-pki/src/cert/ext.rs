@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::points::{self, PointName};
-use super::tlv::{self, ParseError, Problem, Tlv};
+use super::tlv::{self, ParseError, Problem, Reader, Tlv};
 use crate::ids::KeyId;
 
 /// One entry of a SubjectAltName. Displays as `DNS:localhost`, `IP:127.0.0.1`, …
@@ -117,21 +117,35 @@ impl fmt::Display for AltName {
 
 const FIELD: &str = "tbsCertificate.extensions";
 
+/// One extension, of a certificate, a revocation list, an entry of one, or an OCSP message.
+pub(crate) struct Extension<'a> {
+    pub(crate) oid: String,
+    pub(crate) critical: bool,
+    pub(crate) value: &'a [u8],
+}
+
+impl<'a> Extension<'a> {
+    pub(crate) fn read(reader: &mut Reader<'a>, field: &'static str) -> Result<Extension<'a>, ParseError> {
+        let mut extension = reader.expect(tlv::SEQUENCE, field)?.reader();
+        let oid = tlv::oid(extension.expect(tlv::OID, field)?, field)?;
+        let critical = extension.optional(tlv::BOOLEAN, field)?;
+        let critical = critical.map(|c| tlv::boolean(c, field)).transpose()?.unwrap_or(false);
+        let value = extension.expect(tlv::OCTET_STRING, field)?.content;
+        extension.finish(field)?;
+        Ok(Extension { oid, critical, value })
+    }
+}
+
 /// Reads the SEQUENCE OF Extension.
 pub(crate) fn parse(list: Tlv<'_>) -> Result<Extensions, ParseError> {
     let mut found = Extensions::default();
     let mut reader = list.reader();
     while !reader.is_empty() {
-        let mut extension = reader.expect(tlv::SEQUENCE, FIELD)?.reader();
-        let oid = tlv::oid(extension.expect(tlv::OID, FIELD)?, FIELD)?;
-        let critical = extension.optional(tlv::BOOLEAN, FIELD)?;
-        let critical = critical.map(|c| tlv::boolean(c, FIELD)).transpose()?.unwrap_or(false);
-        let value = extension.expect(tlv::OCTET_STRING, FIELD)?;
-        extension.finish(FIELD)?;
+        let Extension { oid, critical, value } = Extension::read(&mut reader, FIELD)?;
         if found.all.contains(&oid) {
             return Err(ParseError { field: FIELD, problem: Problem::Repeated });
         }
-        read_known(&mut found, &oid, value.content)?;
+        read_known(&mut found, &oid, value)?;
         if critical {
             found.critical.push(oid.clone());
         }

@@ -72,6 +72,8 @@ pub struct Facts {
     pub fingerprint: Fingerprint,
     /// Whether it is signed with its own key.
     pub self_signed: SelfSigned,
+    /// The octets of the public key's BIT STRING: what OCSP's key hashes are over (RFC 6960 §4.1.1).
+    pub(crate) key_bits: Vec<u8>,
 }
 
 impl Facts {
@@ -187,6 +189,7 @@ impl<'a> Body<'a> {
                 .to_owned(),
             fingerprint: Fingerprint::of(der),
             self_signed: envelope.self_signed(self.subject == self.issuer, &key),
+            key_bits: key.bits.to_vec(),
             key: key.kind,
             subject: self.subject,
             issuer: self.issuer,

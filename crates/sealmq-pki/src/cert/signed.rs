@@ -68,13 +68,7 @@ impl<'a> Envelope<'a> {
     }
 
     fn check(&self, key: &KeyFacts<'_>) -> SignedBy {
-        let Some(algorithm) = verification(&self.algorithm_oid, &key.kind) else {
-            return SignedBy::Unverifiable;
-        };
-        match UnparsedPublicKey::new(algorithm, key.bits).verify(self.tbs.whole, self.signature) {
-            Ok(()) => SignedBy::Yes,
-            Err(_) => SignedBy::No,
-        }
+        check(key, &self.algorithm_oid, self.tbs.whole, self.signature)
     }
 
     pub(super) fn self_signed(&self, self_issued: bool, key: &KeyFacts<'_>) -> SelfSigned {
@@ -86,6 +80,30 @@ impl<'a> Envelope<'a> {
             SignedBy::No => SelfSigned::Mismatch,
             SignedBy::Unverifiable => SelfSigned::Unverifiable,
         }
+    }
+}
+
+/// Did the key of this SubjectPublicKeyInfo make this signature over `message`?
+///
+/// # Errors
+/// [`ParseError`] of the key.
+pub(crate) fn verify_signature(
+    spki_der: &[u8],
+    algorithm_oid: &str,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<SignedBy, ParseError> {
+    let key = key_facts::parse(tlv::sole(spki_der, tlv::SEQUENCE, "subjectPublicKeyInfo")?)?;
+    Ok(check(&key, algorithm_oid, message, signature))
+}
+
+fn check(key: &KeyFacts<'_>, algorithm_oid: &str, message: &[u8], signature: &[u8]) -> SignedBy {
+    let Some(algorithm) = verification(algorithm_oid, &key.kind) else {
+        return SignedBy::Unverifiable;
+    };
+    match UnparsedPublicKey::new(algorithm, key.bits).verify(message, signature) {
+        Ok(()) => SignedBy::Yes,
+        Err(_) => SignedBy::No,
     }
 }
 

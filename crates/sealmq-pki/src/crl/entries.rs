@@ -1,7 +1,7 @@
 //! revokedCertificates, sorted by serial: a hundred thousand of them cost nine bytes each and a binary search.
 
 use super::{CrlError, Version};
-use crate::cert::{Problem, tlv};
+use crate::cert::{Extension, Problem, tlv};
 
 /// Why a certificate is on the list (RFC 5280 §5.3.1). Whatever it is, the certificate does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Reason {
         }
     }
 
-    const fn of_code(code: u32) -> Reason {
+    pub(crate) const fn of_code(code: u32) -> Reason {
         match code {
             0 => Reason::Unspecified,
             1 => Reason::KeyCompromise,
@@ -148,7 +148,7 @@ fn reason(extensions: tlv::Tlv<'_>) -> Result<Reason, CrlError> {
     let mut reader = extensions.reader();
     let mut reason = None;
     while !reader.is_empty() {
-        let extension = super::extensions::Extension::read(&mut reader, FIELD)?;
+        let extension = Extension::read(&mut reader, FIELD)?;
         match extension.oid.as_str() {
             "2.5.29.21" => {
                 let code = tlv::sole(extension.value, 0x0a, FIELD)?;

@@ -1,7 +1,7 @@
 //! crlExtensions: the number, the issuer's key, and everything that limits what a list says.
 
 use super::{CrlError, CrlNumber, Scope};
-use crate::cert::{PointName, Problem, Reader, full_names, tlv};
+use crate::cert::{Extension, PointName, Problem, full_names, tlv};
 use crate::ids::KeyId;
 
 const FIELD: &str = "tbsCertList.crlExtensions";
@@ -38,25 +38,6 @@ impl Extensions {
     /// What a list says that has no extensions.
     pub(super) const NONE: Extensions =
         Extensions { number: None, authority_key_id: None, scope: Scope::All, points: Vec::new() };
-}
-
-/// One extension, of a list or of an entry.
-pub(super) struct Extension<'a> {
-    pub(super) oid: String,
-    pub(super) critical: bool,
-    pub(super) value: &'a [u8],
-}
-
-impl<'a> Extension<'a> {
-    pub(super) fn read(reader: &mut Reader<'a>, field: &'static str) -> Result<Extension<'a>, CrlError> {
-        let mut extension = reader.expect(tlv::SEQUENCE, field)?.reader();
-        let oid = tlv::oid(extension.expect(tlv::OID, field)?, field)?;
-        let critical = extension.optional(tlv::BOOLEAN, field)?;
-        let critical = critical.map(|c| tlv::boolean(c, field)).transpose()?.unwrap_or(false);
-        let value = extension.expect(tlv::OCTET_STRING, field)?.content;
-        extension.finish(field)?;
-        Ok(Extension { oid, critical, value })
-    }
 }
 
 impl Extensions {

@@ -1,7 +1,7 @@
 //! From a plan to signed DER, on x509-cert's builder: finalize, sign wherever the key is, assemble.
 
-use const_oid::db::{rfc5280, rfc5912};
-use der::asn1::{Any, BitString, Ia5String, OctetString};
+use const_oid::db::rfc5280;
+use der::asn1::{BitString, Ia5String, OctetString};
 use der::{DateTime, Decode, Document, Encode};
 use signature::Keypair;
 use spki::{
@@ -25,7 +25,7 @@ use super::IssueError;
 use crate::cert::KeyKind;
 use crate::host::HostName;
 use crate::ids::{KeyId, Serial};
-use crate::key::{PublicKey, SignatureAlgorithm, Signer};
+use crate::key::{PublicKey, Signer, algorithm_identifier};
 use crate::profile::{Constraints, Profile, Purpose};
 use crate::time::Timestamp;
 
@@ -202,19 +202,7 @@ impl EncodePublicKey for VerifyingKey {
 
 impl DynSignatureAlgorithmIdentifier for SigningKey<'_> {
     fn signature_algorithm_identifier(&self) -> spki::Result<AlgorithmIdentifierOwned> {
-        // RFC 5758 §3.2: no parameters for ECDSA. RFC 4055 §5: NULL for RSA.
-        Ok(match self.0.algorithm() {
-            SignatureAlgorithm::EcdsaP256Sha256 => {
-                AlgorithmIdentifierOwned { oid: rfc5912::ECDSA_WITH_SHA_256, parameters: None }
-            }
-            SignatureAlgorithm::EcdsaP384Sha384 => {
-                AlgorithmIdentifierOwned { oid: rfc5912::ECDSA_WITH_SHA_384, parameters: None }
-            }
-            SignatureAlgorithm::RsaPkcs1Sha256 => AlgorithmIdentifierOwned {
-                oid: rfc5912::SHA_256_WITH_RSA_ENCRYPTION,
-                parameters: Some(Any::null()),
-            },
-        })
+        Ok(algorithm_identifier(self.0.algorithm()))
     }
 }
 

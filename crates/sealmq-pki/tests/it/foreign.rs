@@ -103,7 +103,7 @@ fn pkilint_finds_nothing_that_is_not_waived() {
 }
 
 /// Every finding of a JSON report is in `tests/pkilint/waivers.txt`, by its code and the value that it quotes.
-fn assert_waived(what: &str, report: &str) {
+pub(crate) fn assert_waived(what: &str, report: &str) {
     assert!(
         report.trim_start().starts_with('{') && report.contains("\"results\""),
         "{what}: no report:\n{report}"

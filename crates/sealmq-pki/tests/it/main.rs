@@ -2,6 +2,7 @@
 //! installed (in CI they must be).
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, missing_docs)]
 
+mod asn1;
 mod crl;
 mod fixture;
 mod foreign;
@@ -11,4 +12,5 @@ mod inventory;
 mod issuing;
 mod keys;
 mod names;
+mod ocsp;
 mod reading;

@@ -1,0 +1,7 @@
+//! OCSP: what is written, read and believed, by itself and beside openssl, GnuTLS and pkilint.
+
+mod foreign;
+mod made;
+mod messages;
+mod responders;
+mod verifying;
