@@ -17,6 +17,7 @@ mod haproxy;
 mod in_the_place_of_mosquitto;
 mod log_format;
 mod mbedtls;
+mod ocsp;
 mod paho;
 mod refusals;
 mod scram;

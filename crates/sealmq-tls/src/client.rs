@@ -17,6 +17,7 @@ use crate::os_roots::OsRoots;
 use crate::policy::TlsPolicy;
 use crate::server::{At, BuildError};
 use crate::session::{RecordSize, Seen, TlsSession};
+use crate::staple::ServerOcsp;
 use crate::verifier_server::{LegacyServerCerts, ServerVerifier, Trust, VerifyServer};
 
 /// What a client's TLS is made of.
@@ -34,6 +35,8 @@ pub struct ClientTlsSpec {
     pub legacy_server_certs: LegacyServerCerts,
     /// How much is verified.
     pub verify: VerifyServer,
+    /// Whether the server must staple an OCSP response.
+    pub ocsp: ServerOcsp,
     /// Application protocols to offer.
     pub alpn: Vec<Vec<u8>>,
     /// The largest plaintext of a record.
@@ -81,7 +84,8 @@ impl ClientTls {
             pair.certified(chain::complete(pair.chain(), &configured, &algorithms))
         });
         let legacy = spec.legacy_server_certs;
-        let trust = Arc::new(Trust { configured, system, legacy, verify: spec.verify, algorithms });
+        let (verify, ocsp) = (spec.verify, spec.ocsp);
+        let trust = Arc::new(Trust { configured, system, legacy, verify, ocsp, algorithms });
         let snapshot = Snapshot {
             policy: spec.policy,
             trust,
@@ -116,7 +120,8 @@ impl std::fmt::Debug for ClientTls {
 
 impl Snapshot {
     /// Defaults of rustls 0.23 that are changed here: `resumption` (keeps 256 sessions), `enable_early_data` is off
-    /// by default and stays so.
+    /// by default and stays so. A resumed session asks no verifier, so neither the certificate's dates nor a stapled OCSP
+    /// response would be looked at; rustls asks for one in every ClientHello (`client/hs.rs`).
     fn session(&self, name: ServerName<'static>, now: Timestamp) -> Result<TlsSession, rustls::Error> {
         let seen = Arc::new(Seen::default());
         let verifier = ServerVerifier { trust: Arc::clone(&self.trust), now, seen: Arc::clone(&seen) };

@@ -114,6 +114,9 @@ impl Refusal {
             Code::RevocationUnknown | Code::NoCrl | Code::CrlEnded | Code::CrlNotYet => {
                 CertificateError::UnknownRevocationStatus
             }
+            Code::NoOcspResponse | Code::OcspUnverifiable | Code::OcspOutOfDate | Code::OcspUnknown => {
+                CertificateError::InvalidOcspResponse
+            }
             Code::ServedAsClient
             | Code::IdentityAbsent
             | Code::IdentitySeveral

@@ -229,6 +229,11 @@ impl Path {
         }
         Path { leaf, links, not_after, anchor: Box::new(anchor.facts.clone()) }
     }
+
+    /// The certificate whose key signed the leaf.
+    pub(crate) fn issuer(&self) -> &Facts {
+        self.links.get(1).map_or(&self.anchor, |above| &above.facts)
+    }
 }
 
 #[allow(clippy::wildcard_enum_match_arm)] // webpki's enum is non-exhaustive

@@ -83,6 +83,14 @@ pub enum Code {
     CrlEnded = 41,
     /// The issuer's list begins later.
     CrlNotYet = 42,
+    /// An OCSP response is required, and none is stapled.
+    NoOcspResponse = 43,
+    /// The stapled OCSP response cannot be read or believed, or is about another certificate.
+    OcspUnverifiable = 44,
+    /// The stapled OCSP response is past its end, or begins later.
+    OcspOutOfDate = 45,
+    /// The OCSP responder does not know the certificate.
+    OcspUnknown = 46,
 }
 
 /// A row: one failure in plain words.
@@ -114,13 +122,13 @@ impl Code {
     /// `SMQ-T001` and so on.
     pub fn as_str(self) -> &'static str {
         // A `match` would repeat the table; the numbers are the discriminants.
-        const NAMES: [&str; 43] = [
+        const NAMES: [&str; 47] = [
             "SMQ-T000", "SMQ-T001", "SMQ-T002", "SMQ-T003", "SMQ-T004", "SMQ-T005", "SMQ-T006", "SMQ-T007",
             "SMQ-T008", "SMQ-T009", "SMQ-T010", "SMQ-T011", "SMQ-T012", "SMQ-T013", "SMQ-T014", "SMQ-T015",
             "SMQ-T016", "SMQ-T017", "SMQ-T018", "SMQ-T019", "SMQ-T020", "SMQ-T021", "SMQ-T022", "SMQ-T023",
             "SMQ-T024", "SMQ-T025", "SMQ-T026", "SMQ-T027", "SMQ-T028", "SMQ-T029", "SMQ-T030", "SMQ-T031",
             "SMQ-T032", "SMQ-T033", "SMQ-T034", "SMQ-T035", "SMQ-T036", "SMQ-T037", "SMQ-T038", "SMQ-T039",
-            "SMQ-T040", "SMQ-T041", "SMQ-T042",
+            "SMQ-T040", "SMQ-T041", "SMQ-T042", "SMQ-T043", "SMQ-T044", "SMQ-T045", "SMQ-T046",
         ];
         NAMES[self as usize]
     }
@@ -365,6 +373,30 @@ rows! {
         hint "compare the clock of this machine with that of the CA's (`date -u`, `openssl crl -noout -lastupdate -in FILE`)"
         they "{peer} refused us: its CRL is not valid yet"
         hint "look at the clock of {peer}";
+    NoOcspResponse "no-ocsp-response"
+        ["OCSP: no response", "OCSP response: no response sent", "no OCSP response received", "InvalidOcspResponse"]
+        we "we refused {peer}: it staples no OCSP response for {theirs}, and one is required"
+        hint "let it staple (nginx ssl_stapling, openssl s_server -status_file), or remove 'bridge_require_ocsp'; look with: openssl s_client -connect HOST:PORT -status"
+        they "{peer} refused us: we staple no OCSP response for {ours}"
+        hint "turn the requirement off at {peer}";
+    OcspUnverifiable "ocsp-unverifiable"
+        ["OCSP: invalid response", "OCSP: response verification failed", "OCSP: invalid status", "Response Verify Failure"]
+        we "we refused {peer}: the OCSP response that it staples for {theirs} proves nothing"
+        hint "it must be about this certificate, and signed by its issuer or by a responder that the issuer made (extendedKeyUsage OCSPSigning); look with: openssl s_client -connect HOST:PORT -status"
+        they "{peer} refused us: the OCSP response for {ours} proves nothing to it"
+        hint "fetch a new one from the CA's responder";
+    OcspOutOfDate "ocsp-out-of-date"
+        ["OCSP: OCSP response has expired", "Status times invalid"]
+        we "we refused {peer}: the OCSP response that it staples for {theirs} is not of this time"
+        hint "let it fetch a new one from the CA's responder, and compare the clocks of both machines (date -u)"
+        they "{peer} refused us: the OCSP response for {ours} is not of this time"
+        hint "fetch a new one from the CA's responder, and compare the clocks of both machines (date -u)";
+    OcspUnknown "ocsp-unknown"
+        ["OCSP: SSL certificate status: unknown"]
+        we "we refused {peer}: the OCSP responder does not know {theirs}"
+        hint "does the CA's responder have its newest list of certificates? was this certificate issued by that CA at all?"
+        they "{peer} refused us: the OCSP responder does not know {ours}"
+        hint "look at the CA's responder";
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A client's decision about the server: chain and name.
+//! A client's decision about the server: chain, name, and the OCSP response that it staples where one is required.
 //!
 //! Anchors given by the user come first; the system's count only for what webpki accepts whole. Version 1 and CN-only
 //! certificates are taken under the user's anchors alone, and only where `legacy_server_certs` warns.
@@ -18,9 +18,10 @@ use crate::Finding;
 use crate::anchors::TrustStore;
 use crate::failure::Refusal;
 use crate::judge::guarded;
-use crate::path::{Check, LeafDates, Purpose, Version1};
+use crate::path::{Check, LeafDates, Path, Purpose, Version1};
 use crate::session::Seen;
 use crate::signature;
+use crate::staple::{self, ServerOcsp};
 use crate::symptoms::Code;
 
 /// `legacy_server_certs`: version 1 and CN-only server certificates.
@@ -48,6 +49,7 @@ pub(crate) struct Trust {
     pub(crate) system: TrustStore,
     pub(crate) legacy: LegacyServerCerts,
     pub(crate) verify: VerifyServer,
+    pub(crate) ocsp: ServerOcsp,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -59,29 +61,32 @@ enum Under {
 }
 
 impl Trust {
-    /// Chain and name, and what should be said about them.
+    /// Chain, name and stapled OCSP response, and what should be said about them.
     fn decide(
         &self,
         chain: &[CertificateDer<'_>],
         name: &ServerName<'_>,
+        ocsp_response: &[u8],
         now: Timestamp,
     ) -> Result<Vec<Finding>, Refusal> {
-        let (leaf, under) = self.chain(chain, now)?;
+        let (path, under) = self.chain(chain, now)?;
+        let leaf = &path.leaf;
         let mut findings = Vec::new();
         if leaf.version == Version::V1 {
-            findings.push(legacy_finding(&leaf, "is X.509 version 1"));
+            findings.push(legacy_finding(leaf, "is X.509 version 1"));
         }
-        if self.verify == VerifyServer::Full && !self.is_for(&chain[0], &leaf, name)? {
+        if self.verify == VerifyServer::Full && !self.is_for(&chain[0], leaf, name)? {
             if under == Under::System || self.legacy == LegacyServerCerts::Deny {
-                return Err(name_refusal(&leaf, name));
+                return Err(name_refusal(leaf, name));
             }
-            check_common_name(&leaf, name)?;
-            findings.push(legacy_finding(&leaf, "has no subject alternative name; its CN was compared"));
+            check_common_name(leaf, name)?;
+            findings.push(legacy_finding(leaf, "has no subject alternative name; its CN was compared"));
         }
+        staple::check(self.ocsp, ocsp_response, &path, now)?;
         Ok(findings)
     }
 
-    fn chain(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Result<(Facts, Under), Refusal> {
+    fn chain(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Result<(Path, Under), Refusal> {
         let version1 = match self.legacy {
             LegacyServerCerts::Warn => Version1::Allowed,
             LegacyServerCerts::Deny => Version1::Refused,
@@ -98,14 +103,14 @@ impl Trust {
             .run(chain)
         };
         let refusal = match check(&self.configured, version1) {
-            Ok(path) => return Ok((path.leaf, Under::Configured)),
+            Ok(path) => return Ok((path, Under::Configured)),
             Err(refusal) => refusal,
         };
         if self.system.anchors.is_empty() {
             return Err(refusal);
         }
         check(&self.system, Version1::Refused)
-            .map(|path| (path.leaf, Under::System))
+            .map(|path| (path, Under::System))
             .map_err(|second| if self.configured.anchors.is_empty() { second } else { refusal })
     }
 
@@ -166,7 +171,7 @@ impl ServerCertVerifier for ServerVerifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
-        _: &[u8],
+        ocsp_response: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, RustlsError> {
         let chain: Vec<CertificateDer<'_>> = [end_entity]
@@ -174,7 +179,7 @@ impl ServerCertVerifier for ServerVerifier {
             .chain(intermediates)
             .map(|der| CertificateDer::from(der.as_ref()))
             .collect();
-        match guarded(|| self.trust.decide(&chain, name, self.now)) {
+        match guarded(|| self.trust.decide(&chain, name, ocsp_response, self.now)) {
             Ok(findings) => {
                 findings.into_iter().for_each(|finding| self.seen.found(finding));
                 Ok(ServerCertVerified::assertion())

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use sealmq_client::Options;
 use sealmq_tls::{
-    ClientTls, ClientTlsSpec, KeyPair, LegacyServerCerts, PemSource, RecordSize, Timestamp, TlsPolicy,
-    VerifyServer, Versions,
+    ClientTls, ClientTlsSpec, KeyPair, LegacyServerCerts, PemSource, RecordSize, ServerOcsp, Timestamp,
+    TlsPolicy, VerifyServer, Versions,
 };
 
 /// The folder with `ca.crt`, `server.crt`, `server.key`, `client.crt` and `client.key`.
@@ -64,6 +64,7 @@ impl Certificates {
             key_pair: Some(KeyPair::load(&self.pem("client.crt")?, &self.pem("client.key")?, None)?),
             legacy_server_certs: LegacyServerCerts::Deny,
             verify: VerifyServer::Full,
+            ocsp: ServerOcsp::NotRequired,
             alpn: Vec::new(),
             record_size_max: RecordSize::default(),
         };

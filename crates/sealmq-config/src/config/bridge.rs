@@ -133,6 +133,8 @@ pub struct BridgeTls {
     pub certificate: Option<BridgeCertificate>,
     /// `bridge_insecure`: the name is not compared.
     pub insecure: bool,
+    /// `bridge_require_ocsp`: the other broker must staple an OCSP response.
+    pub require_ocsp: bool,
     /// `bridge_tls_version`.
     pub versions: TlsVersions,
     /// `bridge_alpn`.

@@ -67,9 +67,7 @@ pub(super) const ROWS: &[OptionRow] = &[
     bridge("bridge_alpn", Text, "", "mqtt", "ALPN.").once(),
     bridge("bridge_ciphers", Text, "", "ECDHE-RSA-AES256-GCM-SHA384", "OpenSSL cipher list, TLS 1.2.").once().restricts(),
     bridge("bridge_ciphers_tls1.3", Text, "", "TLS_AES_256_GCM_SHA384", "Suites of TLS 1.3.").once().restricts(),
-    bridge("bridge_require_ocsp", Boolean, "false", "true", "The other broker must staple OCSP.").restricts().harmless(&["false", "0"]).refused(
-        "a stapled OCSP answer cannot be checked yet, and one that is not checked proves nothing",
-        "remove the line; a short-lived server certificate, or a CRL at the other broker, does its work"),
+    bridge("bridge_require_ocsp", Boolean, "false", "true", "The other broker must staple OCSP.").restricts(),
     bridge("bridge_identity", Text, "", "site1", "TLS-PSK identity.").once().restricts().refused(NO_PSK, INSTEAD_OF_PSK),
     bridge("bridge_psk", Text, "", "0123456789abcdef", "TLS-PSK key.").once().restricts().refused(NO_PSK, INSTEAD_OF_PSK),
 ];

@@ -137,6 +137,7 @@ fn tls(section: &Section, base: &Base, findings: &mut Findings) -> Option<Option
         use_os_certs,
         certificate,
         insecure: section.flag("bridge_insecure").unwrap_or(false),
+        require_ocsp: section.flag("bridge_require_ocsp").unwrap_or(false),
         versions: match section.last("bridge_tls_version").map(|setting| &setting.value) {
             Some(Value::Tls(versions)) => *versions,
             _ => TlsVersions::From12,
@@ -154,7 +155,7 @@ fn tls(section: &Section, base: &Base, findings: &mut Findings) -> Option<Option
 /// A bridge that was to be encrypted must not go out in the open because the line that says so is missing.
 fn plain(section: &Section, findings: &mut Findings) -> bool {
     let mut sound = true;
-    for key in TLS_PROMISES.into_iter().filter(|key| section.has(key)) {
+    for key in TLS_PROMISES.into_iter().filter(|key| section.has(key) && section.flag(key) != Some(false)) {
         let text = format!(
             "{key} specified without bridge_cafile, bridge_capath or bridge_tls_use_os_certs: the bridge would be plaintext."
         );

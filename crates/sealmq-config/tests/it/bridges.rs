@@ -104,6 +104,7 @@ fn what_only_tls_can_keep_stops_the_start_of_a_plain_bridge() {
         "bridge_tls_version tlsv1.3",
         "bridge_ciphers ECDHE-RSA-AES256-GCM-SHA384",
         "bridge_ciphers_tls1.3 TLS_AES_256_GCM_SHA384",
+        "bridge_require_ocsp true",
     ] {
         let found = errors(format!("{BRIDGE}topic a\n{line}\n"));
         assert!(found.iter().any(|text| text.contains("the bridge would be plaintext")), "{line}: {found:?}");
@@ -120,18 +121,22 @@ fn what_only_tls_can_keep_stops_the_start_of_a_plain_bridge() {
 
 #[test]
 fn what_cannot_be_checked_or_spoken_stops_the_start() {
-    for (line, reason) in [
-        ("bridge_require_ocsp true", "stapled OCSP"),
-        ("bridge_identity site1", "TLS-PSK"),
-        ("bridge_psk 0123456789abcdef", "TLS-PSK"),
-    ] {
+    for (line, reason) in [("bridge_identity site1", "TLS-PSK"), ("bridge_psk 0123456789abcdef", "TLS-PSK")] {
         let found = errors(format!("{BRIDGE}topic a\nbridge_cafile ca\n{line}\n"));
         assert!(found.len() == 1 && found[0].contains(reason), "{line}: {found:?}");
     }
-    assert_eq!(
-        errors(format!("{BRIDGE}topic a\nbridge_cafile ca\nbridge_require_ocsp false\n")),
-        Vec::<String>::new()
-    );
+}
+
+#[test]
+fn ocsp_is_required_where_the_line_says_so() {
+    for (line, required) in
+        [("", false), ("bridge_require_ocsp false\n", false), ("bridge_require_ocsp true\n", true)]
+    {
+        let tls = bridge(&format!("bridge_cafile ca\n{line}")).tls.unwrap();
+        assert_eq!(tls.require_ocsp, required, "{line}");
+    }
+    // What asks for nothing needs no TLS.
+    assert_eq!(errors(format!("{BRIDGE}topic a\nbridge_require_ocsp false\n")), Vec::<String>::new());
 }
 
 #[test]

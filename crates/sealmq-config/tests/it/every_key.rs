@@ -54,7 +54,7 @@ fn minimal(row: &OptionRow) -> (String, String) {
             "bridge_cafile" | "bridge_capath" | "bridge_tls_use_os_certs" => BRIDGE,
             "idle_timeout" | "threshold" => LAZY_BRIDGE,
             key if key.starts_with("bridge_tls") || key.starts_with("bridge_ciphers") => TLS_BRIDGE,
-            "bridge_insecure" | "bridge_alpn" | "legacy_server_certs" => TLS_BRIDGE,
+            "bridge_insecure" | "bridge_alpn" | "bridge_require_ocsp" | "legacy_server_certs" => TLS_BRIDGE,
             _ => BRIDGE,
         },
     };

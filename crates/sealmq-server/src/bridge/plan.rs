@@ -10,8 +10,8 @@ use sealmq_config::{Bridge, BridgeTls, Config, Global, TlsVersions};
 use sealmq_mqtt::Version;
 use sealmq_pki::Timestamp;
 use sealmq_tls::{
-    ClientTls, ClientTlsSpec, Finding, KeyPair, LegacyServerCerts, OsRoots, RecordSize, TlsPolicy,
-    VerifyServer, Versions,
+    ClientTls, ClientTlsSpec, Finding, KeyPair, LegacyServerCerts, OsRoots, RecordSize, ServerOcsp,
+    TlsPolicy, VerifyServer, Versions,
 };
 use zeroize::Zeroizing;
 
@@ -251,6 +251,7 @@ fn client_tls(
             sealmq_config::LegacyServerCerts::Deny => LegacyServerCerts::Deny,
         },
         verify: if tls.insecure { VerifyServer::InsecureAnyName } else { VerifyServer::Full },
+        ocsp: if tls.require_ocsp { ServerOcsp::Required } else { ServerOcsp::NotRequired },
         alpn: tls.alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect(),
         record_size_max: RecordSize::default(),
     };

@@ -19,6 +19,7 @@ mod resumption;
 mod revocation;
 mod server_certificates;
 mod sessions;
+mod staple;
 mod trust;
 mod undated;
 mod version1;

@@ -307,7 +307,7 @@ fn sealing_between_the_fragments_of_a_post_handshake_message_works() {
 }
 
 /// Waits for s_server by dialling it: it prints nothing that could be waited for without a race.
-fn connect(port: &str, child: &mut Child) -> TcpStream {
+pub(crate) fn connect(port: &str, child: &mut Child) -> TcpStream {
     loop {
         if let Ok(stream) = TcpStream::connect(format!("127.0.0.1:{port}")) {
             return stream;

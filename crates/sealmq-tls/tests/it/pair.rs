@@ -3,7 +3,7 @@
 use sealmq_pki::Timestamp;
 use sealmq_tls::{
     Alpn, ClientAuth, ClientDates, ClientTls, ClientTlsSpec, IdentityRule, Judged, LegacyClientCerts,
-    LegacyServerCerts, PeerChain, Progress, RecordSize, Refusal, Resumption, Served, ServerTls,
+    LegacyServerCerts, PeerChain, Progress, RecordSize, Refusal, Resumption, Served, ServerOcsp, ServerTls,
     ServerTlsSpec, TlsFailure, TlsPolicy, TlsSession, TrustGeneration, VerifyServer, Versions,
 };
 
@@ -38,6 +38,7 @@ pub(crate) fn client_spec(pair: Option<&Pair>) -> ClientTlsSpec {
         key_pair: pair.map(Pair::load),
         legacy_server_certs: LegacyServerCerts::Warn,
         verify: VerifyServer::Full,
+        ocsp: ServerOcsp::NotRequired,
         alpn: Vec::new(),
         record_size_max: RecordSize::default(),
     }

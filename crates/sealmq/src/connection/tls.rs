@@ -4,8 +4,8 @@ use std::path::Path;
 
 use sealmq_client::Trace;
 use sealmq_tls::{
-    ClientTls, ClientTlsSpec, Finding, KeyPair, LegacyServerCerts, OsRoots, PemSource, RecordSize, Timestamp,
-    TlsPolicy, VerifyServer, Versions,
+    ClientTls, ClientTlsSpec, Finding, KeyPair, LegacyServerCerts, OsRoots, PemSource, RecordSize,
+    ServerOcsp, Timestamp, TlsPolicy, VerifyServer, Versions,
 };
 use zeroize::Zeroizing;
 
@@ -79,6 +79,7 @@ fn build(
         key_pair,
         legacy_server_certs: LegacyServerCerts::Warn,
         verify: if flags.insecure { VerifyServer::InsecureAnyName } else { VerifyServer::Full },
+        ocsp: ServerOcsp::NotRequired,
         alpn: flags.tls_alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect(),
         record_size_max: RecordSize::default(),
     };

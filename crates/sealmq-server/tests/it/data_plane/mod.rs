@@ -32,8 +32,8 @@ use sealmq_server::reload::{ConfigSource, Fresh, Reloader};
 use sealmq_server::running::{Control, Threads};
 use sealmq_server::serve::{self, Hooks, Served};
 use sealmq_tls::{
-    ClientTls, ClientTlsSpec, KeyPair, LegacyServerCerts, PemSource, RecordSize, TlsPolicy, TlsSession,
-    VerifyServer, Versions,
+    ClientTls, ClientTlsSpec, KeyPair, LegacyServerCerts, PemSource, RecordSize, ServerOcsp, TlsPolicy,
+    TlsSession, VerifyServer, Versions,
 };
 
 /// Nothing on loopback takes this long; a test that waits for it has failed.
@@ -388,6 +388,7 @@ impl TlsClient {
             key_pair,
             legacy_server_certs: LegacyServerCerts::Deny,
             verify: VerifyServer::Full,
+            ocsp: ServerOcsp::NotRequired,
             alpn: Vec::new(),
             record_size_max: RecordSize::default(),
         };

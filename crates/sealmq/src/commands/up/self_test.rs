@@ -10,8 +10,8 @@ use sealmq_mqtt::QoS;
 use sealmq_pki::Timestamp;
 use sealmq_server::home::{Home, Place, Surroundings, files, fresh_bytes};
 use sealmq_tls::{
-    ClientTls, ClientTlsSpec, KeyPair, LegacyServerCerts, PemSource, RecordSize, TlsPolicy, VerifyServer,
-    Versions,
+    ClientTls, ClientTlsSpec, KeyPair, LegacyServerCerts, PemSource, RecordSize, ServerOcsp, TlsPolicy,
+    VerifyServer, Versions,
 };
 
 use super::super::device::{home_failure, text_failure};
@@ -88,6 +88,7 @@ fn operator_tls(home: &Home, now: Timestamp) -> Result<ClientTls, Failure> {
         key_pair: Some(operator_key_pair(place)?),
         legacy_server_certs: LegacyServerCerts::Deny,
         verify: VerifyServer::Full,
+        ocsp: ServerOcsp::NotRequired,
         alpn: Vec::new(),
         record_size_max: RecordSize::default(),
     };
