@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::support::{Broker, Client, Guide, PATIENCE, free_port, has, sealmq};
+use crate::support::{Background, Broker, Client, Ends, Guide, PATIENCE, free_port, has, sealmq};
 
 /// CONNECT of MQTT 3.1.1 and the answer's return code; the connection stays.
 pub(crate) fn connect(port: u16, id: &str, login: Option<(&str, &str)>) -> (TcpStream, u8) {
@@ -146,6 +146,7 @@ fn through_a_link_named_mosquitto_it_goes_into_the_background_and_writes_its_id(
     let (code, out, err) =
         run(Command::new(&program).args(["-c", "mosquitto.conf", "-d"]).current_dir(&folder));
     assert_eq!((code, out.as_str(), err.as_str()), (0, "", ""));
+    let _ends = Background(pid_file.clone());
     let by = std::time::Instant::now() + PATIENCE;
     while !pid_file.exists() {
         assert!(std::time::Instant::now() < by, "no pid file");
@@ -270,12 +271,12 @@ fn password_files_go_both_ways() {
     let configuration =
         |port: u16| format!("user root\nlistener {port} 127.0.0.1\npassword_file passwords\n");
     fs::write(folder.path().join("theirs.conf"), configuration(theirs)).expect("write");
-    let mut mosquitto = Command::new(crate::support::find("mosquitto").expect("it is there"))
+    let theirs_runs = Command::new(crate::support::find("mosquitto").expect("it is there"))
         .args(["-c", "theirs.conf"])
         .current_dir(&folder)
         .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("it can be started");
+        .spawn();
+    let mosquitto = Ends(theirs_runs.expect("it can be started"));
     let broker = Broker::start(folder.path(), &configuration(ours));
     let by = std::time::Instant::now() + PATIENCE;
     while TcpStream::connect(("127.0.0.1", theirs)).is_err() {
@@ -296,8 +297,7 @@ fn password_files_go_both_ways() {
         answers(ours, |_| "four"),
         answers(theirs, |_| "four"),
     ];
-    mosquitto.kill().expect("it runs");
-    mosquitto.wait().expect("it ends");
+    drop(mosquitto);
     assert_eq!(all, [[0; 3], [0; 3], [5; 3], [5; 3]]);
     drop(broker);
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::{Client, PATIENCE, find, free_port, has, there, wait};
+use crate::support::{Client, Ends, PATIENCE, find, free_port, has, there, wait};
 
 const UNIT: &str = "/lib/systemd/system/mosquitto.service";
 const CONFIGURATION: &str = "/etc/mosquitto/mosquitto.conf";
@@ -128,14 +128,4 @@ fn debians_unit_with_one_word_replaced_starts_reloads_and_stops() {
     assert_eq!(status.code(), Some(0), "{}", machine.log());
     assert!(!machine.folder.path().join("run/mosquitto.pid").exists(), "the pid file goes with its process");
     Client::run(machine.folder.path(), &publish).refused();
-}
-
-/// A process that does not outlive its test.
-struct Ends(Child);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -6,7 +6,7 @@ mod client;
 mod home;
 mod tools;
 
-pub(crate) use broker::{Broker, PATIENCE, free_port, sealmq, wait};
+pub(crate) use broker::{Background, Broker, Ends, PATIENCE, free_port, sealmq, wait};
 pub(crate) use certificates::{Guide, shell};
 pub(crate) use client::{Client, Outcome};
 pub(crate) use home::{Home, text};

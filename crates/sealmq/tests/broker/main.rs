@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -55,9 +55,51 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn terminate(child: &mut Child) -> Option<i32> {
-    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    child.wait().unwrap().code()
+/// A broker that runs. A test that fails leaves none behind.
+struct Broker(Child);
+
+impl Broker {
+    fn start(command: &mut Command) -> Broker {
+        Broker(command.spawn().unwrap())
+    }
+
+    fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    fn signal(&self, name: &str) {
+        signal(name, &self.id().to_string());
+    }
+
+    /// Ends it as a service manager does; its exit code.
+    fn terminate(mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // Whoever has been waited for is not signalled: its number may be another's by now.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The same for one that went into the background: it is nobody's child, and the pid file names it.
+struct Background(PathBuf);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // It takes the file with it when it ends.
+        if let Ok(pid) = fs::read_to_string(&self.0) {
+            signal("KILL", pid.trim());
+        }
+    }
+}
+
+fn signal(name: &str, pid: &str) {
+    Command::new("kill").args([&format!("-{name}"), pid]).status().unwrap();
 }
 
 fn manager(folder: &Path) -> UnixDatagram {
@@ -73,12 +115,12 @@ fn told(manager: &UnixDatagram) -> String {
 }
 
 /// Runs `m.conf` under a service manager that has been told READY.
-fn managed(folder: &Path) -> (Child, UnixDatagram) {
+fn managed(folder: &Path) -> (Broker, UnixDatagram) {
     let manager = manager(folder);
     let mut command = sealmq(folder);
-    let child = command.args(["-c", "m.conf"]).env("NOTIFY_SOCKET", folder.join("notify")).spawn().unwrap();
+    let broker = Broker::start(command.args(["-c", "m.conf"]).env("NOTIFY_SOCKET", folder.join("notify")));
     assert_eq!(told(&manager), "READY=1");
-    (child, manager)
+    (broker, manager)
 }
 
 #[test]
@@ -96,13 +138,13 @@ fn the_service_manager_hears_ready_watchdog_and_stopping() {
     assert_eq!(words, ["-c", "/etc/mosquitto/mosquitto.conf"]);
 
     let manager = manager(folder.path());
-    let mut child = sealmq(folder.path())
-        .args([words[0], "m.conf"])
-        .env("NOTIFY_SOCKET", folder.path().join("notify"))
-        .env("WATCHDOG_USEC", "2000000")
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let broker = Broker::start(
+        sealmq(folder.path())
+            .args([words[0], "m.conf"])
+            .env("NOTIFY_SOCKET", folder.path().join("notify"))
+            .env("WATCHDOG_USEC", "2000000")
+            .stderr(Stdio::null()),
+    );
     assert_eq!(told(&manager), "READY=1");
     let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     client.write_all(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01c").unwrap();
@@ -110,7 +152,7 @@ fn the_service_manager_hears_ready_watchdog_and_stopping() {
     client.read_exact(&mut answer).unwrap();
     assert_eq!(answer, [0x20, 2, 0, 0]);
     assert_eq!(told(&manager), "WATCHDOG=1");
-    assert_eq!(terminate(&mut child), Some(0));
+    assert_eq!(broker.terminate(), Some(0));
     let mut last = told(&manager);
     while last == "WATCHDOG=1" {
         last = told(&manager);
@@ -186,7 +228,7 @@ fn global_max_clients_counts_for_all_shards_together() {
     let port = free_port();
     let conf = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\nglobal_max_clients 2\n");
     fs::write(folder.path().join("m.conf"), conf).unwrap();
-    let mut child = sealmq(folder.path()).args(["-c", "m.conf"]).stderr(Stdio::null()).spawn().unwrap();
+    let broker = Broker::start(sealmq(folder.path()).args(["-c", "m.conf"]).stderr(Stdio::null()));
     let dial = |id: u8| {
         let by = Instant::now() + Duration::from_secs(10);
         let mut client = loop {
@@ -207,7 +249,7 @@ fn global_max_clients_counts_for_all_shards_together() {
     let (third, _) = dial(b'c');
     // mosquitto 2.1.2 answers 0x89, server busy.
     assert_eq!([first, second, again, third], [0, 0, 0, 0x89]);
-    assert_eq!(terminate(&mut child), Some(0));
+    assert_eq!(broker.terminate(), Some(0));
 }
 
 #[test]
@@ -224,9 +266,10 @@ fn in_the_background_the_first_process_ends_and_the_pid_file_names_the_other() {
         .unwrap();
     assert_eq!(started.status.code(), Some(0), "{}", stderr(&started));
     assert_eq!(told(&manager), "READY=1");
+    let _ends = Background(folder.path().join("pid"));
     let pid = fs::read_to_string(folder.path().join("pid")).unwrap();
     assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
-    Command::new("kill").args(["-TERM", pid.trim()]).status().unwrap();
+    signal("TERM", pid.trim());
     assert_eq!(told(&manager), "STOPPING=1");
 }
 
@@ -238,10 +281,6 @@ fn a_configuration_is_checked_without_being_run() {
     assert_eq!(output.status.code(), Some(0));
     // On standard error, as in mosquitto 2.1.2.
     assert!(stderr(&output).ends_with("Configuration file is OK.\n"), "{}", stderr(&output));
-}
-
-fn hup(child: &Child) {
-    Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
 }
 
 /// CONNECT of 3.1.1 without a name; the return code.
@@ -262,9 +301,9 @@ fn a_reload_is_told_to_the_service_manager_and_a_typo_in_the_file_changes_nothin
         fs::write(folder.path().join("m.conf"), conf).unwrap();
     };
     write("allow_anonymous true");
-    let (mut child, manager) = managed(folder.path());
+    let (broker, manager) = managed(folder.path());
     let reload = || {
-        hup(&child);
+        broker.signal("HUP");
         let begins = told(&manager);
         let micros = begins.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
         assert!(micros.parse::<u64>().unwrap() > 0, "{begins}");
@@ -277,7 +316,7 @@ fn a_reload_is_told_to_the_service_manager_and_a_typo_in_the_file_changes_nothin
     reload();
     assert_eq!(return_code(port), 5);
     // At its end the log is whole: lines are written by a thread of their own.
-    assert_eq!(terminate(&mut child), Some(0));
+    assert_eq!(broker.terminate(), Some(0));
     let log = fs::read_to_string(folder.path().join("log")).unwrap();
     let refused = log.lines().find(|line| line.contains("Reload refused, nothing has changed")).unwrap();
     assert!(refused.contains("m.conf:4") && refused.contains("max_qoss"), "{refused}");
@@ -294,16 +333,16 @@ fn who_comes_while_a_reload_is_under_way_is_let_in_by_the_new_rules() {
         fs::write(folder.path().join("m.conf"), conf).unwrap();
     };
     write(true);
-    let (mut child, manager) = managed(folder.path());
+    let (broker, manager) = managed(folder.path());
     for round in 0..20 {
         let allowed = round % 2 == 1;
         write(allowed);
-        hup(&child);
+        broker.signal("HUP");
         assert!(told(&manager).starts_with("RELOADING=1"));
         assert_eq!(return_code(port), if allowed { 0 } else { 5 }, "round {round}");
         assert_eq!(told(&manager), "READY=1");
     }
-    assert_eq!(terminate(&mut child), Some(0));
+    assert_eq!(broker.terminate(), Some(0));
 }
 
 /// The log's settings are among what is taken; a log file that was moved away is opened again.
@@ -317,14 +356,14 @@ fn a_reload_opens_the_log_again_and_takes_other_log_types() {
         fs::write(folder.path().join("m.conf"), conf).unwrap();
     };
     write("");
-    let (mut child, manager) = managed(folder.path());
+    let (broker, manager) = managed(folder.path());
     fs::rename(folder.path().join("log"), folder.path().join("log.1")).unwrap();
     write("log_type error\n");
-    hup(&child);
+    broker.signal("HUP");
     assert!(told(&manager).starts_with("RELOADING=1"));
     assert_eq!(told(&manager), "READY=1");
     assert_eq!(return_code(port), 0);
-    assert_eq!(terminate(&mut child), Some(0));
+    assert_eq!(broker.terminate(), Some(0));
     let log = fs::read_to_string(folder.path().join("log")).unwrap();
     assert!(log.contains("Reloading config."), "{log}");
     assert!(!log.contains("New client connected"), "{log}");
@@ -344,16 +383,16 @@ fn a_configuration_that_the_brokers_user_cannot_read_changes_nothing_at_a_reload
     let conf = folder.path().join("m.conf");
     fs::write(&conf, format!("user nobody\nlistener {port} 127.0.0.1\nallow_anonymous true\n")).unwrap();
     fs::set_permissions(&conf, fs::Permissions::from_mode(0o600)).unwrap();
-    let (mut child, manager) = managed(folder.path());
+    let (broker, manager) = managed(folder.path());
     fs::write(&conf, format!("user nobody\nlistener {port} 127.0.0.1\nallow_anonymous false\n")).unwrap();
-    hup(&child);
+    broker.signal("HUP");
     assert!(told(&manager).starts_with("RELOADING=1"));
     assert_eq!(told(&manager), "READY=1");
     assert_eq!(return_code(port), 0);
     fs::set_permissions(&conf, fs::Permissions::from_mode(0o644)).unwrap();
-    hup(&child);
+    broker.signal("HUP");
     assert!(told(&manager).starts_with("RELOADING=1"));
     assert_eq!(told(&manager), "READY=1");
     assert_eq!(return_code(port), 5);
-    assert_eq!(terminate(&mut child), Some(0));
+    assert_eq!(broker.terminate(), Some(0));
 }

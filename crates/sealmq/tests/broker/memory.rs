@@ -51,8 +51,8 @@ impl Client {
     }
 }
 
-fn resident(child: &Child) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+fn resident(broker: &Broker) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", broker.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
@@ -63,22 +63,22 @@ fn grown_at_the_limit(limit: u64, topic: impl Fn(u32) -> String, payload: &[u8])
     let port = free_port();
     let conf = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\nmemory_limit {limit}\n");
     fs::write(folder.path().join("m.conf"), conf).unwrap();
-    let mut child = sealmq(folder.path()).args(["-c", "m.conf"]).stderr(Stdio::null()).spawn().unwrap();
+    let broker = Broker::start(sealmq(folder.path()).args(["-c", "m.conf"]).stderr(Stdio::null()));
     let (mut client, code) = Client::dial(port, b'a');
     assert_eq!(code, 0);
-    let before = resident(&child);
+    let before = resident(&broker);
     let refused_at = (0..).find(|number| match client.publish(&topic(*number), payload) {
         0 | 0x10 => false,
         0x97 => true,
         other => panic!("{other:#x}"),
     });
     assert!(refused_at > Some(100), "{refused_at:?}");
-    let grown = resident(&child) - before;
+    let grown = resident(&broker) - before;
     // Nobody new comes in; who is there goes on.
     assert_eq!(Client::dial(port, b'b').1, 0x97);
     client.0.write_all(&[0xc0, 0]).unwrap();
     assert!(client.answer().is_empty());
-    assert_eq!(terminate(&mut child), Some(0));
+    assert_eq!(broker.terminate(), Some(0));
     grown
 }
 

@@ -151,6 +151,13 @@ impl Subscriber {
     }
 }
 
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn a_will_is_published_when_the_subscriber_is_killed() {
     let Some(broker) = with_more("") else { return };
