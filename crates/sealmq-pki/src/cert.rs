@@ -19,7 +19,7 @@ pub use ext::{AltName, BasicConstraints, ExtKeyUsage, KeyUsage, KeyUsageBit};
 pub use facts::{Facts, Version};
 pub use key_facts::{Curve, KeyKind};
 pub use points::PointName;
-pub use signed::{SelfSigned, SignedBy, signed_by};
+pub use signed::{SelfSigned, SignedBy, SignedParts, signed_by, signed_parts};
 pub use tlv::{ParseError, Problem};
 
 pub(crate) use ext::Extension;

@@ -168,12 +168,17 @@ impl Again {
     }
 }
 
+/// Our own CAs, and who of theirs counts.
+pub(crate) struct OwnCas {
+    /// Their keys.
+    pub(crate) keys: HashSet<KeyId>,
+    pub(crate) known: Arc<dyn Known>,
+}
+
 /// What a listener's decision rests on.
 pub(crate) struct Judge {
     pub(crate) store: TrustStore,
-    /// Keys of our own CAs.
-    pub(crate) own_keys: HashSet<KeyId>,
-    pub(crate) known: Option<Arc<dyn Known>>,
+    pub(crate) own: Option<OwnCas>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) identity: IdentityRule,
     pub(crate) legacy: LegacyClientCerts,
@@ -220,7 +225,7 @@ impl Judge {
         };
         let path = check.run(chain)?;
         self.not_served(&path.leaf)?;
-        let ours = path.links.first().is_some_and(|link| self.own_keys.contains(&link.issuer));
+        let ours = path.links.first().is_some_and(|link| self.is_own(&link.issuer));
         if ours && path.leaf.version == Version::V1 {
             return Err(Refusal::about(Code::Version1, &path.leaf, "our own CA issues none"));
         }
@@ -233,8 +238,11 @@ impl Judge {
 
     fn not_on_a_list(&self, path: &Path, now: Timestamp) -> Result<(), Refusal> {
         let Some(crls) = &self.crls else { return Ok(()) };
-        let is_own = |issuer: &KeyId| self.own_keys.contains(issuer);
-        crls.check(&path.links, &path.anchor, &self.algorithms, is_own, now)
+        crls.check(&path.links, &path.anchor, &self.algorithms, |issuer| self.is_own(issuer), now)
+    }
+
+    fn is_own(&self, issuer: &KeyId) -> bool {
+        self.own.as_ref().is_some_and(|own| own.keys.contains(issuer))
     }
 
     /// A certificate that we serve logs nobody in, unless it says clientAuth itself (a bridge's). The guide's
@@ -287,14 +295,10 @@ impl Judge {
     /// Asks the inventory about every certificate of the path that our own CA issued.
     fn known_role(&self, path: &Path, revocation: Revocation) -> Result<Option<Role>, Refusal> {
         let mut leaf_role = None;
-        for (depth, link) in
-            path.links.iter().enumerate().filter(|(_, link)| self.own_keys.contains(&link.issuer))
+        let Some(own) = &self.own else { return Ok(None) };
+        for (depth, link) in path.links.iter().enumerate().filter(|(_, link)| own.keys.contains(&link.issuer))
         {
-            let status = match &self.known {
-                Some(known) => known.status(&link.issuer, &link.serial),
-                None => Status::CannotTell,
-            };
-            let role = match status {
+            let role = match own.known.status(&link.issuer, &link.serial) {
                 Status::Valid { role, fingerprint } if fingerprint == link.facts.fingerprint => role,
                 Status::Valid { .. } => {
                     let detail = "its serial is that of another certificate, so somebody else has signed with the CA's key";

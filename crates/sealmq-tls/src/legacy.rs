@@ -8,7 +8,7 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
 use rustls::{CertificateError, DigitallySignedStruct, Error as RustlsError, PeerMisbehaved};
-use sealmq_pki::cert::Version;
+use sealmq_pki::cert::{SignedParts, Version, signed_parts};
 use sealmq_pki::{Crl, Facts};
 
 use crate::anchors::CaCertificate;
@@ -37,8 +37,8 @@ pub(crate) fn verify_leaf<'s>(
         }
         LeafDates::Checked => {}
     }
-    let parts = Parts::of(der)
-        .ok_or_else(|| Refusal::about(Code::BadCertificate, facts, "its DER cannot be read"))?;
+    let parts =
+        signed_parts(der).map_err(|error| Refusal::about(Code::BadCertificate, facts, error.to_string()))?;
     let mut refusal = Refusal::about(
         Code::UnknownIssuer,
         facts,
@@ -66,17 +66,18 @@ pub(crate) fn is_signed_by(
     issuer: &CaCertificate,
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> bool {
-    Parts::of(der).is_some_and(|parts| check_signature(&parts, &issuer.facts, algorithms).is_ok())
+    signed_parts(der).is_ok_and(|parts| check_signature(&parts, &issuer.facts, algorithms).is_ok())
 }
 
 /// Whether `issuer`'s key signed this revocation list; its name, rights and dates are the caller's matter.
 pub(crate) fn signed_list(crl: &Crl, issuer: &Facts, algorithms: &WebPkiSupportedAlgorithms) -> bool {
-    let parts = Parts { tbs: crl.signed(), algorithm: crl.signature_algorithm(), signature: crl.signature() };
+    let (signed, algorithm, signature) = (crl.signed(), crl.signature_algorithm(), crl.signature());
+    let parts = SignedParts { signed, algorithm, signature };
     check_signature(&parts, issuer, algorithms).is_ok()
 }
 
 fn check_signature(
-    parts: &Parts<'_>,
+    parts: &SignedParts<'_>,
     issuer: &Facts,
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> Result<(), Code> {
@@ -84,7 +85,7 @@ fn check_signature(
     let key = webpki::RawPublicKeyEntity::try_from(&spki).map_err(|_| Code::TooWeak)?;
     let mut code = Code::TooWeak;
     for algorithm in algorithms.all.iter().filter(|a| a.signature_alg_id().as_ref() == parts.algorithm) {
-        match key.verify_signature(*algorithm, parts.tbs, parts.signature) {
+        match key.verify_signature(*algorithm, parts.signed, parts.signature) {
             Ok(()) => return Ok(()),
             Err(webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)) => {}
             Err(_) => code = Code::BadSignature,
@@ -128,55 +129,4 @@ pub(crate) fn verify_tls12(
         }
     }
     Err(bad())
-}
-
-/// What a signature check needs of a certificate, as slices of its DER.
-struct Parts<'a> {
-    tbs: &'a [u8],
-    /// Content of the outer AlgorithmIdentifier, equal to that of the inner one (RFC 5280 §4.1.1.2).
-    algorithm: &'a [u8],
-    signature: &'a [u8],
-}
-
-const SEQUENCE: u8 = 0x30;
-const BIT_STRING: u8 = 0x03;
-const INTEGER: u8 = 0x02;
-const VERSION: u8 = 0xa0;
-
-impl<'a> Parts<'a> {
-    fn of(der: &'a [u8]) -> Option<Parts<'a>> {
-        let (certificate, rest) = element(der, SEQUENCE)?;
-        if !rest.is_empty() {
-            return None;
-        }
-        let (tbs_content, after_tbs) = element(certificate, SEQUENCE)?;
-        let tbs = &certificate[..certificate.len() - after_tbs.len()];
-        let (algorithm, after_algorithm) = element(after_tbs, SEQUENCE)?;
-        let (signature, end) = element(after_algorithm, BIT_STRING)?;
-        // Version 1 has no version field: the serial number comes first.
-        let after_version = element(tbs_content, VERSION).map_or(tbs_content, |(_, rest)| rest);
-        let (_, after_serial) = element(after_version, INTEGER)?;
-        let (inner, _) = element(after_serial, SEQUENCE)?;
-        let (unused_bits, signature) = signature.split_first()?;
-        (end.is_empty() && *unused_bits == 0 && inner == algorithm).then_some(Parts {
-            tbs,
-            algorithm,
-            signature,
-        })
-    }
-}
-
-/// Content of the first DER element, which must have this tag, and what follows it.
-fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (first, rest) = der.split_first()?;
-    let (length, rest) = rest.split_first()?;
-    let (len, rest) = match length {
-        0..=0x7f => (usize::from(*length), rest),
-        0x81..=0x83 => {
-            let (octets, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
-            (octets.iter().fold(0usize, |sum, octet| sum << 8 | usize::from(*octet)), rest)
-        }
-        _ => return None,
-    };
-    (*first == tag).then(|| rest.split_at_checked(len)).flatten()
 }

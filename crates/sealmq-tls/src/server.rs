@@ -21,7 +21,9 @@ use crate::certificates::{self, Certificates};
 use crate::chain;
 use crate::failure::Refusal;
 use crate::identity::IdentityRule;
-use crate::judge::{Again, ClientAuth, ClientDates, Judge, Judged, LegacyClientCerts, OwnIssuer, PeerChain};
+use crate::judge::{
+    Again, ClientAuth, ClientDates, Judge, Judged, LegacyClientCerts, OwnCas, OwnIssuer, PeerChain,
+};
 use crate::keys::{KeyPair, Served};
 use crate::policy::{PolicyError, SuiteOrder, TlsPolicy};
 use crate::revocation::{CrlAge, CrlError, CrlSet, CrlSpec};
@@ -148,8 +150,7 @@ impl ServerTls {
         let names = store.names_at(now).into();
         let judge = Judge {
             store,
-            own_keys,
-            known: spec.own.map(|own| own.known),
+            own: spec.own.map(|own| OwnCas { keys: own_keys, known: own.known }),
             client_auth: spec.client_auth,
             identity: spec.identity,
             legacy: spec.legacy_client_certs,

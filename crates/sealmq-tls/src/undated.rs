@@ -16,9 +16,7 @@ use crate::legacy;
 use crate::path::{Check, PEER_CERTIFICATES_MAX, Path, code_of, unix_time};
 use crate::symptoms::Code;
 
-/// CA certificates between leaf and anchor; real chains have one or two.
-const BETWEEN_MAX: usize = 6;
-/// Signatures that are looked at for one leaf.
+/// Signatures that are looked at for one leaf; real chains have one or two. It bounds the depth of a search, too.
 const SIGNATURES_MAX: usize = 64;
 /// basicConstraints, keyUsage, extendedKeyUsage: what is understood here of a CA above the issuer.
 const UNDERSTOOD: [&str; 3] = ["2.5.29.15", "2.5.29.19", "2.5.29.37"];
@@ -101,7 +99,7 @@ impl<'c> Climb<'c> {
             return Ok(ca);
         }
         let mut refusal = Refusal::about(Code::UnknownIssuer, &ca.facts, "");
-        if below.len() >= BETWEEN_MAX || below.iter().any(|known| known.der == ca.der) {
+        if below.iter().any(|known| known.der == ca.der) {
             return Err(refusal);
         }
         below.push(ca);

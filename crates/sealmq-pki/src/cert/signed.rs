@@ -6,7 +6,7 @@ use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 
 use super::facts::Facts;
 use super::key_facts::{self, Curve, KeyFacts, KeyKind};
-use super::tlv::{self, ParseError};
+use super::tlv::{self, ParseError, Problem};
 
 /// Whether a certificate is signed with the key it holds; only `Yes` makes a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,26 @@ pub fn signed_by(der: &[u8], issuer: &Facts) -> Result<SignedBy, ParseError> {
     Ok(envelope.check(&key))
 }
 
+/// What a signature check needs of a certificate, for a verifier with algorithms of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedParts<'a> {
+    /// The TBSCertificate, DER: what the signature is over.
+    pub signed: &'a [u8],
+    /// Content of the outer AlgorithmIdentifier, which is the inner one in whatever [`Facts::parse`] has read.
+    pub algorithm: &'a [u8],
+    /// The signature.
+    pub signature: &'a [u8],
+}
+
+/// The parts of a certificate that [`Facts::parse`] has read.
+///
+/// # Errors
+/// [`ParseError`] of `der`.
+pub fn signed_parts(der: &[u8]) -> Result<SignedParts<'_>, ParseError> {
+    let Envelope { tbs, algorithm, signature, .. } = Envelope::parse(der)?;
+    Ok(SignedParts { signed: tbs.whole, algorithm: algorithm.content, signature })
+}
+
 /// The three parts of a certificate.
 pub(super) struct Envelope<'a> {
     pub(super) tbs: tlv::Tlv<'a>,
@@ -61,7 +81,10 @@ impl<'a> Envelope<'a> {
         let algorithm = reader.expect(tlv::SEQUENCE, "signatureAlgorithm")?;
         let signature = reader.expect(tlv::BIT_STRING, "signatureValue")?;
         reader.finish("certificate")?;
-        let (signature, _) = tlv::bit_string(signature, "signatureValue")?;
+        let (signature, unused) = tlv::bit_string(signature, "signatureValue")?;
+        if unused != 0 {
+            return Err(ParseError { field: "signatureValue", problem: Problem::Value });
+        }
         let algorithm_oid =
             tlv::oid(algorithm.reader().expect(tlv::OID, "signatureAlgorithm")?, "signatureAlgorithm")?;
         Ok(Envelope { tbs, algorithm, algorithm_oid, signature })

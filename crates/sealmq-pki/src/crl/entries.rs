@@ -70,9 +70,6 @@ struct Entry {
 
 /// Sorted by the serial's octets, shortest first.
 pub(super) struct Entries(Vec<Entry>);
-
-/// Serials of more octets are found nowhere else either: RFC 5280 allows 20, and one octet counts them here.
-const SERIAL_OCTETS_MAX: usize = u8::MAX as usize;
 const FIELD: &str = "tbsCertList.revokedCertificates";
 
 impl Entries {
@@ -93,8 +90,9 @@ impl Entries {
                 (None, _) => Reason::Unspecified,
             };
             entry.finish(FIELD)?;
+            // RFC 5280 allows 20 octets; a certificate with more than one octet can count is found nowhere else either.
             let len = u8::try_from(serial.len()).map_err(|_| malformed(Problem::Value))?;
-            if serial.is_empty() || serial.len() > SERIAL_OCTETS_MAX {
+            if len == 0 {
                 return Err(malformed(Problem::Value));
             }
             let start =

@@ -247,5 +247,37 @@ fn what_is_said_twice_or_beside_the_signature_is_refused() {
     let reason = extension(REASON, false, &der(0x0a, &[1]));
     assert!(entry(&[number.clone(), since.clone(), seq(std::slice::from_ref(&reason))]).is_ok());
     assert!(entry(&[number.clone(), since.clone(), seq(&[reason.clone(), reason])]).is_err());
-    assert!(entry(&[number, since, seq(&[]), der(0x04, b"more")]).is_err());
+    assert!(entry(&[number.clone(), since.clone(), seq(&[]), der(0x04, b"more")]).is_err());
+    assert!(entry(&[number, der(0x17, b"yesterday")]).is_err(), "a date is a date");
+    let (whole, more) = (List::default().der(), der(0x04, b"more"));
+    assert!(Crl::parse(seq(&[whole[2..].to_vec()])).is_ok());
+    assert!(Crl::parse(seq(&[whole[2..].to_vec(), more.clone()])).is_err(), "behind the signature");
+    let of = |parts: &[Vec<u8>]| {
+        with(seq(&[der(0x06, &[0x55, 0x1d, 99]), der(0x04, &[5, 0])]
+            .into_iter()
+            .chain(parts.iter().cloned())
+            .collect::<Vec<_>>()))
+    };
+    assert!(of(&[]).is_ok());
+    assert!(of(std::slice::from_ref(&more)).is_err(), "behind the value of an extension");
+    let point = |content: &[u8]| with(extension(POINT, true, &der(0x30, content)));
+    assert!(point(&[0x81, 1, 0xff]).is_ok());
+    assert!(
+        point(&[&[0x81, 1, 0xff], more.as_slice()].concat()).is_err(),
+        "behind what a list is limited to"
+    );
+}
+
+#[test]
+fn what_has_no_end_or_no_beginning_is_refused() {
+    let serial_of = |octets: &[u8]| List { entries: vec![entry(octets, &[])], ..List::default() }.read();
+    assert!(serial_of(&[]).is_err());
+    assert!(serial_of(&[1; 255]).is_ok());
+    assert!(serial_of(&[1; 256]).is_err());
+    let extensions = |count: u8| {
+        let extensions = (0..count).map(|n| extension(40 + n, false, &[5, 0])).collect();
+        List { extensions, ..List::default() }.read()
+    };
+    assert!(extensions(64).is_ok());
+    assert!(extensions(65).is_err());
 }

@@ -26,6 +26,23 @@ fn as_openssl_prints(dir: &Path) -> String {
     text.trim_end_matches('\n').trim_start_matches("subject=").to_owned()
 }
 
+/// RFC 5280 §4.1.1.3: the signature is a whole number of octets.
+#[test]
+fn a_signature_with_bits_left_over_is_no_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = ["req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "k", "-out", "c.pem"];
+    if tool("openssl", &[&made[..], &["-subj", "/CN=x"]].concat(), dir.path()).is_none() {
+        return;
+    }
+    let pem = std::fs::read(dir.path().join("c.pem")).unwrap();
+    let mut der = pem::of_label(&pem, "CERTIFICATE").unwrap().remove(0).to_vec();
+    assert!(Facts::parse(&der).is_ok());
+    let unused = der.len() - 257;
+    assert_eq!(der[unused - 4..=unused], [3, 0x82, 1, 1, 0]);
+    der[unused] = 1;
+    assert_eq!(Facts::parse(&der).unwrap_err().field, "signatureValue");
+}
+
 #[test]
 fn odd_subjects_are_printed_exactly_as_openssl_prints_them() {
     let dir = tempfile::tempdir().unwrap();

@@ -212,7 +212,6 @@ impl List {
         self.crl.issuer() == other.crl.issuer()
             && self.crl.scope() == other.crl.scope()
             && self.crl.points() == other.crl.points()
-            && self.signer.get().is_some() == other.signer.get().is_some()
             && key(self) == key(other)
     }
 }

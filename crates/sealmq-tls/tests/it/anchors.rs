@@ -2,7 +2,7 @@
 
 use sealmq_tls::{AnchorError, BuildError, ClientAuth, Code, PemSource, ServerTls, ServerTlsSpec};
 
-use crate::fixture::{CA, CLIENT, Pair, SERVER, fixtures, issue, now, root};
+use crate::fixture::{CA, CLIENT, Pair, SERVER, fixtures, issue, now, openssl, root};
 use crate::pair::{chain_of, client, client_spec, meet, meet_at, server, server_spec};
 
 fn refused(spec: ServerTlsSpec, at: sealmq_pki::Timestamp) -> AnchorError {
@@ -78,7 +78,7 @@ fn a_self_signed_leaf_in_cafile_is_no_anchor_for_itself() {
     let mut spec = server_spec();
     spec.anchors.push(own.source());
     let (tls, findings) = ServerTls::build(spec, now()).unwrap();
-    assert!(findings.iter().any(|finding| finding.code == "not-a-ca"));
+    assert!(findings.iter().any(|finding| finding.text.contains("CA:TRUE")), "{findings:?}");
     let met = meet(&tls, &client(client_spec(Some(&own))));
     assert_eq!(met.server_failure().code, Code::SelfSigned);
 }
@@ -99,6 +99,27 @@ fn a_ca_without_key_cert_sign_is_no_anchor() {
     let (tls, findings) = ServerTls::build(spec, now()).unwrap();
     assert!(findings.iter().any(|finding| finding.text.contains("keyCertSign")));
     assert_eq!(meet(&tls, &client(client_spec(Some(&leaf)))).server_failure().code, Code::UnknownIssuer);
+}
+
+/// Neither can say or show that it is a CA: version 1 that another one signed, and a signature that nobody checks today.
+#[test]
+fn a_version_1_certificate_of_another_and_a_root_signed_with_sha1_are_no_anchors() {
+    let dir = fixtures().dir();
+    let old = issue(dir, &fixtures().ca, "v1-no-anchor", "/CN=V1 No Anchor", None, 365);
+    let sha1 = root(dir, "sha1-root", "/CN=SHA-1 Root", CA, 365);
+    let at = |ext: &str| dir.join(format!("sha1-root.{ext}")).to_str().unwrap().to_owned();
+    let (csr, key, ext, out) = (at("csr"), at("key"), at("ext"), at("crt"));
+    openssl(&["x509", "-req", "-sha1", "-in", &csr, "-signkey", &key, "-extfile", &ext, "-out", &out]);
+    let sha1 = Pair { cert: std::fs::read_to_string(out).unwrap(), ..sha1 };
+    for (ca, reason) in [(&old, "version 1"), (&sha1, "SHA-1")] {
+        let leaf = issue(dir, ca, &format!("{}-leaf", ca.name), "/CN=x", Some(CLIENT), 300);
+        let mut spec = server_spec();
+        spec.anchors.push(ca.source());
+        let (tls, findings) = ServerTls::build(spec, now()).unwrap();
+        assert!(findings.iter().any(|finding| finding.text.contains(reason)), "{findings:?}");
+        let met = meet(&tls, &client(client_spec(Some(&leaf))));
+        assert_eq!(met.server_failure().code, Code::UnknownIssuer, "{}", ca.name);
+    }
 }
 
 #[test]
@@ -131,6 +152,9 @@ fn an_anchor_that_ends_while_we_run_stops_counting_for_new_and_for_judged_client
     assert_eq!(refusal.code, Code::AnchorEnded);
     assert_eq!(meet_at(&tls, &client, "localhost", after).server_failure().code, Code::AnchorEnded);
     assert_eq!(tls.next_change(now()), Some(top.facts().not_after.plus_secs(1)));
+    // Before it begins, that is what comes next.
+    let begins = top.facts().not_before;
+    assert_eq!(tls.next_change(begins.plus_secs(-1)), Some(begins));
 }
 
 #[test]
@@ -140,7 +164,8 @@ fn an_intermediate_that_ends_stops_counting() {
     spec.anchors = vec![both(&[&top, &issuing])];
     let tls = server(spec);
     let chain = chain_of(&tls, &leaf);
-    assert!(tls.judge(&chain, now()).is_ok());
+    let judged = tls.judge(&chain, now()).unwrap();
+    assert_eq!(judged.identity().unwrap().not_after(), issuing.facts().not_after);
     let refusal = tls.judge(&chain, now().plus_days(11)).unwrap_err();
     assert_eq!(refusal.code, Code::Expired);
     assert_eq!(refusal.certificate.unwrap().subject, "CN=midend Issuing");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use sealmq_pki::{Facts, Timestamp, pem};
+use sealmq_pki::{Facts, Signer as _, SoftKey, Timestamp, pem};
 use sealmq_tls::{KeyPair, PemSource};
 use tempfile::TempDir;
 
@@ -92,7 +92,18 @@ impl Fixtures {
 
 /// A self-signed certificate with these extensions, P-256.
 pub(crate) fn root(dir: &Path, name: &str, subject: &str, extensions: &str, days: u32) -> Pair {
-    let key = ec_key(dir, name);
+    ec_key(dir, name);
+    self_sign(dir, name, subject, extensions, days)
+}
+
+/// The same with the key of another one.
+pub(crate) fn root_with_key(dir: &Path, key: &Pair, name: &str, subject: &str) -> Pair {
+    write(dir, &format!("{name}.key"), &key.key);
+    self_sign(dir, name, subject, CA, 3650)
+}
+
+fn self_sign(dir: &Path, name: &str, subject: &str, extensions: &str, days: u32) -> Pair {
+    let key = dir.join(format!("{name}.key"));
     let csr = request(dir, name, subject);
     let ext = write(dir, &format!("{name}.ext"), extensions);
     let out = dir.join(format!("{name}.crt"));
@@ -125,6 +136,61 @@ pub(crate) fn issue(
 ) -> Pair {
     ec_key(dir, name);
     sign(dir, issuer, name, subject, extensions, days)
+}
+
+/// The same with the key of another one.
+pub(crate) fn issue_with_key(dir: &Path, issuer: &Pair, key: &Pair, name: &str, subject: &str) -> Pair {
+    write(dir, &format!("{name}.key"), &key.key);
+    sign(dir, issuer, name, subject, Some(CA), 3650)
+}
+
+/// The certificate with octets of its TBSCertificate replaced, wherever they stand, and in the algorithm beside it;
+/// signed again by `issuer`'s key, ECDSA with SHA-256.
+pub(crate) fn altered(pair: &Pair, issuer: &Pair, octets: &[u8], by: &[u8]) -> Pair {
+    let der = &pem::of_label(pair.cert.as_bytes(), "CERTIFICATE").unwrap()[0];
+    let (tbs, rest) = first_of(content(der));
+    let (algorithm, _) = first_of(rest);
+    let tbs = encoded(0x30, &replaced(content(tbs), octets, by));
+    let signature = SoftKey::from_pem(issuer.key.as_bytes()).unwrap().sign(&tbs).unwrap();
+    let signature = encoded(3, &[&[0], signature.as_slice()].concat());
+    let cert = encoded(0x30, &[tbs, replaced(algorithm, octets, by), signature].concat());
+    Pair { cert: pem::encode("CERTIFICATE", &cert).to_string(), ..pair.clone() }
+}
+
+fn replaced(text: &[u8], octets: &[u8], by: &[u8]) -> Vec<u8> {
+    match text.windows(octets.len()).position(|window| window == octets) {
+        Some(at) => {
+            let behind = replaced(&text[at + octets.len()..], octets, by);
+            [&text[..at], by, &behind].concat()
+        }
+        None => text.to_vec(),
+    }
+}
+
+/// The first element of DER and what follows it.
+fn first_of(der: &[u8]) -> (&[u8], &[u8]) {
+    let content = content(der);
+    let end = content.as_ptr() as usize - der.as_ptr() as usize + content.len();
+    der.split_at(end)
+}
+
+fn content(der: &[u8]) -> &[u8] {
+    let (octets, start) = match der[1] {
+        0x82 => (usize::from(u16::from_be_bytes([der[2], der[3]])), 4),
+        0x81 => (usize::from(der[2]), 3),
+        short => (usize::from(short), 2),
+    };
+    &der[start..start + octets]
+}
+
+pub(crate) fn encoded(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    let head = match content.len() {
+        0..=0x7f => vec![tag, length[1]],
+        0x80..=0xff => vec![tag, 0x81, length[1]],
+        _ => vec![tag, 0x82, length[0], length[1]],
+    };
+    [head.as_slice(), content].concat()
 }
 
 fn sign(dir: &Path, issuer: &Pair, name: &str, subject: &str, extensions: Option<&str>, days: u32) -> Pair {

@@ -1,9 +1,12 @@
 //! The user name: one source, usable or refused.
 
-use sealmq_pki::{Signer, SoftKey, pem};
-use sealmq_tls::{CertificateField, Code, FieldValue, IdentityRule, IdentitySources, Refusal, ServerTls};
+use sealmq_pki::cert::AltName;
+use sealmq_tls::{
+    CertificateField, Code, FieldValue, IdentityRule, IdentitySourceError, IdentitySources, Refusal,
+    ServerTls,
+};
 
-use crate::fixture::{CLIENT, Pair, fixtures};
+use crate::fixture::{CLIENT, Pair, altered, fixtures};
 use crate::pair::{client, client_spec, meet, server, server_spec};
 
 fn leaf(name: &str, subject: &str) -> Pair {
@@ -68,29 +71,9 @@ fn plus_hash_and_control_characters_are_refused() {
 fn a_nul_in_the_cn_is_refused() {
     // openssl cannot write one: its certificate is altered and signed again with the CA's key.
     let pair = fixtures().leaf("nul", "/CN=adminXevil", Some(CLIENT));
-    let der = &pem::of_label(pair.cert.as_bytes(), "CERTIFICATE").unwrap()[0];
-    let parsed = content(der);
-    let tbs_len = content(parsed).len() + (content(parsed).as_ptr() as usize - parsed.as_ptr() as usize);
-    let (tbs, rest) = parsed.split_at(tbs_len);
-    let algorithm = &rest[..2 + usize::from(rest[1])];
-    let mut tbs = tbs.to_vec();
-    let at = tbs.windows(10).position(|window| window == b"adminXevil").unwrap();
-    tbs[at + 5] = 0;
-    let ca = SoftKey::from_pem(fixtures().ca.key.as_bytes()).unwrap();
-    let signature = [&[0], ca.sign(&tbs).unwrap().as_slice()].concat();
-    let body = [tbs.as_slice(), algorithm, &[3, u8::try_from(signature.len()).unwrap()], &signature].concat();
-    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
-    let cert = [&[0x30, 0x82], length.as_slice(), &body].concat();
-    let pair = Pair { cert: pem::encode("CERTIFICATE", &cert).to_string(), ..pair };
+    let pair = altered(&pair, &fixtures().ca, b"adminXevil", b"admin\0evil");
     assert_eq!(pair.facts().common_names(), ["admin\0evil"]);
     assert_eq!(refusal(IdentityRule::CommonName, &pair).code, Code::IdentityForbidden);
-}
-
-/// Content of a SEQUENCE with a length of two octets.
-fn content(der: &[u8]) -> &[u8] {
-    let len = usize::from(u16::from_be_bytes([der[2], der[3]]));
-    assert_eq!(der[..2], [0x30, 0x82]);
-    &der[4..4 + len]
 }
 
 #[test]
@@ -169,4 +152,35 @@ fn a_field_is_absent_one_text_or_unusable() {
     for field in CertificateField::ALL {
         assert_eq!(CertificateField::parse(field.name()), Some(field));
     }
+}
+
+/// What openssl does not write: an empty name, and octets that are no text.
+#[test]
+fn an_empty_field_and_one_that_is_no_text_make_no_name() {
+    let pair = with_san("odd-uri", "/CN=pump7", "URI:urn:x");
+    let uri = [&[0x86, 5], b"urn:x".as_slice()].concat();
+    let [empty, no_text] = [[&[0x86, 0, 0x82, 3], b"a.b".as_slice()], [&[0x86, 5], b"urn:\xff".as_slice()]]
+        .map(|by| altered(&pair, &fixtures().ca, &uri, &by.concat()));
+    assert_eq!(empty.facts().alt_names, [AltName::Uri(String::new()), AltName::Dns("a.b".to_owned())]);
+    assert_eq!(refusal(sources("san_uri,cn"), &empty).code, Code::IdentityAbsent);
+    assert_eq!(refusal(sources("san_uri,cn"), &no_text).code, Code::IdentityForbidden);
+    // Of another kind, it is nothing.
+    assert_eq!(CertificateField::SanDns.read(&no_text.facts()), FieldValue::Absent);
+    for pair in [&pair, &empty, &no_text] {
+        let met = meet(&tls(sources("san_email,cn,san_uri")), &client(client_spec(Some(pair))));
+        assert_eq!(met.name(), "pump7");
+    }
+    let no_subject = leaf("no-subject-field", "/");
+    assert_eq!(CertificateField::Subject.read(&no_subject.facts()), FieldValue::Absent);
+}
+
+#[test]
+fn a_list_of_sources_names_fields_that_name_a_client_and_each_once() {
+    let error = |list: &str| IdentitySources::parse(list).unwrap_err();
+    assert_eq!(error(" , "), IdentitySourceError::Empty);
+    for word in ["ou", "o", "CN", "san"] {
+        assert_eq!(error(&format!("cn,{word}")), IdentitySourceError::Unknown(word.to_owned()));
+    }
+    assert_eq!(error("cn,san_uri cn"), IdentitySourceError::Repeated(CertificateField::CommonName));
+    assert_eq!(IdentitySources::parse("san_uri, cn").unwrap().to_string(), "san_uri, cn");
 }

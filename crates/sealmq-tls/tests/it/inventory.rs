@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use sealmq_pki::inventory::Role;
 use sealmq_pki::{KeyId, Serial};
-use sealmq_tls::{Code, Known, OwnIssuer, ServerTls, Status};
+use sealmq_tls::{Again, Code, CrlSource, Known, OwnIssuer, Revocation, ServerTls, ServerTlsSpec, Status};
 
 use crate::fixture::{CA, CLIENT, Pair, fixtures, issue, now, root};
 use crate::pair::{chain_of, client, client_spec, meet, server, server_spec};
+use crate::revocation::{Asked, crl_spec};
 
 #[derive(Default)]
 struct Book(Mutex<HashMap<(KeyId, Serial), Status>>);
@@ -36,6 +37,7 @@ struct Own {
     issuing: Pair,
     device: Pair,
     tls: ServerTls,
+    spec: ServerTlsSpec,
     top: Pair,
 }
 
@@ -52,7 +54,7 @@ fn own(name: &str) -> Own {
     spec.anchors = Vec::new();
     let certificates = sealmq_tls::PemSource::new("own", format!("{}{}", top.cert, issuing.cert));
     spec.own = Some(OwnIssuer { certificates, known: Arc::clone(&book) as Arc<dyn Known> });
-    Own { tls: server(spec), book, issuing, device, top }
+    Own { tls: server(spec.clone()), spec, book, issuing, device, top }
 }
 
 #[test]
@@ -65,6 +67,7 @@ fn a_recorded_device_is_let_in_with_its_role() {
     assert_eq!(identity.role(), Some(Role::Device));
     assert_eq!(identity.issuer(), &own.issuing.facts().computed_key_id);
     assert_eq!(identity.fingerprint(), own.device.facts().fingerprint);
+    assert_eq!(identity.not_after(), own.device.facts().not_after);
 }
 
 #[test]
@@ -152,4 +155,34 @@ fn certificates_of_other_cas_are_not_asked_about() {
     let certificates = sealmq_tls::PemSource::new("own", own.top.cert.clone());
     spec.own = Some(OwnIssuer { certificates, known: own.book });
     assert_eq!(meet(&server(spec), &client(client_spec(Some(&fixtures().client)))).name(), "client1");
+}
+
+/// `revocation_kick false`: who is in stays, whatever the role was; who is unknown goes all the same.
+#[test]
+fn a_revoked_device_that_is_in_may_stay_where_revocation_ends_no_session() {
+    let own = own("stays");
+    let chain = chain_of(&own.tls, &own.device);
+    let staying = Again { revocation: Revocation::Ignored, ..Again::as_new(now()) };
+    own.book.set(&own.issuing, &own.device, Status::Revoked);
+    let judged = own.tls.judge_again(&chain, staying).unwrap();
+    assert_eq!(judged.identity().unwrap().role(), None);
+    assert_eq!(own.tls.judge(&chain, now()).unwrap_err().code, Code::Revoked);
+    own.book.set(&own.issuing, &own.device, Status::Unknown);
+    assert_eq!(own.tls.judge_again(&chain, staying).unwrap_err().code, Code::NotInInventory);
+}
+
+/// For our own CA a list may be absent, since the inventory knows; one that is there counts.
+#[test]
+fn a_list_of_our_own_ca_counts_beside_the_inventory() {
+    let own = own("ownlist");
+    let chain = chain_of(&own.tls, &own.device);
+    let with = |list: CrlSource| {
+        let tls = server(ServerTlsSpec { crls: Some(crl_spec(vec![list])), ..own.spec.clone() });
+        tls.judge(&chain, now()).err().map(|refusal| refusal.code)
+    };
+    assert_eq!(with(Asked::new("own-none", &[]).of(&fixtures().ca)), None);
+    assert_eq!(with(Asked::new("own-fine", &[]).of(&own.issuing)), None);
+    assert_eq!(with(Asked::new("own-gone", &[&own.device]).of(&own.issuing)), Some(Code::Revoked));
+    let ended = Asked { days: (-40, -20), ..Asked::new("own-ended", &[]) };
+    assert_eq!(with(ended.of(&own.issuing)), Some(Code::CrlEnded));
 }

@@ -164,6 +164,11 @@ fn none_of_the_served_certificates_logs_anybody_in() {
     assert!(meet(&server(server_spec()), &dial).ends.established());
     let serves = server(ServerTlsSpec { more_key_pairs: vec![no_purpose.load()], ..server_spec() });
     assert_eq!(meet(&serves, &dial).server_failure().code, Code::ServedAsClient);
+    // A bridge's says itself that it is a client's, too.
+    let both = "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\n";
+    let both = fixtures().leaf("sni-both", "/CN=plant3.example.org", Some(both));
+    let serves = server(ServerTlsSpec { more_key_pairs: vec![both.load()], ..server_spec() });
+    assert_eq!(meet(&serves, &client(client_spec(Some(&both)))).name(), "plant3.example.org");
 }
 
 #[test]

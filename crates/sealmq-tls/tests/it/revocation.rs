@@ -10,7 +10,7 @@ use sealmq_tls::{
     CrlSource, CrlSpec, PeerChain, Revocation, ServerTls, ServerTlsSpec,
 };
 
-use crate::fixture::{CA, CLIENT, Pair, fixtures, issue, now, openssl, root, s, write};
+use crate::fixture::{CA, CLIENT, Pair, fixtures, issue, now, openssl, root, root_with_key, s, write};
 use crate::pair::{chain_of, client, client_spec, meet, server, server_spec};
 
 const DAY: i64 = 86_400;
@@ -22,6 +22,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) revoked: &'a [&'a Pair],
     /// Days from `now` to thisUpdate and nextUpdate.
     pub(crate) days: (i64, i64),
+    /// cRLNumber; 0: none.
     pub(crate) number: u32,
     /// Lines of crl_extensions; none: not even an authorityKeyIdentifier.
     pub(crate) extensions: &'a str,
@@ -53,9 +54,10 @@ fn make(dir: &Path, ca: &Pair, asked: &Asked<'_>) -> CrlSource {
     write(dir, "index.txt", &index);
     write(dir, "index.txt.attr", "unique_subject = no\n");
     write(dir, "number", &format!("{:04X}\n", asked.number));
+    let number = if asked.number == 0 { String::new() } else { format!("crlnumber={}/number\n", s(dir)) };
     let extensions = if asked.extensions.is_empty() { "" } else { "crl_extensions=e\n" };
     let cnf = format!(
-        "[ca]\ndefault_ca=d\n[d]\ndatabase={0}/index.txt\ncrlnumber={0}/number\ndefault_md=sha256\n{extensions}[e]\n{1}\n",
+        "[ca]\ndefault_ca=d\n[d]\ndatabase={0}/index.txt\n{number}default_md=sha256\n{extensions}[e]\n{1}\n",
         s(dir),
         asked.extensions
     );
@@ -569,4 +571,93 @@ fn without_a_certificate_no_list_is_asked() {
     });
     assert!(tls.judge(&PeerChain::NONE, now()).is_ok());
     assert_eq!(code(&tls, &chain(&fixtures().client), now()), Some(Code::NoCrl));
+}
+
+/// A key that two CAs share: each has a name of its own, and the lists of one say nothing about the other's certificates.
+#[test]
+fn of_two_cas_with_one_key_each_needs_its_own_list() {
+    let f = fixtures();
+    let renamed = root_with_key(f.dir(), &f.ca, "crl-renamed", "/CN=CRL Renamed");
+    let anchors = vec![f.ca.source(), renamed.source()];
+    let ledger = CrlLedger::new();
+    let with = |sources| {
+        let crls = CrlSpec { ledger: Arc::clone(&ledger), ..crl_spec(sources) };
+        server(ServerTlsSpec { anchors: anchors.clone(), crls: Some(crls), ..server_spec() })
+    };
+    let of = |name, number, ca: &Pair| Asked { number, ..Asked::new(name, &[]) }.of(ca);
+    let below = issue(f.dir(), &renamed, "crl-below-renamed", "/CN=renamed", Some(CLIENT), 365);
+    let free = server(ServerTlsSpec { anchors: anchors.clone(), ..server_spec() });
+    let [root, other] = [&f.client, &below].map(|pair| chain_of(&free, pair));
+    let one = with(vec![of("one-key-root", 9, &f.ca)]);
+    assert_eq!((code(&one, &root, now()), code(&one, &other, now())), (None, Some(Code::NoCrl)));
+    one.in_force();
+    // Neither replaces the other, here and at a reload.
+    let both = with(vec![of("one-key-both", 9, &f.ca), of("one-key-other", 3, &renamed)]);
+    assert_eq!((code(&both, &root, now()), code(&both, &other, now())), (None, None));
+}
+
+/// A name that two CAs share, in the memory of what has been in force.
+#[test]
+fn lists_of_two_cas_of_one_name_have_numbers_of_their_own() {
+    let f = fixtures();
+    let twin = root(f.dir(), "crl-numbers-twin", "/O=Test/CN=Root", CA, 3650);
+    let build = |anchors: &[&Pair], ledger: &Arc<CrlLedger>, source: CrlSource| {
+        let anchors = anchors.iter().map(|ca| ca.source()).collect();
+        let crls = CrlSpec { ledger: Arc::clone(ledger), ..crl_spec(vec![source]) };
+        ServerTls::build(ServerTlsSpec { anchors, crls: Some(crls), ..server_spec() }, now())
+            .map(|(tls, _)| tls.in_force())
+    };
+    let list =
+        |name, number, ca: &Pair, extensions| Asked { number, extensions, ..Asked::new(name, &[]) }.of(ca);
+    let known = CrlLedger::new();
+    build(&[&f.ca, &twin], &known, list("twins-9", 9, &f.ca, "")).unwrap();
+    build(&[&f.ca, &twin], &known, list("twins-3", 3, &twin, "")).unwrap();
+    assert!(build(&[&f.ca, &twin], &known, list("twins-2", 2, &twin, "")).is_err());
+    // Of CAs that are not configured, what the list itself says of its key.
+    const KEY: &str = "authorityKeyIdentifier=keyid";
+    let brought = CrlLedger::new();
+    build(&[&f.guide_ca], &brought, list("brought-9", 9, &f.ca, KEY)).unwrap();
+    build(&[&f.guide_ca], &brought, list("brought-3", 3, &twin, KEY)).unwrap();
+    assert!(build(&[&f.guide_ca], &brought, list("brought-2", 2, &twin, KEY)).is_err());
+}
+
+#[test]
+fn a_list_without_a_number_goes_back_behind_one_that_has_one() {
+    let f = fixtures();
+    let ledger = CrlLedger::new();
+    let build = |name, number| {
+        let source = Asked { number, ..Asked::new(name, &[]) }.of(&f.ca);
+        let crls = CrlSpec { ledger: Arc::clone(&ledger), ..crl_spec(vec![source]) };
+        ServerTls::build(ServerTlsSpec { crls: Some(crls), ..server_spec() }, now()).map(|(tls, _)| tls)
+    };
+    build("numberless", 0).unwrap().in_force();
+    let [older, newer] = [build("numbered-4", 4), build("numbered-6", 6)].map(Result::unwrap);
+    newer.in_force();
+    assert!(matches!(build("numberless-again", 0), Err(BuildError::Crls(CrlError::Backwards { .. }))));
+    // What was built before and comes into force after it takes nothing back.
+    older.in_force();
+    assert!(matches!(build("numbered-5", 5), Err(BuildError::Crls(CrlError::Backwards { .. }))));
+    assert!(build("numbered-7", 7).is_ok());
+}
+
+#[test]
+fn a_list_that_begins_later_may_follow_one_that_does_not_count_yet_either() {
+    let f = fixtures();
+    let ledger = CrlLedger::new();
+    let build = |name, number, begins| {
+        let source = Asked { number, days: (begins, 20), ..Asked::new(name, &[]) }.of(&f.ca);
+        let crls = CrlSpec { ledger: Arc::clone(&ledger), ..crl_spec(vec![source]) };
+        ServerTls::build(ServerTlsSpec { crls: Some(crls), ..server_spec() }, now()).map(|(tls, _)| tls)
+    };
+    build("later-1", 1, 1).unwrap().in_force();
+    build("later-2", 2, 2).unwrap().in_force();
+    build("later-3", 3, -1).unwrap_err();
+}
+
+/// The hashed names of a folder are links to files that lie there too: nothing is older than itself.
+#[test]
+fn the_same_list_twice_is_one() {
+    let list = Asked::new("twice", &[]).of(&fixtures().ca);
+    let (_, findings) = ServerTls::build(spec(vec![list.clone(), list]), now()).unwrap();
+    assert!(findings.is_empty(), "{findings:?}");
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use sealmq_pki::{Facts, Timestamp};
 use sealmq_tls::{ClientDates, Code, PeerChain, ServerTls, ServerTlsSpec};
 
-use crate::fixture::{CA, CLIENT, Pair, SERVER, fixtures, issue, now, openssl, root, s, write};
+use crate::fixture::{
+    CA, CLIENT, Pair, SERVER, fixtures, issue, issue_with_key, now, openssl, root, root_with_key, s, write,
+};
 use crate::pair::{client, client_spec, meet_at, server, server_spec};
 
 const DAY: i64 = 86_400;
@@ -146,4 +148,84 @@ fn a_served_certificate_that_ended_logs_nobody_in_either() {
     assert_eq!(judge(&server(spec), &shown), Some(Code::ServedAsClient));
     let facts: Facts = own.facts();
     assert!(facts.not_after < now());
+}
+
+/// Names are what anybody can write: between two CAs the signature counts, and so does the name.
+#[test]
+fn each_ca_was_signed_by_the_one_above_it_and_names_it() {
+    let f = fixtures();
+    let twin = root(f.dir(), "undated-twin", "/O=Test/CN=Root", CA, 3650);
+    let middle = issue(f.dir(), &twin, "undated-under-twin", "/CN=Under Twin", Some(CA), 3650);
+    let old = ancient(&middle, "under-twin", CLIENT).with_chain(&[&middle]);
+    assert_eq!(refused(&unchecked(&[&f.ca]), &old, now()), Some(Code::UnknownIssuer));
+    assert_eq!(refused(&unchecked(&[&f.ca, &twin]), &old, now()), None);
+
+    // The same between two intermediates.
+    let real = issue(f.dir(), &f.ca, "undated-between", "/CN=Between", Some(CA), 3650);
+    let forger = root(f.dir(), "undated-between-twin", "/CN=Between", CA, 3650);
+    let below = |ca: &Pair, name: &str| {
+        let issuing = issue(f.dir(), ca, name, "/CN=Issuing", Some(CA), 3650);
+        ancient(&issuing, &format!("{name}-leaf"), CLIENT).with_chain(&[&issuing, &real])
+    };
+    assert_eq!(refused(&unchecked(&[&f.ca]), &below(&real, "below-real"), now()), None);
+    let forged = below(&forger, "below-forger");
+    assert_eq!(refused(&unchecked(&[&f.ca]), &forged, now()), Some(Code::UnknownIssuer));
+
+    // The key alone is not enough: another CA's certificate has it, too.
+    let renamed = root_with_key(f.dir(), &f.ca, "undated-renamed", "/CN=Renamed");
+    let old = ancient(&real, "under-between", CLIENT).with_chain(&[&real]);
+    assert_eq!(refused(&unchecked(&[&renamed]), &old, now()), Some(Code::UnknownIssuer));
+    assert_eq!(refused(&unchecked(&[&renamed, &f.ca]), &old, now()), None);
+}
+
+/// What a client sends can make a search long: CAs that all signed one another.
+#[test]
+fn a_search_through_cas_that_signed_one_another_comes_to_an_end() {
+    let f = fixtures();
+    let first = root(f.dir(), "undated-mesh-0", "/CN=Mesh", CA, 3650);
+    let mut mesh = vec![first.clone()];
+    mesh.extend((1..5).map(|n| root_with_key(f.dir(), &first, &format!("undated-mesh-{n}"), "/CN=Mesh")));
+    let top = issue(f.dir(), &f.ca, "undated-mesh-top", "/CN=Mesh Top", Some(CA), 3650);
+    let astray = issue_with_key(f.dir(), &first, &top, "undated-mesh-astray", "/CN=Mesh Top");
+    let old = ancient(&top, "undated-mesh-leaf", CLIENT);
+    let behind = |mesh: &[Pair]| {
+        let sent: Vec<&Pair> = std::iter::once(&astray).chain(mesh).chain([&top]).collect();
+        refused(&unchecked(&[&f.ca]), &old.with_chain(&sent), now())
+    };
+    assert_eq!(behind(&mesh[..2]), None);
+    assert_eq!(behind(&mesh), Some(Code::UnknownIssuer));
+}
+
+/// RFC 5280 §6.1.4 (l): a CA's new certificate under its old key is no step down.
+#[test]
+fn a_rollover_certificate_does_not_count_against_the_path_length() {
+    let f = fixtures();
+    let short = CA.replace("CA:TRUE", "CA:TRUE,pathlen:0");
+    let top = root(f.dir(), "rollover-top", "/CN=Rollover", &short, 3650);
+    let new = issue(f.dir(), &top, "rollover-new", "/CN=Rollover", Some(CA), 3650);
+    let other = issue(f.dir(), &top, "rollover-other", "/CN=Not Rollover", Some(CA), 3650);
+    for (ca, code) in [(&new, None), (&other, Some(Code::CaMisuse))] {
+        let old = ancient(ca, &format!("{}-leaf", ca.name), CLIENT).with_chain(&[ca]);
+        assert_eq!(refused(&unchecked(&[&f.ca, &top]), &old, now()), code, "{}", ca.name);
+        let leaf = issue(f.dir(), ca, &format!("{}-now", ca.name), "/CN=now", Some(CLIENT), 365);
+        let checked = server(spec(&[&f.ca, &top], ClientDates::Checked));
+        assert_eq!(refused(&checked, &leaf.with_chain(&[ca]), now()), code, "{}", ca.name);
+    }
+}
+
+#[test]
+fn of_what_a_client_sends_sixteen_certificates_are_looked_at() {
+    let f = fixtures();
+    let middle = issue(f.dir(), &f.ca, "sixteen-middle", "/CN=Sixteen", Some(CA), 3650);
+    let leaf = issue(f.dir(), &middle, "sixteen-leaf", "/CN=sixteen", Some(CLIENT), 365);
+    let old = ancient(&middle, "sixteen-old", CLIENT);
+    let padded = |pair: &Pair, before: usize| {
+        let sent: Vec<&Pair> = std::iter::repeat_n(&f.server, before).chain([&middle]).collect();
+        pair.with_chain(&sent)
+    };
+    for (pair, dates) in [(&leaf, ClientDates::Checked), (&old, ClientDates::Unchecked)] {
+        let tls = server(spec(&[&f.ca], dates));
+        assert_eq!(refused(&tls, &padded(pair, 15), now()), None);
+        assert_eq!(refused(&tls, &padded(pair, 16), now()), Some(Code::UnknownIssuer));
+    }
 }

@@ -1,11 +1,12 @@
 //! The guide's version 1 certificates, both directions, and what they must not open.
 
+use sealmq_pki::cert::Version;
 use sealmq_tls::{
     ClientTlsSpec, Code, LegacyClientCerts, LegacyServerCerts, Served, ServerTlsSpec, VerifyServer,
 };
 
-use crate::fixture::{CA, Pair, fixtures, issue, now, root};
-use crate::pair::{VERSIONS, client, client_spec, meet, meet_at, policy, server, server_spec};
+use crate::fixture::{CA, Pair, altered, encoded, fixtures, issue, now, root};
+use crate::pair::{VERSIONS, chain_of, client, client_spec, meet, meet_at, policy, server, server_spec};
 
 /// The guide's listener: its server.crt, its ca.crt, mutual TLS, CN as user name.
 fn guide_server() -> ServerTlsSpec {
@@ -222,4 +223,39 @@ fn insecure_still_checks_the_chain() {
     insecure.verify = VerifyServer::InsecureAnyName;
     let met = meet_at(&server(guide_server()), &client(insecure), NAME, now());
     assert_eq!(met.client_failure().code, Code::UnknownIssuer);
+}
+
+/// What openssl does not make: another algorithm in the certificate than the one that signed it, and version 2.
+#[test]
+fn a_version_1_leaf_is_signed_by_the_algorithm_that_it_names_and_version_2_is_refused() {
+    let ca = &fixtures().ca;
+    let leaf = fixtures().leaf("v1-odd", "/CN=odd", None);
+    if !is_version1(&leaf) {
+        return;
+    }
+    let refused = |pair: &Pair| {
+        let met = meet(&server(server_spec()), &client(client_spec(Some(pair))));
+        met.ends.server.failure.map(|failure| failure.code)
+    };
+    assert_eq!(refused(&altered(&leaf, ca, b"odd", b"ODD")), None);
+    let (sha256, sha384) = ([0xce, 0x3d, 4, 3, 2], [0xce, 0x3d, 4, 3, 3]);
+    assert_eq!(refused(&altered(&leaf, ca, &sha256, &sha384)), Some(Code::BadSignature));
+    let serial = encoded(2, leaf.facts().serial.as_content());
+    let version2 = [&[0xa0, 3, 2, 1, 1], serial.as_slice()].concat();
+    let version2 = altered(&leaf, ca, &serial, &version2);
+    assert_eq!(version2.facts().version, Version::V2);
+    assert_eq!(refused(&version2), Some(Code::BadCertificate));
+}
+
+#[test]
+fn a_version_1_leaf_that_begins_later_is_refused_until_then() {
+    let leaf = fixtures().leaf("v1-later", "/CN=later", None);
+    if !is_version1(&leaf) {
+        return;
+    }
+    let tls = server(server_spec());
+    let chain = chain_of(&tls, &leaf);
+    let begins = leaf.facts().not_before;
+    assert!(tls.judge(&chain, begins).is_ok());
+    assert_eq!(tls.judge(&chain, begins.plus_secs(-1)).unwrap_err().code, Code::NotYetValid);
 }
