@@ -322,12 +322,9 @@ fn the_configuration_of_the_guide_is_run() {
     let guide = guide();
     guide.shell("cp ca.crt site2-ca.crt; cp client.crt site1.crt; cp client.key site1.key");
     let (there, port) = tls_mosquitto(&guide, "local");
-    let page =
-        std::fs::read_to_string(crate::support::tests_file("../docs/guides/bridges.md")).expect("the page");
-    let configuration = page
-        .split("```")
-        .nth(1)
-        .expect("the page has a configuration")
+    let page = crate::guides::page("docs/guides/bridges.md");
+    let configuration = crate::guides::blocks(&page, "conf")
+        .remove(0)
         .replace("listener 8883", &format!("listener {} 127.0.0.1", free_port()))
         .replace("site2.example.com:8883", &format!("localhost:{port}"))
         .replace("/etc/sealmq/", &format!("{}/", guide.folder().display()));

@@ -39,6 +39,7 @@ fn proxied(word: &str) -> Option<Proxied> {
         .replace("/etc/haproxy/", &format!("{folder}/"));
     let listeners = blocks
         .nth(1)
+        .and_then(|block| block.strip_prefix("conf\n"))
         .expect("the broker's listeners")
         .replace("listener 1884", &format!("listener {first}"))
         .replace("listener 1885", &format!("listener {second}"))

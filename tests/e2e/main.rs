@@ -13,6 +13,7 @@ mod bounds;
 mod bridges;
 mod fleet;
 mod guide_walkthrough;
+mod guides;
 mod haproxy;
 mod in_the_place_of_mosquitto;
 mod log_format;

@@ -97,6 +97,11 @@ impl Drop for Client {
 }
 
 impl Outcome {
+    /// Of a command that was run to its end by other means.
+    pub(crate) fn of(output: &std::process::Output, line: &str) -> Self {
+        Self { status: output.status, text: super::text(output), line: line.to_owned() }
+    }
+
     /// Fails unless the client ended well.
     pub(crate) fn succeeded(self) -> Self {
         assert!(self.status.success(), "{}: {}\n{}", self.line, self.status, self.text);
