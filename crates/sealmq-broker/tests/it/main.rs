@@ -15,6 +15,7 @@ mod authentication;
 mod connect;
 mod control;
 mod corpus;
+mod costs;
 mod counters;
 mod exchange;
 mod expiry;

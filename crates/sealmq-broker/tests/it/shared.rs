@@ -1,7 +1,7 @@
 //! Shared subscriptions: strict round-robin in order of subscription, over all clients of all shards.
 
 use crate::harness::{Client, Net, Pub, dial, id};
-use sealmq_broker::{Limits, Policy};
+use sealmq_broker::{ClientId, GroupTable, Limits, Member, Policy, Presence, ShardId};
 use sealmq_mqtt::{Ack, Packet, QoS, ReasonCode, SubscriptionOptions, Version};
 
 fn say_all(net: &mut Net, publisher: Client, topic: &str, count: usize) {
@@ -132,4 +132,23 @@ fn what_a_member_refuses_goes_to_nobody_else() {
     assert!(net.is_quiet(one) && net.is_quiet(two));
     net.put(publisher, "t", "y", QoS::AtLeastOnce, 2);
     assert_eq!(net.payloads(two), ["y"]);
+}
+
+#[test]
+fn the_groups_of_a_filter_are_served_in_the_order_in_which_they_came_to_be() {
+    let member = |id: &str| Member {
+        shard: ShardId::new(0).unwrap(),
+        client: ClientId::parse(id).unwrap(),
+        qos: QoS::AtMostOnce,
+        presence: Presence::Online,
+    };
+    let mut table = GroupTable::new(10);
+    for group in ["z", "a", "m"] {
+        table.join(group, "t", member(group)).unwrap();
+    }
+    table.leave("a", "t", &ClientId::parse("a").unwrap());
+    table.join("a", "t", member("a")).unwrap();
+    let mut picks = Vec::new();
+    table.pick("t", QoS::AtMostOnce, &mut picks);
+    assert_eq!(picks.iter().map(|pick| pick.client.as_str()).collect::<Vec<_>>(), ["z", "m", "a"]);
 }
