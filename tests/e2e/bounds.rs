@@ -66,6 +66,43 @@ fn thousands_of_user_properties_cost_no_more_than_their_bytes() {
     assert!(rich <= 20 * plain.max(1), "{rich} ticks with 5,000 properties, {plain} with a long client id");
 }
 
+#[test]
+fn a_byte_behind_a_large_unfinished_packet_costs_what_a_byte_costs() {
+    const BYTES: usize = 3_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (broker, port) = broker(folder.path());
+    let cost = |begun: usize| {
+        let (mut stream, mut other) = (connected(port, "large"), connected(port, "other"));
+        let mut begin = vec![0x30];
+        put_length(begun + BYTES + 1_000, &mut begin);
+        begin.extend_from_slice(b"\0\x01t");
+        begin.resize(begun, 0);
+        stream.write_all(&begin).expect("it reads");
+        let before = ticks(broker.pid());
+        for _ in 0..BYTES {
+            stream.write_all(&[0]).expect("it reads");
+            // Who is answered behind it says that it was read.
+            other.write_all(&[0xc0, 0]).expect("it reads");
+            other.read_exact(&mut [0; 2]).expect("it answers");
+        }
+        ticks(broker.pid()) - before
+    };
+    let (small, large) = (cost(100), cost(1_900_000));
+    assert!(large <= 3 * small + 10, "{large} ticks behind 1.9 MB, {small} behind 100 bytes");
+}
+
+/// A client of 5.0 that was let in.
+fn connected(port: u16, client_id: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    stream.set_nodelay(true).expect("a socket");
+    stream.write_all(&connect(&[], client_id)).expect("it reads");
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).expect("it answers");
+    stream.read_exact(&mut vec![0; usize::from(head[1])]).expect("it answers");
+    assert_eq!(head[0], 0x20);
+    stream
+}
+
 /// The first byte of the answer.
 fn connack(port: u16, packet: &[u8]) -> u8 {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sealmq_broker::{Input, Now};
 use sealmq_mqtt::{DecodedConnect, Limits, decode_connect};
 
-use super::conn::{Batch, Conn, Layer, State, Who};
+use super::conn::{Batch, Conn, Hearing, Layer, State, Who};
 use super::errands::Proving;
 use super::lines::Lines;
 use super::slab::slot_of;
@@ -88,6 +88,7 @@ impl Shard {
             in_dirty: false,
             in_gated: false,
             held: false,
+            hearing: Hearing::Open,
             who: Box::new(Who { address, client_id: Arc::from(peer.client_id.as_str()) }),
             proving: again.map(Proving::new),
             _guard: guard,

@@ -31,6 +31,17 @@ pub(crate) enum State {
     Lingering,
 }
 
+/// Whether packets of the client are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hearing {
+    /// Yes.
+    Open,
+    /// Not until it has read some of the answers that wait for it; then it is looked at again.
+    Waits,
+    /// They are the last, of one read: all of them.
+    Last,
+}
+
 /// A sealed batch on its way out.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
@@ -88,6 +99,7 @@ pub(crate) struct Conn {
     pub(crate) in_gated: bool,
     /// A PUBLISH or PUBREL at its front waits until publishers are read again.
     pub(crate) held: bool,
+    pub(crate) hearing: Hearing,
     pub(crate) who: Box<Who>,
     /// For a client that authenticated in AUTH packets, and may again.
     pub(crate) proving: Option<Box<Proving>>,
@@ -102,6 +114,11 @@ impl Conn {
     /// Counts what its buffers hold now.
     pub(crate) fn recount(&mut self) {
         self.charge.resize(self.undecoded.len() + self.batch.bytes.len());
+    }
+
+    /// Whether it is not heard until its client has read some of what it asked for.
+    pub(crate) fn must_read_first(&self) -> bool {
+        self.is_open() && self.hearing != Hearing::Last && self.lines.has_too_many_answers()
     }
 
     /// Whether it has nothing left to write.

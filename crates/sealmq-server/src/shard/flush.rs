@@ -5,7 +5,7 @@ use std::io;
 use sealmq_broker::{ConnId, Input, Lost, Now};
 use sealmq_mqtt::websocket::{write_binary, write_pong};
 
-use super::conn::{Conn, Layer, State};
+use super::conn::{Conn, Hearing, Layer, State};
 use super::{Lent, Shard};
 use crate::established::Framing;
 use crate::post::Waiting;
@@ -30,6 +30,10 @@ impl Shard {
                 self.flush(now, id, lent);
                 if let Some(conn) = self.conns.get_mut(id) {
                     conn.recount();
+                    if conn.hearing == Hearing::Waits && !conn.must_read_first() {
+                        conn.hearing = Hearing::Open;
+                        self.make_ready(id, lent);
+                    }
                 }
             }
         }

@@ -15,7 +15,20 @@ use crate::post::Waiting;
 pub(crate) struct Lines {
     ready: VecDeque<Outgoing>,
     held: Option<Box<Held>>,
+    answers: Answers,
 }
+
+/// Packets that are no PUBLISH and wait, gated or not: the client asked for each of them, so it can ask for any number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Answers {
+    packets: usize,
+    bytes: usize,
+}
+
+/// From so many answers on that a client does not read, nothing more is read from it.
+pub(crate) const ANSWERS_MAX: usize = 4_096;
+/// The same in bytes.
+pub(crate) const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 #[derive(Debug, Default)]
 struct Held {
@@ -32,6 +45,7 @@ struct Gated {
 impl Lines {
     /// Adds a packet that may go once `gate` is durable, `committed` being what is durable now.
     pub(crate) fn push(&mut self, packet: Outgoing, lane: Lane, gate: Option<Commit>, committed: Commit) {
+        self.answers.count(&packet);
         let gate = gate.filter(|gate| *gate > committed).unwrap_or_default();
         let line_waits = self.held.as_deref().is_some_and(|held| !held.line(lane).is_empty());
         if gate <= committed && !line_waits {
@@ -63,6 +77,9 @@ impl Lines {
     /// The next packet that may go.
     pub(crate) fn pop(&mut self) -> Option<Outgoing> {
         let packet = self.ready.pop_front();
+        if let Some(packet) = &packet {
+            self.answers.discount(packet);
+        }
         if self.ready.is_empty() && self.ready.capacity() > KEPT_CAPACITY {
             self.ready = VecDeque::new();
         }
@@ -72,6 +89,11 @@ impl Lines {
     /// The next packet that may go, left in its place.
     pub(crate) fn peek(&self) -> Option<&Outgoing> {
         self.ready.front()
+    }
+
+    /// Whether so many answers wait that the client must read some before it is heard again.
+    pub(crate) fn has_too_many_answers(&self) -> bool {
+        self.answers.packets >= ANSWERS_MAX || self.answers.bytes >= ANSWER_BYTES_MAX
     }
 
     /// Whether anything may go now.
@@ -103,6 +125,28 @@ impl Lines {
     pub(crate) fn rest(&mut self) {
         if self.ready.is_empty() {
             self.ready = VecDeque::new();
+        }
+    }
+}
+
+impl Answers {
+    fn count(&mut self, packet: &Outgoing) {
+        match packet {
+            Outgoing::Packet(bytes) => {
+                self.packets += 1;
+                self.bytes += bytes.len();
+            }
+            Outgoing::Publish { .. } => {}
+        }
+    }
+
+    fn discount(&mut self, packet: &Outgoing) {
+        match packet {
+            Outgoing::Packet(bytes) => {
+                self.packets -= 1;
+                self.bytes -= bytes.len();
+            }
+            Outgoing::Publish { .. } => {}
         }
     }
 }
@@ -178,5 +222,22 @@ mod tests {
         assert_eq!(drain(&mut lines), [1, 2]);
         lines.commit(Commit(3));
         assert_eq!(drain(&mut lines), [3]);
+    }
+
+    #[test]
+    fn answers_are_counted_until_they_go_and_reach_either_bound() {
+        let mut lines = Lines::default();
+        lines.push(packet(1), Lane::Flow, Some(Commit(9)), Commit(0));
+        for _ in 1..ANSWERS_MAX {
+            assert!(!lines.has_too_many_answers());
+            lines.push(packet(1), Lane::Ack, None, Commit(0));
+        }
+        assert!(lines.has_too_many_answers());
+        assert!(lines.pop().is_some() && !lines.has_too_many_answers());
+        lines.clear();
+        assert!(!lines.has_too_many_answers());
+        lines.push(Outgoing::Packet(Bytes::from(vec![0; ANSWER_BYTES_MAX])), Lane::Flow, None, Commit(0));
+        assert!(lines.has_too_many_answers());
+        assert!(lines.pop().is_some() && !lines.has_too_many_answers());
     }
 }

@@ -29,7 +29,7 @@ use crate::door::hashing::HashingPool;
 use crate::log::Log;
 use crate::post::{Mail, PostOffice, Ruling, Tally, Traffic, Waiting};
 use crate::trust::Judged;
-use conn::State;
+use conn::{Hearing, State};
 use slab::Slab;
 
 /// Bytes read from one socket at once.
@@ -330,7 +330,11 @@ impl Shard {
         conn.read_closed |= event.is_read_closed() || event.is_error();
         conn.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         conn.writable |= event.is_writable() || event.is_write_closed();
-        let (readable, writable) = (conn.readable && !conn.held, conn.writable);
+        if conn.must_read_first() {
+            conn.hearing = Hearing::Waits;
+        }
+        let heard = !conn.held && conn.hearing != Hearing::Waits;
+        let (readable, writable) = (conn.readable && heard, conn.writable);
         let wants_write =
             !conn.batch.is_empty() || conn.lines.has_ready() || matches!(conn.state, State::Finishing(_));
         if readable {

@@ -7,12 +7,14 @@ use sealmq_mqtt::websocket::{ControlPayload, Violation};
 use sealmq_mqtt::{Decoded, Limits, Sender, decode};
 use sealmq_tls::{Progress, TlsFailure};
 
-use super::conn::{Conn, Layer, State};
+use super::conn::{Conn, Hearing, Layer, State};
 use super::{Lent, READ_BYTES, Shard};
 use crate::established::Framing;
 
 /// Reads of one connection before others have their turn.
 const READS_PER_TURN: usize = 4;
+/// A buffer beyond this is a large packet's: it goes with its connection, and the worker does not keep it.
+const LENT_BYTES_MAX: usize = 4 * READ_BYTES;
 /// The two packets that make forwards. MQTT §2.1.2
 const PUBLISH: u8 = 3;
 const PUBREL: u8 = 6;
@@ -38,6 +40,8 @@ enum Stopped {
     Incomplete,
     /// A publisher must wait.
     Held,
+    /// The client must read first.
+    Unheard,
     /// The core has let the connection go, or it is gone.
     Over,
 }
@@ -51,13 +55,26 @@ impl Shard {
             self.discard(id, lent);
             return;
         }
-        let mut plain = std::mem::take(&mut lent.plain_in);
-        plain.clear();
-        plain.append(&mut conn.undecoded);
+        // Part of a large packet stays where it is: copied at each read it would cost the square of its length.
+        let large = conn.undecoded.len() > READ_BYTES;
+        let mut plain = if large {
+            std::mem::take(&mut conn.undecoded)
+        } else {
+            let mut plain = std::mem::take(&mut lent.plain_in);
+            plain.clear();
+            plain.append(&mut conn.undecoded);
+            plain
+        };
         conn.recount();
         let again = self.serve_open(now, id, lent, &mut plain);
-        plain.clear();
-        lent.plain_in = plain;
+        if lent.plain_in.capacity() == 0 {
+            plain.clear();
+            lent.plain_in = if (1..=LENT_BYTES_MAX).contains(&plain.capacity()) {
+                plain
+            } else {
+                Vec::with_capacity(READ_BYTES)
+            };
+        }
         if again {
             self.make_ready(id, lent);
         }
@@ -68,13 +85,14 @@ impl Shard {
         for _ in 0..READS_PER_TURN {
             match self.decode_all(now, id, plain) {
                 Stopped::Incomplete => {}
-                Stopped::Held => {
+                Stopped::Held | Stopped::Unheard => {
                     self.keep_undecoded(now, id, plain);
                     return false;
                 }
                 Stopped::Over => return false,
             }
             let Some(conn) = self.conns.get_mut(id) else { return false };
+            make_room(plain, conn.need);
             let before = plain.len();
             let brought = read_some(conn, lent, plain);
             self.traffic.bytes_received += (plain.len() - before) as u64;
@@ -85,13 +103,13 @@ impl Shard {
                     return false;
                 }
                 Brought::LastBytes => {
-                    self.decode_all(now, id, plain);
+                    self.decode_last(now, id, plain);
                     return self.end(now, id);
                 }
                 Brought::End => return self.lose(now, id, Lost::Closed),
                 Brought::Broken => return self.lose(now, id, Lost::Broken),
                 Brought::Unframed(violation) => {
-                    self.decode_all(now, id, plain);
+                    self.decode_last(now, id, plain);
                     self.report_violation(id, violation);
                     return self.lose_frames(now, id, Lost::Broken);
                 }
@@ -106,7 +124,7 @@ impl Shard {
                 self.keep_undecoded(now, id, plain);
                 true
             }
-            Stopped::Held => {
+            Stopped::Held | Stopped::Unheard => {
                 self.keep_undecoded(now, id, plain);
                 false
             }
@@ -125,6 +143,14 @@ impl Shard {
         }
     }
 
+    /// Nothing can come behind these, so they are handled whatever waits to be read.
+    fn decode_last(&mut self, now: Now, id: ConnId, plain: &mut Vec<u8>) {
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.hearing = Hearing::Last;
+        }
+        self.decode_all(now, id, plain);
+    }
+
     fn decode_all(&mut self, now: Now, id: ConnId, plain: &mut Vec<u8>) -> Stopped {
         let mut at = 0;
         let stopped = self.decode_from(now, id, plain, &mut at);
@@ -139,6 +165,10 @@ impl Shard {
             let Some(conn) = self.conns.get_mut(id).filter(|conn| conn.is_open()) else {
                 return Stopped::Over;
             };
+            if conn.must_read_first() {
+                conn.hearing = Hearing::Waits;
+                return Stopped::Unheard;
+            }
             if rest.len() < conn.need.max(1) {
                 return Stopped::Incomplete;
             }
@@ -180,11 +210,11 @@ impl Shard {
 
     /// Keeps what is no whole packet yet, unless it is large and `memory_limit` is reached: as in mosquitto, whose
     /// allocation fails then, the connection ends.
-    fn keep_undecoded(&mut self, now: Now, id: ConnId, plain: &[u8]) {
+    fn keep_undecoded(&mut self, now: Now, id: ConnId, plain: &mut Vec<u8>) {
         if plain.len() > READ_BYTES && self.broker.is_out_of_memory() {
             self.lose(now, id, Lost::Shut);
         } else if let Some(conn) = self.conns.get_mut(id) {
-            conn.undecoded = plain.to_vec();
+            conn.undecoded = if plain.len() > READ_BYTES { std::mem::take(plain) } else { plain.to_vec() };
             conn.recount();
         }
     }
@@ -213,6 +243,14 @@ impl Shard {
             }
         }
         self.make_ready(id, lent);
+    }
+}
+
+/// Room for what the next read brings: doubled, so that a large packet is moved a few times only, but never beyond it.
+fn make_room(plain: &mut Vec<u8>, need: usize) {
+    if plain.len() > READ_BYTES && plain.capacity() - plain.len() < READ_BYTES {
+        let missing = need.saturating_sub(plain.len());
+        plain.reserve_exact(missing.min(plain.len()) + READ_BYTES);
     }
 }
 

@@ -128,3 +128,37 @@ fn a_token_that_cannot_be_checked_lets_nobody_in() {
         assert_eq!(broker.stop().contains("the check of the token failed"), hashing == 0);
     }
 }
+
+/// A connection that takes hardly anything in as long as nobody reads.
+fn narrow(broker: &Broker) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.connect(&SocketAddr::from(([127, 0, 0, 1], broker.port)).into()).unwrap();
+    socket.into()
+}
+
+#[test]
+fn who_reads_no_answers_is_heard_no_more_and_gets_every_answer_once_it_reads() {
+    const FAR_BEYOND_THE_BUFFERS_OF_THE_SYSTEM: usize = 24 << 20;
+    let broker = Broker::plain(OPEN);
+    let mut client = narrow(&broker);
+    client.write_all(&connect("c", None)).unwrap();
+    expect(&mut client, &ACCEPTED);
+    client.set_write_timeout(Some(std::time::Duration::from_secs(3))).unwrap();
+    let pings = [0xc0, 0].repeat(32_768);
+    let mut sent = 0;
+    // Until it takes no more.
+    while let Ok(taken) = client.write(&pings[sent % 2..]) {
+        sent += taken;
+        assert!(sent < FAR_BEYOND_THE_BUFFERS_OF_THE_SYSTEM, "it keeps an answer for each of {sent} bytes");
+    }
+    let mut answers = vec![0; sent / 2 * 2];
+    client.read_exact(&mut answers).unwrap();
+    assert!(answers.chunks(2).all(|answer| answer == [0xd0, 0]));
+    if sent % 2 == 1 {
+        client.write_all(&[0]).unwrap();
+        expect(&mut client, &[0xd0, 0]);
+    }
+    client.write_all(&[0xc0, 0]).unwrap();
+    expect(&mut client, &[0xd0, 0]);
+}
