@@ -25,7 +25,7 @@ const DEBIAN: &[(&str, &str)] = &[
 ];
 
 /// PyPI packages with the versions the tests were written against.
-const PYPI: &[&str] = &["paho-mqtt==2.1.0", "pkilint==0.13.3"];
+const PYPI: &[&str] = &["paho-mqtt==2.1.0", "pkilint==0.13.3", "cryptography-vectors==50.0.2"];
 
 /// npm packages, likewise.
 const NPM: &[&str] = &["mqtt@5.16.0"];

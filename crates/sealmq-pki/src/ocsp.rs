@@ -1,13 +1,13 @@
 //! The Online Certificate Status Protocol (RFC 6960, nonces by RFC 9654): its messages, and what an answer is worth.
 //!
 //! Three uses. Whoever holds an answer about a certificate — stapled to a handshake, fetched, read from a file — asks
-//! [`verify`] whether it proves that the certificate counts now. Whoever asks builds a [`Request`]. Whoever answers
+//! [`verify()`] whether it proves that the certificate counts now. Whoever asks builds a [`Request`]. Whoever answers
 //! reads a [`Request`], fills a [`Draft`] and signs it, or has it signed elsewhere ([`Draft::finalize`],
 //! [`Tbs::assemble`]), or says that it cannot ([`Unsuccessful::to_der`]).
 //!
 //! Not here: HTTP, caches, and who is revoked; the clock and the nonce's random bytes are arguments.
 //!
-//! Invariants: [`Good`] is made by [`verify`] alone; what cannot be understood or checked refuses, "unknown" refuses;
+//! Invariants: [`Good`] is made by [`verify()`] alone; what cannot be understood or checked refuses, "unknown" refuses;
 //! every count and length that a stranger chooses has a bound here; no bytes panic.
 
 mod asn1;

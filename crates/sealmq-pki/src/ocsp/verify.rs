@@ -19,7 +19,7 @@ pub struct Question<'a> {
     pub now: Timestamp,
 }
 
-/// The proof that a certificate was not revoked. Made by [`verify`] alone.
+/// The proof that a certificate was not revoked. Made by [`verify()`] alone.
 #[derive(Clone, Debug)]
 pub struct Good {
     this_update: Timestamp,
@@ -33,7 +33,7 @@ impl Good {
         self.this_update
     }
 
-    /// The last second at which [`verify`] would say the same: nextUpdate, or the greatest age where it names none,
+    /// The last second at which [`verify()`] would say the same: nextUpdate, or the greatest age where it names none,
     /// and the difference that clocks may have.
     pub fn counts_until(&self) -> Timestamp {
         self.counts_until
@@ -49,6 +49,20 @@ impl Good {
 /// making signed it, that it is about this certificate, that it is of this time, and that it says "good".
 ///
 /// Where several of its answers are about the certificate, all of them must hold.
+///
+/// ```
+/// use sealmq_pki::ocsp::{self, Question};
+/// use sealmq_pki::{Facts, Timestamp};
+///
+/// /// Until when a stapled response speaks for the certificate, or a line why it does not and one that mends it.
+/// fn counts_until(certificate: &Facts, issuer: &Facts, staple: &[u8], now: Timestamp) -> Result<Timestamp, String> {
+///     let question = Question { certificate, issuer, nonce: None, now };
+///     match ocsp::verify(staple, &question) {
+///         Ok(good) => Ok(good.counts_until()),
+///         Err(refused) => Err(format!("{refused}\nhint: {}", refused.hint())),
+///     }
+/// }
+/// ```
 ///
 /// # Errors
 /// [`Refused`]: [`Revoked`](Refused::Revoked) and [`Unknown`](Refused::Unknown) only in an answer whose signature

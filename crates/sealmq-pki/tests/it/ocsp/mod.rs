@@ -4,4 +4,5 @@ mod foreign;
 mod made;
 mod messages;
 mod responders;
+mod vectors;
 mod verifying;
