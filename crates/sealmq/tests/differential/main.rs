@@ -1,44 +1,80 @@
-//! The same bytes to `sealmq broker` and to mosquitto; the answers are compared byte for byte.
+//! The same bytes to `sealmq broker` over every transport, and to mosquitto; the answers are compared byte for byte.
 //!
-//! Each scenario is played to both. Where the answers differ on purpose (the standard, or what mosquitto 2.1 does and
+//! Each scenario is played to ours over TCP, in WebSocket frames, and in TLS of both versions with and without a
+//! certificate of the client: what is heard must not depend on it. Then to mosquitto. Where the answers differ on purpose (the standard, or what mosquitto 2.1 does and
 //! the 2.0 that Debian has does not) the step stands in [`differences::DIFFERENCES`] with our bytes and the reason; a
 //! row that no scenario needs any more fails. Without mosquitto the tests say so and pass; with `CI` it is required.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests against real processes")]
 #![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
 mod acknowledgements;
+mod certificates;
 mod connecting;
 mod differences;
+mod line;
 mod malformed;
 mod peers;
 mod publishing;
 mod stage;
 mod subscribing;
+mod transports;
 mod wire;
 
-use peers::{Peers, Release};
+use std::sync::Arc;
+use std::thread;
+
+use certificates::Certificates;
+use line::Transport;
+use peers::{Mosquitto, Release, Server};
 use stage::{Scenario, Step, play};
 
 /// A configuration that both read, after `user root` and a listener.
 const OPEN: &str = "allow_anonymous true\nmax_packet_size 2000000\nsys_interval 0\n";
 
-/// Plays every scenario to both and compares.
+/// Plays every scenario to ours over every transport, and to mosquitto, and compares.
 fn compare(conf: &str, scenarios: &[Scenario]) {
-    let Some(peers) = Peers::start(conf) else { return };
-    let mut wrong = String::new();
-    for scenario in scenarios {
-        let theirs = play(peers.mosquitto.port, scenario);
-        let ours = play(peers.sealmq.port, scenario);
-        if theirs.len() != ours.len() {
-            wrong.push_str(&format!("{}: {} steps against {}\n", scenario.name, theirs.len(), ours.len()));
-        }
-        for (step, (theirs, ours)) in theirs.iter().zip(&ours).enumerate() {
-            if let Some(text) = judge(peers.release, scenario.name, step, theirs, ours) {
-                wrong.push_str(&text);
+    let certificates = Arc::new(Certificates::new());
+    let certificates = &certificates;
+    let ours = heard_over(Transport::TCP, conf, scenarios, certificates);
+    let mut wrong: String = thread::scope(|scope| {
+        let transports = transports::BESIDE_TCP
+            .map(|transport| scope.spawn(move || heard_over(transport, conf, scenarios, certificates)));
+        transports::BESIDE_TCP
+            .into_iter()
+            .zip(transports)
+            .map(|(transport, other)| transports::judge(transport, scenarios, &ours, &other.join().unwrap()))
+            .collect()
+    });
+    if let Some(mosquitto) = Mosquitto::start(conf, certificates) {
+        for (scenario, ours) in scenarios.iter().zip(&ours) {
+            let theirs = play(&mosquitto.server, scenario);
+            if theirs.len() != ours.len() {
+                wrong.push_str(&format!(
+                    "{}: {} steps against {}\n",
+                    scenario.name,
+                    theirs.len(),
+                    ours.len()
+                ));
+            }
+            for (step, (theirs, ours)) in theirs.iter().zip(ours).enumerate() {
+                if let Some(text) = judge(mosquitto.release, scenario.name, step, theirs, ours) {
+                    wrong.push_str(&text);
+                }
             }
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// All steps of all scenarios, played one after the other to a broker of ours.
+fn heard_over(
+    transport: Transport,
+    conf: &str,
+    scenarios: &[Scenario],
+    certificates: &Arc<Certificates>,
+) -> Vec<Vec<Step>> {
+    let broker = Server::sealmq(conf, transport, certificates);
+    scenarios.iter().map(|scenario| play(&broker, scenario)).collect()
 }
 
 /// What is wrong with a step; `None`: equal, or different as the table says.

@@ -5,7 +5,7 @@ use super::wire::{hex, v4, v5};
 use super::{OPEN, compare};
 
 /// In a session of 3.1.1 and one of 5.0.
-fn both(s: &mut super::stage::Stage, id: &str, bytes: &str) {
+fn both(s: &mut super::stage::Stage<'_>, id: &str, bytes: &str) {
     s.ask("a", v4(id));
     s.ask("a", hex(bytes));
     s.cut("a");

@@ -4,36 +4,37 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Both; they end with the value.
-pub(super) struct Peers {
+use super::certificates::Certificates;
+use super::line::{Line, Transport};
+
+/// A mosquitto; it ends with the value.
+pub(super) struct Mosquitto {
     pub(super) release: Release,
-    pub(super) mosquitto: Server,
-    pub(super) sealmq: Server,
+    pub(super) server: Server,
 }
 
-/// One of them.
+/// A broker with one listener; it ends with the value.
 pub(super) struct Server {
-    pub(super) port: u16,
+    port: u16,
+    transport: Transport,
+    certificates: Arc<Certificates>,
     child: Child,
     _folder: tempfile::TempDir,
 }
 
-impl Peers {
+impl Mosquitto {
     /// `None`: mosquitto is missing.
-    pub(super) fn start(conf: &str) -> Option<Peers> {
-        let Some(mosquitto) = mosquitto() else {
+    pub(super) fn start(conf: &str, certificates: &Arc<Certificates>) -> Option<Mosquitto> {
+        let Some(binary) = mosquitto() else {
             assert!(std::env::var_os("CI").is_none(), "mosquitto is required in CI");
             eprintln!("skipped: mosquitto is not installed");
             return None;
         };
-        let sealmq = env!("CARGO_BIN_EXE_sealmq");
-        Some(Peers {
-            release: Release::of(&mosquitto),
-            mosquitto: Server::start(&mosquitto, conf),
-            sealmq: Server::start(Path::new(sealmq), conf),
-        })
+        let release = Release::of(&binary);
+        Some(Mosquitto { release, server: Server::start(&binary, conf, Transport::TCP, certificates) })
     }
 }
 
@@ -63,12 +64,23 @@ impl Release {
 }
 
 impl Server {
-    fn start(binary: &Path, conf: &str) -> Server {
+    /// Ours, with one listener of this kind.
+    pub(super) fn sealmq(conf: &str, transport: Transport, certificates: &Arc<Certificates>) -> Server {
+        Server::start(Path::new(env!("CARGO_BIN_EXE_sealmq")), conf, transport, certificates)
+    }
+
+    /// A connection over its transport.
+    pub(super) fn dial(&self) -> Line {
+        Line::dial(self.port, self.transport, &self.certificates)
+    }
+
+    fn start(binary: &Path, conf: &str, transport: Transport, certificates: &Arc<Certificates>) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         fs::write(folder.path().join("acl"), super::publishing::ACL).unwrap();
         fs::write(folder.path().join("passwords"), super::connecting::PASSWORDS).unwrap();
-        let text = format!("user root\nlistener {port} 127.0.0.1\n{conf}")
+        certificates.write(folder.path());
+        let text = format!("user root\nlistener {port} 127.0.0.1\n{}{conf}", transport.listener())
             .replace("DIR", folder.path().to_str().unwrap());
         fs::write(folder.path().join("m.conf"), text).unwrap();
         let child = Command::new(binary)
@@ -79,7 +91,8 @@ impl Server {
             .env_remove("NOTIFY_SOCKET")
             .spawn()
             .unwrap();
-        let mut server = Server { port, child, _folder: folder };
+        let certificates = Arc::clone(certificates);
+        let mut server = Server { port, transport, certificates, child, _folder: folder };
         server.wait_until_it_listens();
         server
     }

@@ -6,18 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
 
+use super::line::Line;
+use super::peers::Server;
 use super::wire::PINGREQ;
-
-/// Nothing on loopback takes this long.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A name and the steps.
 pub(super) struct Scenario {
     pub(super) name: &'static str,
-    pub(super) run: fn(&mut Stage),
+    pub(super) run: fn(&mut Stage<'_>),
 }
 
 /// What one step brought.
@@ -30,20 +27,20 @@ pub(super) struct Step {
 }
 
 /// The connections of a scenario, by name.
-pub(super) struct Stage {
-    port: u16,
-    connections: BTreeMap<&'static str, TcpStream>,
+pub(super) struct Stage<'a> {
+    server: &'a Server,
+    connections: BTreeMap<&'static str, Line>,
     steps: Vec<Step>,
 }
 
-/// Plays it to the broker on `port`.
-pub(super) fn play(port: u16, scenario: &Scenario) -> Vec<Step> {
-    let mut stage = Stage { port, connections: BTreeMap::new(), steps: Vec::new() };
+/// Plays it to a broker, over the transport that it listens on.
+pub(super) fn play(server: &Server, scenario: &Scenario) -> Vec<Step> {
+    let mut stage = Stage { server, connections: BTreeMap::new(), steps: Vec::new() };
     (scenario.run)(&mut stage);
     stage.steps
 }
 
-impl Stage {
+impl Stage<'_> {
     /// `who` (connected first if it is new, or was closed) sends bytes and hears what the broker says to them.
     pub(super) fn ask(&mut self, who: &'static str, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
@@ -71,18 +68,13 @@ impl Stage {
     /// The connection of `who` is cut without DISCONNECT.
     pub(super) fn cut(&mut self, who: &'static str) {
         if let Some(stream) = self.connections.remove(who) {
-            let _ = stream.shutdown(Shutdown::Both);
+            stream.cut();
         }
     }
 
     fn send(&mut self, who: &'static str, bytes: &[u8]) {
-        let port = self.port;
-        let stream = self.connections.entry(who).or_insert_with(|| {
-            let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            stream.set_nodelay(true).unwrap();
-            stream
-        });
+        let server = self.server;
+        let stream = self.connections.entry(who).or_insert_with(|| server.dial());
         // A broker may close while we write.
         let _ = stream.write_all(bytes);
     }
@@ -115,7 +107,7 @@ enum Until {
 }
 
 /// One packet; `None`: closed.
-fn packet(stream: &mut TcpStream) -> Option<Vec<u8>> {
+fn packet(stream: &mut Line) -> Option<Vec<u8>> {
     let mut bytes = vec![byte(stream)?];
     let (mut length, mut shift) = (0_usize, 0);
     loop {
@@ -133,7 +125,7 @@ fn packet(stream: &mut TcpStream) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn byte(stream: &mut TcpStream) -> Option<u8> {
+fn byte(stream: &mut Line) -> Option<u8> {
     let mut one = [0];
     match stream.read_exact(&mut one) {
         Ok(()) => Some(one[0]),
