@@ -19,6 +19,7 @@ mod in_the_place_of_mosquitto;
 mod log_format;
 mod mbedtls;
 mod ocsp;
+mod options_file;
 mod paho;
 mod refusals;
 mod scram;

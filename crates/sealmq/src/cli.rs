@@ -36,10 +36,10 @@ pub(crate) enum Command {
     /// Remember a broker that `pub` and `sub` on this computer use without flags
     Context(context::Args),
     /// Publish a message (the flags of mosquitto_pub)
-    #[command(disable_help_flag = true)]
+    #[command(disable_help_flag = true, args_override_self = true)]
     Pub(publish::Args),
     /// Subscribe and print messages (the flags of mosquitto_sub)
-    #[command(disable_help_flag = true)]
+    #[command(disable_help_flag = true, args_override_self = true)]
     Sub(subscribe::Args),
 }
 

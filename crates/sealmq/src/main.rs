@@ -18,6 +18,10 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = cli::with_broker_as_default(std::env::args_os().collect());
+    let arguments = match connection::with_options_file(arguments) {
+        Ok(arguments) => arguments,
+        Err(failure) => return report::finish(Err(failure)),
+    };
     match cli::parse(arguments).command {
         cli::Command::Up(args) => commands::up::run(args),
         cli::Command::Broker(args) => commands::broker::run(&args),

@@ -38,6 +38,10 @@ pub(crate) struct ConnectionFlags {
     /// Send small packets at once (always so; accepted for the sake of scripts)
     #[arg(long, help_heading = "Broker")]
     pub(crate) nodelay: bool,
+    /// File with further options, one a line, its value behind a space; else mosquitto_pub and mosquitto_sub in
+    /// $XDG_CONFIG_HOME or ~/.config. The command line wins
+    #[arg(short = 'o', value_name = "FILE", help_heading = "Broker")]
+    pub(crate) options_file: Option<PathBuf>,
     /// Use the broker of this data directory
     #[arg(long, value_name = "DIR", help_heading = "Broker", conflicts_with_all = ["context", "host", "url", "unix",
         "port", "cafile", "capath", "cert", "tls_use_os_certs"])]
@@ -127,6 +131,9 @@ pub(crate) struct ConnectionFlags {
     /// File whose first line is the passphrase of the private key; $SEALMQ_KEY_PASSPHRASE works, too
     #[arg(long, value_name = "FILE", help_heading = "TLS", requires = "key")]
     pub(crate) keypass_file: Option<PathBuf>,
+    /// Kind of the key file; there is only this one
+    #[arg(long, value_name = "KIND", help_heading = "TLS", value_parser = ["pem"])]
+    pub(crate) keyform: Option<String>,
     /// Cipher suites for TLS 1.2, in OpenSSL's names
     #[arg(long, value_name = "LIST", help_heading = "TLS")]
     pub(crate) ciphers: Option<String>,
@@ -139,6 +146,10 @@ pub(crate) struct ConnectionFlags {
     /// Trust the CA certificates of the operating system
     #[arg(long, help_heading = "TLS")]
     pub(crate) tls_use_os_certs: bool,
+    /// Speak no TLS on port 8883 either
+    #[arg(long, help_heading = "TLS", conflicts_with_all = ["cafile", "capath", "cert", "tls_use_os_certs", "insecure",
+        "ciphers", "tls_version", "tls_alpn", "data_dir", "context"])]
+    pub(crate) no_tls: bool,
     /// Do not compare the host name with the server certificate: anyone with a certificate of that CA can pose
     /// as the server
     #[arg(long, help_heading = "TLS")]
@@ -162,6 +173,7 @@ impl ConnectionFlags {
             && self.url.is_none()
             && self.unix.is_none()
             && self.port.is_none()
+            && !self.no_tls
             && self.cafile.is_none()
             && self.capath.is_none()
             && self.cert.is_none()

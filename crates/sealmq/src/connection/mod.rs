@@ -5,6 +5,7 @@
 
 mod discovery;
 mod flags;
+mod options_file;
 mod tls;
 
 use std::ffi::OsStr;
@@ -18,6 +19,7 @@ use zeroize::Zeroizing;
 
 use flags::Scram;
 pub(crate) use flags::{ConnectionFlags, parse_port, parse_qos, parse_topic_name};
+pub(crate) use options_file::with_options_file;
 
 use crate::report::Failure;
 
@@ -131,10 +133,15 @@ fn named_broker(
     url: Option<&BrokerUrl>,
 ) -> Result<(Endpoint, Option<sealmq_tls::ClientTls>), Failure> {
     let scheme = url.map(|url| url.scheme);
+    if flags.no_tls && scheme.is_some_and(Scheme::is_tls) {
+        return Err(Failure::new("--no-tls contradicts the URL, which asks for TLS")
+            .hint("leave --no-tls out, or write mqtt:// or ws://"));
+    }
     let port = flags.port.or_else(|| url.and_then(|url| url.port).or(scheme.map(Scheme::default_port)));
     // As mosquitto_pub: port 8883, mqtts:// and wss:// without a CA mean the CAs of the operating system.
     let os_certificates = flags.tls_use_os_certs
-        || (flags.cafile.is_none()
+        || (!flags.no_tls
+            && flags.cafile.is_none()
             && flags.capath.is_none()
             && (scheme.is_some_and(Scheme::is_tls) || (port == Some(8883) && flags.unix.is_none())));
     let uses_tls = flags.cafile.is_some() || flags.capath.is_some() || os_certificates;
