@@ -58,6 +58,7 @@ fn help_is_on_standard_output_and_errors_of_the_command_line_are_3() {
         ("-v --unknown", "Error: Unknown option '--unknown'.\n"),
         ("-v -c missing.conf", "Error: Unable to open config file 'missing.conf'.\n"),
         ("-c .", "Error: Config file '.' is a directory.\n"),
+        ("-c /dev/null", "Error: /dev/null is not a file.\nError: Unable to open config file '/dev/null'.\n"),
         ("--test-config", "Please provide a configuration file to test.\n"),
     ] {
         let (code, _, err) = broker(folder.path(), line);
@@ -78,19 +79,44 @@ fn exit_codes_tell_what_cannot_be_from_what_cannot_be_used() {
         (listener("max_qos 3"), 3, "Error found at m.conf:3."),
         (listener("plugin /x/dynsec.so"), 13, "Unable to load plugin \"/x/dynsec.so\"."),
         (listener("plugin /x/dynsec.so\nmax_qos 3"), 3, "'max_qos' must be"),
-        (listener("password_file missing"), 13, "Unable to open password_file \"missing\""),
+        (listener("password_file missing"), 13, "Unable to open password_file \"missing\".\n"),
+        (
+            listener("password_file ."),
+            13,
+            "Error: . is not a file.\nError: Unable to open password_file \".\".\n",
+        ),
+        (listener("acl_file /dev/null"), 13, "Error: /dev/null is not a file.\n"),
         (listener("acl_file link"), 13, "symbolic link"),
+        (listener("acl_file missing"), 13, "\nError opening acl file \"missing\".\n"),
+        (
+            listener("acl_file m.conf"),
+            3,
+            "Error: Invalid line in acl_file \"m.conf\": listener.\nError found at m.conf:2.",
+        ),
+        (listener("acl_file m.conf"), 3, "\nError opening acl file \"m.conf\"."),
+        (
+            listener("socket_domain ipv6"),
+            1,
+            "Error creating listener: Address family for hostname not supported.\n",
+        ),
+        (format!("listener {port} no.such.host.invalid\n"), 1, "Error creating listener: "),
+        (
+            "listener 0 no-folder/socket\n".to_owned(),
+            1,
+            "Error binding unix socket: No such file or directory\n",
+        ),
+        (format!("listener 0 {}\n", "s".repeat(200)), 1, "Error: Path to unix socket is too long \"sss"),
         (
             listener("certfile missing\nkeyfile missing"),
             1,
-            "Unable to load server certificate \"missing\". Check certfile",
+            "Unable to load server certificate \"missing\". Check certfile.\n",
         ),
         (
             listener("certfile m.conf\nkeyfile m.conf"),
             1,
-            "Unable to load server key file \"m.conf\". Check keyfile: m.conf: no private key",
+            "Unable to load server key file \"m.conf\". Check keyfile.\nError: m.conf: no private key",
         ),
-        (listener("pid_file no-folder/pid"), 14, "Unable to write pid file. \"no-folder/pid\""),
+        (listener("pid_file no-folder/pid"), 14, "Unable to write pid file.\nError: no-folder/pid: "),
         (format!("listener {taken} 127.0.0.1\n"), 1, "Error: Address already in use"),
         (listener("").replace("user root", "user no-such-user"), 3, "because this user does not exist"),
     ] {
@@ -101,6 +127,27 @@ fn exit_codes_tell_what_cannot_be_from_what_cannot_be_used() {
         let (got, _, err) = broker(folder.path(), "-c m.conf");
         assert!(got == code && err.contains(text), "{configuration}: {got} instead of {code}: {err}");
     }
+}
+
+/// Nobody wrote these sockets: a broker for this machine only starts where one of them can be opened, not where none can.
+#[test]
+fn for_this_machine_only_one_of_the_two_addresses_is_enough() {
+    let folder = TempDir::new().expect("a folder");
+    let four = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = four.local_addr().expect("an address").port();
+    let Ok(six) = std::net::TcpListener::bind(("::1", port)) else { return };
+    let line = format!("-p {port}");
+    let (code, _, err) = broker(folder.path(), &line);
+    assert!(
+        code == 1 && err.contains("Error: Unable to start any listening sockets, exiting.\n"),
+        "{code} {err}"
+    );
+    assert!(err.contains("Address already in use"), "{err}");
+    drop(six);
+    let broker =
+        Broker::start_command(sealmq().args(["broker", "-p", &port.to_string()]).current_dir(&folder));
+    broker.wait_for_line(&["Address already in use", "127.0.0.1"]);
+    assert!(TcpStream::connect(("::1", port)).is_ok());
 }
 
 fn nix_is_root() -> bool {

@@ -9,7 +9,7 @@
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::FINDINGS_MAX;
-use crate::lexer::{self, BadText, Line};
+use crate::lexer::{self, BadText, Line, Tail};
 use crate::source::{FileParsed, SourceFile};
 pub use sealmq_broker::Access as AclAccess;
 use sealmq_broker::{AclEntry, AclError, AclRules, AclUser, Attribute as AclAttribute};
@@ -82,7 +82,10 @@ pub fn parse_file(file: &SourceFile) -> FileParsed<AclFile> {
             break;
         }
         let (number, read) = match line {
-            Ok(line) => (line.number, reader.line(line)),
+            Ok(Line { tail: Tail::Bytes, number, .. }) => {
+                (number, Err(reader.unreadable(BadText::Malformed)))
+            }
+            Ok(line) => (line.number, reader.line(Line { rest: line.rest.trim_end(), ..line })),
             Err(bad) => (bad.number, Err(reader.unreadable(bad.why))),
         };
         if let Err(BadLine { text, hint }) = read {
@@ -118,7 +121,7 @@ impl Reader {
             "topic" => self.rule(line, self.whom.clone()),
             "pattern" => self.rule(line, AclWhom::Everyone),
             _ => Err(BadLine {
-                text: format!("Invalid line in acl_file \"{}\": {} {}.", self.name, line.key, line.rest),
+                text: format!("Invalid line in acl_file \"{}\": {}.", self.name, line.key),
                 hint: "a line begins with user, topic, pattern or #".to_owned(),
             }),
         }

@@ -1,7 +1,7 @@
 //! What is legal but worth saying once the whole configuration is known.
 
 use crate::config::{
-    Bind, ClientCertificates, ClientTls, Config, IdentityRule, Listener, Mode, ProxySources,
+    Bind, ClientCertificates, ClientTls, Config, IdentityRule, Listener, Mode, ProtocolVersions, ProxySources,
 };
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Document, Findings};
@@ -11,6 +11,7 @@ pub(crate) fn cross_check(config: &Config, document: &Document, findings: &mut F
     identity_without_certificates(config, findings);
     plaintext_beside_tls(config, findings);
     nobody_gets_in(config, findings);
+    no_version_taken(config, findings);
     proxies_believed(config, findings);
     web_pages(config, findings);
     names_believed(config, findings);
@@ -68,6 +69,19 @@ fn nobody_gets_in(config: &Config, findings: &mut Findings) {
             name(listener)
         );
         let hint = "add `password_file PATH`, or `listener_allow_anonymous true` below the listener to let everybody in";
+        findings.add(Diagnostic::warning(listener.at.clone(), text).hint(hint));
+    }
+}
+
+fn no_version_taken(config: &Config, findings: &mut Findings) {
+    for listener in &config.listeners {
+        let ProtocolVersions { v31: false, v311: false, v5: false } = listener.accept_protocol_versions
+        else {
+            continue;
+        };
+        let text =
+            format!("{} refuses every client: accept_protocol_versions names no version.", name(listener));
+        let hint = "write any of 3 (MQTT 3.1), 4 (MQTT 3.1.1) and 5 (MQTT 5.0), as in `accept_protocol_versions 4,5`";
         findings.add(Diagnostic::warning(listener.at.clone(), text).hint(hint));
     }
 }

@@ -15,12 +15,28 @@ pub struct Place {
     pub file: Arc<str>,
     /// The line, from 1; 0 where the finding is about the whole file.
     pub line: u32,
+    /// The line of the main file that included this one.
+    pub included_at: Option<Arc<Place>>,
 }
 
 impl Place {
     /// A place in `file`.
     pub fn new(file: impl Into<Arc<str>>, line: u32) -> Place {
-        Place { file: file.into(), line }
+        Place { file: file.into(), line, included_at: None }
+    }
+
+    /// The same in a file that `at` includes.
+    #[must_use]
+    pub fn included(self, at: Option<Arc<Place>>) -> Place {
+        Place { included_at: at, ..self }
+    }
+
+    /// mosquitto's words for where an error is: `Error found at FILE:LINE.`, and the line that included the file.
+    pub fn error_found(&self) -> String {
+        match &self.included_at {
+            None => format!("Error found at {self}."),
+            Some(main) => format!("Error found at '{self}'.\nError found at {main}."),
+        }
     }
 
     /// What was said on the command line, not in a file.
@@ -141,7 +157,7 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Printable(&self.text))?;
         match (&self.place, self.severity) {
-            (Some(place), Severity::Error) => write!(f, "\nError found at {place}.")?,
+            (Some(place), Severity::Error) => write!(f, "\n{}", place.error_found())?,
             (Some(place), Severity::Warning | Severity::Notice) => write!(f, "\nFound at {place}.")?,
             (None, _) => {}
         }
@@ -152,7 +168,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Text of a file on its way to a terminal: control characters are escaped, and no more than 1,000 characters go out.
+/// Text of a file on its way to a terminal: control characters but tabs are escaped, and no more than 1,000 characters go out.
 struct Printable<'a>(&'a str);
 
 impl fmt::Display for Printable<'_> {
@@ -163,6 +179,7 @@ impl fmt::Display for Printable<'_> {
                 return f.write_str("…");
             }
             match c {
+                '\t' => f.write_str("\t")?,
                 c if c.is_control() => write!(f, "{}", c.escape_default())?,
                 c => write!(f, "{c}")?,
             }

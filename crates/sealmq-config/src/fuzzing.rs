@@ -43,6 +43,6 @@ fn printable(diagnostics: &[Diagnostic]) {
     for finding in diagnostics {
         let text = finding.to_string();
         assert!(text.len() < 10_000);
-        assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+        assert!(text.chars().all(|c| c == '\n' || c == '\t' || !c.is_control()));
     }
 }

@@ -4,10 +4,11 @@
 //! the value, and what a value is depends on its key: for most the first word (so a comment may follow it), for file
 //! names and other texts all of it.
 //!
-//! More generous than mosquitto, never less: blanks may stand before a comment, and a tab is a blank.
+//! What is between a key and its value is a space, as in mosquitto: a tab, a byte order mark or an indented `#` becomes
+//! part of the key, which is then unknown, and the finding says so.
 //!
 //! Invariants: linear in the input; a line longer than [`LINE_BYTES_MAX`] or with broken UTF-8 is an error of that line,
-//! and the next one is read as usual.
+//! and the next one is read as usual. In a comment behind a value any byte may stand.
 
 /// The longest line that is looked at. mosquitto bounds texts to 65,535 bytes.
 pub(crate) const LINE_BYTES_MAX: usize = 70_000;
@@ -21,6 +22,17 @@ pub(crate) struct Line<'a> {
     pub(crate) key: &'a str,
     /// The rest, without blanks around it.
     pub(crate) rest: &'a str,
+    /// Whether `rest` is all that stands there.
+    pub(crate) tail: Tail,
+}
+
+/// What follows the text of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// The end of the line.
+    Nothing,
+    /// Bytes that are no text, behind a ` #`: no matter where that begins a comment.
+    Bytes,
 }
 
 /// A line that cannot be read.
@@ -43,7 +55,6 @@ pub(crate) enum BadText {
 
 /// The lines of a file.
 pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<Line<'_>, BadLine>> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes.split(|&byte| byte == b'\n').zip(1u32..).filter_map(|(raw, number)| line(raw, number).transpose())
 }
 
@@ -55,21 +66,33 @@ fn line(raw: &[u8], number: u32) -> Result<Option<Line<'_>>, BadLine> {
     if raw.len() > LINE_BYTES_MAX {
         return Err(bad(BadText::TooLong));
     }
-    let text = std::str::from_utf8(raw).map_err(|_| bad(BadText::Malformed))?;
+    let text = text_of(raw);
+    let tail = match text.len() == raw.len() {
+        true => Tail::Nothing,
+        false if text.contains(" #") => Tail::Bytes,
+        false => return Err(bad(BadText::Malformed)),
+    };
     let text = text.trim_end_matches('\r').trim_matches(blank);
-    if text.is_empty() || text.starts_with('#') {
+    if text.is_empty() {
         return Ok(None);
     }
-    if text.chars().any(|c| c.is_control() && c != '\t') {
-        return Err(bad(BadText::Malformed));
-    }
     let (key, rest) = text.split_once(blank).unwrap_or((text, ""));
-    Ok(Some(Line { number, key, rest: rest.trim_start_matches(blank) }))
+    Ok(Some(Line { number, key, rest: rest.trim_start_matches(blank), tail }))
+}
+
+/// As much of a line as is text: UTF-8 without control characters, but for a tab and the CR of a line's end.
+fn text_of(raw: &[u8]) -> &str {
+    let valid = raw.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let line = valid.trim_end_matches('\r');
+    match line.find(|c: char| c.is_control() && c != '\t') {
+        Some(at) => &valid[..at],
+        None => valid,
+    }
 }
 
 /// What separates words.
 pub(crate) fn blank(c: char) -> bool {
-    c == ' ' || c == '\t'
+    c == ' '
 }
 
 /// The words of a value, up to a comment.
@@ -97,8 +120,23 @@ mod tests {
     }
 
     #[test]
-    fn blanks_before_a_comment_and_tabs_are_taken() {
-        assert_eq!(read("  # c\n\tport\t1883\n"), [(2, "port", "1883")]);
+    fn only_a_space_separates_and_a_comment_begins_its_line() {
+        assert_eq!(
+            read("  # c\n\tport\t1883\nport\t1883 \n"),
+            [(1, "#", "c"), (2, "\tport\t1883", ""), (3, "port\t1883", "")]
+        );
+    }
+
+    #[test]
+    fn in_a_comment_behind_a_value_any_byte_may_stand() {
+        let found: Vec<_> = lines(b"port 1883 # gr\xf6\xdfe\r\nport \xf6 # c\n").collect();
+        assert_eq!(
+            found,
+            [
+                Ok(Line { number: 1, key: "port", rest: "1883 # gr", tail: Tail::Bytes }),
+                Err(BadLine { number: 2, why: BadText::Malformed }),
+            ]
+        );
     }
 
     #[test]
@@ -117,7 +155,7 @@ mod tests {
                 Err(BadLine { number: 1, why: BadText::Malformed }),
                 Err(BadLine { number: 2, why: BadText::Malformed }),
                 Err(BadLine { number: 3, why: BadText::TooLong }),
-                Ok(Line { number: 4, key: "user", rest: "x" }),
+                Ok(Line { number: 4, key: "user", rest: "x", tail: Tail::Nothing }),
             ]
         );
     }

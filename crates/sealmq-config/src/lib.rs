@@ -45,5 +45,5 @@ pub use config::{
 pub use diagnostic::{Diagnostic, Exit, Place, Severity};
 pub use options::{OPTIONS, OptionRow};
 pub use parse::{parse, parse_all};
-pub use source::{Arguments, FileParsed, Loader, NoLoader, Parsed, SourceFile, Verbosity};
+pub use source::{Arguments, FileParsed, Loader, NoLoader, Parsed, SourceFile, Unreadable, Verbosity};
 pub use tls_version::TlsVersions;

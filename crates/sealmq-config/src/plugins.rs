@@ -78,11 +78,20 @@ impl Plugins {
             return self.list.len() - 1;
         }
         let stock = Stock::of(path);
+        if let Some(name) = &name
+            && self.list.iter().any(|plugin| plugin.name.as_ref() == Some(name))
+        {
+            findings.add(
+                Diagnostic::error(at.clone(), format!("Duplicate plugin name '{name}'."))
+                    .hint("give each plugin_load a name of its own"),
+            );
+        }
         if path.is_empty() {
-            findings.add(Diagnostic::error(
-                at.clone(),
-                format!("Missing plugin path for plugin name '{value}'."),
-            ));
+            let name = name.as_deref().unwrap_or("(null)");
+            findings.add(
+                Diagnostic::error(at.clone(), format!("Missing plugin path for plugin name '{name}'."))
+                    .hint("write the path of the shared object behind it"),
+            );
         } else if stock.is_none() {
             findings.add(refusal(path, at.clone()));
         }

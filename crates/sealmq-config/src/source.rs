@@ -18,7 +18,16 @@ pub trait Loader {
     /// The paths of all entries of `folder`, in any order. Errors are one sentence without `Error:`.
     fn list(&self, folder: &Path) -> Result<Vec<PathBuf>, String>;
     /// The bytes of a file.
-    fn read(&self, file: &Path) -> Result<Vec<u8>, String>;
+    fn read(&self, file: &Path) -> Result<Vec<u8>, Unreadable>;
+}
+
+/// Why a file that `include_dir` found cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is a folder.
+    Folder,
+    /// Another reason, one sentence without `Error:`.
+    Because(String),
 }
 
 /// A loader for configurations without `include_dir`: every look-up fails.
@@ -30,8 +39,8 @@ impl Loader for NoLoader {
         Err("include_dir cannot be read here".to_owned())
     }
 
-    fn read(&self, _file: &Path) -> Result<Vec<u8>, String> {
-        Err("include_dir cannot be read here".to_owned())
+    fn read(&self, _file: &Path) -> Result<Vec<u8>, Unreadable> {
+        Err(Unreadable::Because("include_dir cannot be read here".to_owned()))
     }
 }
 

@@ -17,12 +17,11 @@ const FILES_MAX: usize = 1024;
 /// The files that `crlfile` names.
 pub(crate) fn read(setting: &FileSetting) -> Result<(Vec<CrlSource>, Vec<Finding>), StartError> {
     let failed = |path: &str, error: std::io::Error| {
-        StartError::new(
-            format!("Error: Unable to load certificate revocation file \"{path}\": {error}. Check crlfile."),
-            UNUSABLE,
-        )
-        .hint("check the path, and that the user the broker runs as may read it")
-        .at(&setting.at)
+        let words = format!("Error: Unable to load certificate revocation file \"{path}\". Check crlfile.");
+        StartError::new(format!("Error: {error}."), UNUSABLE)
+            .saying(&words)
+            .hint("check the path, and that the user the broker runs as may read it")
+            .at(&setting.at)
     };
     if !setting.path.is_dir() {
         let bytes = read_file(&setting.path, 0).map_err(|error| failed(&setting.written, error))?;

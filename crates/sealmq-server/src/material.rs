@@ -165,7 +165,7 @@ pub(crate) fn build_tls(
                         "ciphers" => "Unable to set TLS ciphers. Check cipher list",
                         _ => "Unable to set TLS 1.3 ciphersuites. Check cipher_tls13 list",
                     };
-                    failed = failed.saying(&format!("Error: {words} \"{list}\""));
+                    failed = failed.saying(&format!("Error: {words} \"{list}\"."));
                 }
                 failed.at(at)
             })?;
@@ -203,7 +203,7 @@ pub(crate) fn build_tls(
                 failed.saying(&unloadable("cafile", &cafile.written))
             }
             (BuildError::Crls(_), Some(crlfile), _) => failed.saying(&format!(
-                "Error: Unable to load certificate revocation file \"{}\". Check crlfile",
+                "Error: Unable to load certificate revocation file \"{}\". Check crlfile.",
                 crlfile.written
             )),
             _ => failed,
@@ -332,8 +332,13 @@ pub(crate) fn name_proofs(access: &Access) -> Result<(NameProofs, Vec<Finding>),
 
 /// Reads an ACL file.
 pub(crate) fn acl(setting: &FileSetting) -> Result<(Acl, Vec<Finding>), StartError> {
-    let (file, findings) = guarded_file(setting, "acl_file")?;
-    let rules = value_of(acl_file::parse_file(&file))?.rules();
+    // Its last line in mosquitto, whatever was wrong.
+    let unopened = |mut error: StartError| {
+        error.text = format!("{}\nError opening acl file \"{}\".", error.text, setting.written);
+        error
+    };
+    let (file, findings) = guarded_file(setting, "acl_file").map_err(unopened)?;
+    let rules = value_of(acl_file::parse_file(&file)).map_err(unopened)?.rules();
     Ok((Acl::Rules(rules), findings))
 }
 
@@ -350,22 +355,29 @@ fn value_of<T>(parsed: FileParsed<T>) -> Result<T, StartError> {
     }
 }
 
-/// mosquitto's words for a file of TLS that is of no use; the reason follows.
+/// mosquitto's words for a file of TLS that is of no use; the reason is the next line.
 fn unloadable(key: &str, written: &str) -> String {
     match key {
-        "certfile" => format!("Error: Unable to load server certificate \"{written}\". Check certfile"),
-        "keyfile" => format!("Error: Unable to load server key file \"{written}\". Check keyfile"),
-        "cafile" => format!("Error: Unable to load CA certificates. Check cafile \"{written}\""),
+        "certfile" => format!("Error: Unable to load server certificate \"{written}\". Check certfile."),
+        "keyfile" => format!("Error: Unable to load server key file \"{written}\". Check keyfile."),
+        "cafile" => format!("Error: Unable to load CA certificates. Check cafile \"{written}\"."),
         "bridge_cafile" => {
-            format!("Error: Unable to load CA certificates, check bridge_cafile \"{written}\"")
+            format!("Error: Unable to load CA certificates, check bridge_cafile \"{written}\".")
         }
-        other => format!("Error: Unable to load {other} \"{written}\""),
+        "bridge_certfile" => {
+            format!("Error: Unable to load client certificate, check bridge_certfile \"{written}\".")
+        }
+        "bridge_keyfile" => {
+            format!("Error: Unable to load client key file, check bridge_keyfile \"{written}\".")
+        }
+        other => format!("Error: Unable to load {other} \"{written}\"."),
     }
 }
 
 pub(crate) fn pem(setting: &FileSetting, key: &str) -> Result<PemSource, StartError> {
     let bytes = read(&setting.path, 0).map_err(|error| {
-        StartError::new(format!("{}: {error}.", unloadable(key, &setting.written)), UNUSABLE)
+        StartError::new(format!("Error: {error}."), UNUSABLE)
+            .saying(&unloadable(key, &setting.written))
             .hint("check the path, and that the user the broker runs as may read it")
             .at(&setting.at)
     })?;
@@ -404,15 +416,18 @@ pub(crate) fn folder(setting: &FileSetting) -> Result<Vec<PemSource>, StartError
 /// A password or ACL file: no symbolic link, and a finding where others may read it.
 fn guarded_file(setting: &FileSetting, key: &str) -> Result<(SourceFile, Vec<Finding>), StartError> {
     let flags = if std::env::var_os(ALLOW_SYMLINKS).is_some() { 0 } else { nix::libc::O_NOFOLLOW };
-    let bytes = read(&setting.path, flags).map_err(|error| {
+    let bytes = read_regular(&setting.path, flags).map_err(|error| {
         let (why, hint) = if error.raw_os_error() == Some(nix::libc::ELOOP) {
             ("it is a symbolic link".to_owned(), "name the file itself".to_owned())
         } else {
             (error.to_string(), format!("check the path of {key}, and that the broker's user may read it"))
         };
-        StartError::new(format!("Error: Unable to open {key} \"{}\": {why}.", setting.written), FILE_ACCESS)
-            .hint(hint)
-            .at(&setting.at)
+        let unopened = format!("Error: Unable to open {key} \"{}\".", setting.written);
+        let words = match [std::io::ErrorKind::IsADirectory, NOT_A_FILE].contains(&error.kind()) {
+            true => format!("Error: {} is not a file.\n{unopened}", setting.written),
+            false => unopened,
+        };
+        StartError::new(format!("Error: {why}."), FILE_ACCESS).saying(&words).hint(hint).at(&setting.at)
     })?;
     let mut findings = Vec::new();
     let mode = std::fs::metadata(&setting.path).map_or(0, |meta| meta.permissions().mode());
@@ -442,6 +457,18 @@ pub(crate) fn loose_key(path: &Path, written: &str) -> Option<Finding> {
 
 pub(crate) fn finding(code: &'static str, text: String, hint: String) -> Finding {
     Finding { code, text, hint }
+}
+
+/// What [`read_regular`] says of a device or a pipe.
+const NOT_A_FILE: std::io::ErrorKind = std::io::ErrorKind::InvalidInput;
+
+/// As [`read`]; a device or a pipe, which gives something else each time, is none.
+fn read_regular(path: &Path, flags: i32) -> std::io::Result<Vec<u8>> {
+    let kind = std::fs::symlink_metadata(path)?.file_type();
+    match kind.is_file() || kind.is_dir() || kind.is_symlink() {
+        true => read(path, flags),
+        false => Err(std::io::Error::new(NOT_A_FILE, "it is a device or a pipe")),
+    }
 }
 
 pub(crate) fn read(path: &Path, flags: i32) -> std::io::Result<Vec<u8>> {

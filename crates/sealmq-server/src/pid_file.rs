@@ -28,12 +28,10 @@ impl PidFile {
     pub(crate) fn write(setting: &FileSetting) -> Result<PidFile, StartError> {
         let path = setting.path.clone();
         make(&path).map(|()| PidFile(path)).map_err(|error| {
-            StartError::new(
-                format!("Error: Unable to write pid file. \"{}\": {error}.", setting.written),
-                EXIT,
-            )
-            .hint("make its folder, and let the user who starts the broker write there")
-            .at(&setting.at)
+            StartError::new(format!("Error: {}: {error}.", setting.written), EXIT)
+                .saying("Error: Unable to write pid file.")
+                .hint("make its folder, and let the user who starts the broker write there")
+                .at(&setting.at)
         })
     }
 }

@@ -56,13 +56,13 @@ impl StartError {
     /// With the line of the configuration that asked for it, in mosquitto's words.
     #[must_use]
     pub fn at(mut self, place: &Place) -> StartError {
-        self.text = format!("{}\nError found at {place}.", self.text);
+        self.text = format!("{}\n{}", self.text, place.error_found());
         self
     }
 
-    /// With mosquitto's words in the place of `Error`, and ours behind them.
+    /// With mosquitto's words in a line above ours.
     pub(crate) fn saying(mut self, words: &str) -> StartError {
-        self.text = format!("{words}: {}", self.text.strip_prefix("Error: ").unwrap_or(&self.text));
+        self.text = format!("{words}\n{}", self.text);
         self
     }
 

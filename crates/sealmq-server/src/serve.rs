@@ -6,12 +6,12 @@
 use std::io;
 use std::sync::Arc;
 
-use sealmq_config::{Config, Mode, for_broker};
+use sealmq_config::{Bind, Config, Mode, for_broker};
 use sealmq_tls::{OwnIssuer, TrustGeneration};
 
 use crate::believed::now;
 use crate::door::Nodelay;
-use crate::door::accept;
+use crate::door::accept::{self, OpenSocket};
 use crate::door::authenticate::CertificateNames;
 use crate::door::limits::DoorLimits;
 use crate::log::{Event, Line, Log};
@@ -90,12 +90,14 @@ impl Prepared {
         let mut listeners = Vec::new();
         for (listener, files) in config.listeners.iter().zip(&material.listeners) {
             let sockets = match config.mode {
-                Mode::LocalOnly => accept::open_where_there_is(&listener.bind),
-                Mode::Configured => accept::open(&listener.bind),
-            }
-            .map_err(|error| cannot_open(listener, &error))?;
+                Mode::LocalOnly => open_what_can_be(listener, log)?,
+                Mode::Configured => {
+                    accept::open(&listener.bind).map_err(|error| cannot_open(listener, &error))?
+                }
+            };
             listeners.push(OpenListener { state: plan::listener_state(&config, listener, files), sockets });
         }
+        somebody_can_come(&listeners)?;
         startup::log_material(log, &config, &material, now());
         let pid_file = config.global.pid_file.as_ref().map(PidFile::write).transpose()?;
         leave_root(&config, &listeners, log)?;
@@ -125,30 +127,70 @@ fn interface(listener: &sealmq_config::Listener) -> Option<&str> {
     }
 }
 
+/// A socket that nobody wrote, of a broker for this machine only: where its port is taken the others do, as in mosquitto.
+fn open_what_can_be(listener: &sealmq_config::Listener, log: &Log) -> Result<Vec<OpenSocket>, StartError> {
+    match accept::open_where_there_is(&listener.bind) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let said = cannot_open(listener, &error);
+            log.line(
+                Line::new(Event::ConfigFinding, said.text.replace('\n', " "))
+                    .hint(said.hint.unwrap_or_default()),
+            );
+            Ok(Vec::new())
+        }
+        opened => opened.map_err(|error| cannot_open(listener, &error)),
+    }
+}
+
+/// A broker that nobody can reach is none.
+fn somebody_can_come(listeners: &[OpenListener]) -> Result<(), StartError> {
+    match listeners.iter().any(|listener| !listener.sockets.is_empty()) {
+        true => Ok(()),
+        false => Err(StartError::new("Error: Unable to start any listening sockets, exiting.", UNUSABLE)
+            .hint("another program listens there (`ss -ltnp` shows which); stop it, or use another port")),
+    }
+}
+
+/// mosquitto's words, then which listener it is.
 pub(crate) fn cannot_open(listener: &sealmq_config::Listener, error: &io::Error) -> StartError {
     let is = |kind| error.kind() == kind;
-    let (what, hint) = if is(io::ErrorKind::AddrInUse) {
+    let whole = error.to_string();
+    let why = whole.split(" (os error").next().unwrap_or(&whole);
+    let (what, hint) = if let Bind::Unix { path } = &listener.bind {
+        let what = if is(io::ErrorKind::InvalidInput) {
+            format!("Error: Path to unix socket is too long \"{}\".", path.display())
+        } else if is(io::ErrorKind::AddrInUse) {
+            "Error binding unix socket: Address already in use".to_owned()
+        } else {
+            format!("Error binding unix socket: {why}")
+        };
+        (what, "a unix socket needs a folder that may be written, a short path, and nothing else there")
+    } else if is(io::ErrorKind::AddrInUse) {
         let hint = "another program listens there (`ss -ltnp` shows which); stop it, or use another port (sealmq up --port N)";
-        ("Address already in use".to_owned(), hint)
+        ("Error: Address already in use".to_owned(), hint)
     } else if is(io::ErrorKind::PermissionDenied) {
-        let hint = "ports below 1024 need root or CAP_NET_BIND_SERVICE; a unix socket needs a folder that may be written";
-        ("Permission denied".to_owned(), hint)
+        ("Error: Permission denied".to_owned(), "ports below 1024 need root or CAP_NET_BIND_SERVICE")
     } else if is(io::ErrorKind::AddrNotAvailable) {
         (
-            "Cannot assign requested address".to_owned(),
+            "Error: Cannot assign requested address".to_owned(),
             "this machine has no such address; `ip addr` lists them",
         )
     } else if let (Some(nix::libc::ENODEV), Some(interface)) = (error.raw_os_error(), interface(listener)) {
-        (format!("Interface {interface} does not exist."), "`ip link` lists the interfaces of this machine")
+        (
+            format!("Error: Interface {interface} does not exist."),
+            "`ip link` lists the interfaces of this machine",
+        )
+    } else if let Some(reason) = why.strip_prefix(accept::LOOKUP_FAILED) {
+        (
+            format!("Error creating listener: {reason}."),
+            "write an address of this machine, or a name that its resolver knows (`getent hosts NAME`)",
+        )
     } else {
-        (error.to_string(), "check the address, the port and the path of this listener")
+        (format!("Error: {why}"), "check the address, the port and the path of this listener")
     };
-    StartError::new(
-        format!("Error: {what}\nError: cannot listen on {}.", plan::name(&listener.bind)),
-        UNUSABLE,
-    )
-    .hint(hint)
-    .at(&listener.at)
+    StartError::new(format!("{what}\nError: cannot listen on {}.", plan::name(&listener.bind)), UNUSABLE)
+        .hint(hint)
+        .at(&listener.at)
 }
 
 fn leave_root(config: &Config, listeners: &[OpenListener], log: &Log) -> Result<(), StartError> {

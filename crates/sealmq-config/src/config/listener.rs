@@ -105,7 +105,7 @@ pub enum MaxQos {
     ExactlyOnce,
 }
 
-/// `accept_protocol_versions`. At least one is true.
+/// `accept_protocol_versions`. None is true where the line names none that exists: nobody is taken then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProtocolVersions {
     /// `3`: MQTT 3.1.

@@ -68,7 +68,7 @@ pub(super) const ROWS: &[OptionRow] = &[
         "Bytes that wait for one client.").restricts(),
     row("max_packet_size", Global, integer(20, INT_MAX, "'max_packet_size' must be >= 20."), "2000000", "65536",
         "Largest packet in bytes, advertised in CONNACK.").restricts(),
-    row("message_size_limit", Global, integer(0, 268_435_455, "Invalid 'message_size_limit' value ({})."),
+    row("message_size_limit", Global, integer(0, 268_435_455, "Invalid 'message_size_limit' value ({u})."),
         "0 (no limit)", "10000", "Largest payload in bytes; a larger message is dropped.").restricts(),
     row("memory_limit", Global, integer(0, i64::MAX, "Invalid 'memory_limit' value ({})."), "0 (no limit)", "100000000",
         "Bytes that clients may make the broker hold. From there on nothing new is taken.").restricts(),

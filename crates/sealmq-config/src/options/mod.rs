@@ -130,6 +130,40 @@ pub enum Kind {
     Unread,
 }
 
+impl Kind {
+    /// Whether the value is the whole rest of the line, so that no comment can follow it.
+    pub(crate) fn takes_all(self) -> bool {
+        match self {
+            Kind::Text
+            | Kind::TextUpTo(..)
+            | Kind::Path
+            | Kind::MountPoint
+            | Kind::Plugin
+            | Kind::PluginOption
+            | Kind::IncludeDir => true,
+            Kind::Boolean
+            | Kind::Integer { .. }
+            | Kind::Word(..)
+            | Kind::Listen
+            | Kind::Addresses
+            | Kind::BridgeTopic
+            | Kind::TlsVersions
+            | Kind::ProtocolVersions
+            | Kind::Networks
+            | Kind::Identity
+            | Kind::LogDest
+            | Kind::Duration
+            | Kind::CertificateAndKey
+            | Kind::CrlPolicy
+            | Kind::StartType
+            | Kind::RestartTimeout
+            | Kind::TcpKeepalive
+            | Kind::Counts(_)
+            | Kind::Unread => false,
+        }
+    }
+}
+
 /// What a second occurrence in the same place does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Repeat {

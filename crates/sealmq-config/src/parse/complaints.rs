@@ -1,10 +1,13 @@
 //! What is said about lines that do not count.
 
 use crate::diagnostic::{Diagnostic, Place};
-use crate::lexer::{self, BadLine, BadText, Line};
+use crate::lexer::{self, BadText, Line};
 use crate::options::{Kind, OptionRow, Restricts, Support};
+use crate::source::Unreadable;
 use crate::suggest;
-use std::sync::Arc;
+use std::path::Path;
+
+use super::READABLE;
 
 pub(super) fn duplicate(row: &OptionRow, written: &str, at: Place) -> Diagnostic {
     if row.kind == Kind::Addresses {
@@ -17,15 +20,37 @@ pub(super) fn duplicate(row: &OptionRow, written: &str, at: Place) -> Diagnostic
 
 pub(super) fn unknown(key: &str, at: Place) -> Diagnostic {
     let finding = Diagnostic::error(at, format!("Unknown configuration variable '{key}'."));
+    if key.contains('\t') {
+        return finding.hint("write a space where the tab is: only spaces separate a key from its value");
+    }
+    if key.starts_with('\u{feff}') {
+        return finding.hint("the file begins with a byte order mark: save it as UTF-8 without one");
+    }
+    if key.starts_with('#') {
+        return finding.hint("a comment begins in the first column");
+    }
     match suggest::nearest(key) {
         Some(known) => finding.hint(format!("did you mean `{known}`?")),
         None => finding.hint("docs/reference/mosquitto-conf.md lists all keys"),
     }
 }
 
-pub(super) fn bad_line(bad: BadLine, file: &Arc<str>) -> Diagnostic {
-    let at = Place::new(file.clone(), bad.number);
-    match bad.why {
+/// About a file that `include_dir` found.
+pub(super) fn unreadable(file: &Path, why: Unreadable, at: Place) -> Diagnostic {
+    match why {
+        Unreadable::Folder => {
+            Diagnostic::error(at, format!("Config file '{}' is a directory.", file.display()))
+                .hint("a folder inside an include_dir must not be called NAME.conf")
+        }
+        Unreadable::Because(why) => {
+            Diagnostic::error(at, format!("Unable to open config file '{}'.", file.display()))
+                .hint(format!("{why}; {READABLE}"))
+        }
+    }
+}
+
+pub(super) fn bad_line(why: BadText, at: Place) -> Diagnostic {
+    match why {
         BadText::Malformed => Diagnostic::error(at, "Malformed UTF-8 in configuration.")
             .hint("the line has bytes that are not UTF-8 text, or control characters"),
         BadText::TooLong => Diagnostic::error(

@@ -7,7 +7,7 @@ mod complaints;
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{BridgeSection, Document, Findings, ListenerSection, Origin, Section, Setting};
-use crate::lexer::{self, Line};
+use crate::lexer::{self, BadText, Line, Tail};
 use crate::options::{self, Kind, OptionRow, Repeat, Scope, Support};
 use crate::plugins::{self, Owner, Plugins};
 use crate::resolve;
@@ -36,7 +36,7 @@ pub fn parse_all(main: &[SourceFile], arguments: &Arguments, loader: &dyn Loader
         findings: Findings::default(),
     };
     for file in main {
-        reader.file(&file.path, &file.bytes, Depth::Main);
+        reader.file(&file.path, &file.bytes, &Depth::Main);
     }
     let Reader { mut document, plugins, mut findings, .. } = reader;
     plugins.settle(&mut document, &mut findings);
@@ -46,10 +46,20 @@ pub fn parse_all(main: &[SourceFile], arguments: &Arguments, loader: &dyn Loader
     Parsed { config, diagnostics: findings.list }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Depth {
     Main,
-    Included,
+    /// By this line of the main file.
+    Included(Arc<Place>),
+}
+
+impl Depth {
+    fn included_at(&self) -> Option<Arc<Place>> {
+        match self {
+            Depth::Main => None,
+            Depth::Included(at) => Some(Arc::clone(at)),
+        }
+    }
 }
 
 /// What the lines of a file are about at the moment. An included file begins anew, as in mosquitto.
@@ -75,7 +85,7 @@ struct Reader<'l> {
 }
 
 impl Reader<'_> {
-    fn file(&mut self, path: &Path, bytes: &[u8], depth: Depth) {
+    fn file(&mut self, path: &Path, bytes: &[u8], depth: &Depth) {
         let name: Arc<str> = path.to_string_lossy().into();
         if bytes.len() > FILE_BYTES_MAX {
             let text = format!("Config file '{name}' has {} bytes, more than {FILE_BYTES_MAX}.", bytes.len());
@@ -88,14 +98,15 @@ impl Reader<'_> {
             if self.findings.is_full() {
                 return;
             }
+            let place = |number| Place::new(name.clone(), number).included(depth.included_at());
             match line {
-                Ok(line) => self.line(line, Place::new(name.clone(), line.number), &mut here, depth),
-                Err(bad) => self.findings.add(complaints::bad_line(bad, &name)),
+                Ok(line) => self.line(line, place(line.number), &mut here, depth),
+                Err(bad) => self.findings.add(complaints::bad_line(bad.why, place(bad.number))),
             }
         }
     }
 
-    fn line(&mut self, line: Line<'_>, at: Place, here: &mut Here, depth: Depth) {
+    fn line(&mut self, line: Line<'_>, at: Place, here: &mut Here, depth: &Depth) {
         let Some(row) = options::find(line.key) else {
             return self.findings.add(complaints::unknown(line.key, at));
         };
@@ -103,6 +114,9 @@ impl Reader<'_> {
             Ok(target) => target,
             Err(finding) => return self.findings.add(finding),
         };
+        if line.tail == Tail::Bytes && row.kind.takes_all() {
+            return self.findings.add(complaints::bad_line(BadText::Malformed, at));
+        }
         let Reading { value, ignored } = match value::read(row, line.key, line.rest) {
             Ok(reading) => reading,
             Err(bad) => {
@@ -207,9 +221,7 @@ impl Reader<'_> {
             let text = format!("'{ignored}' after the value of '{}' is not looked at.", line.key);
             self.findings.add(Diagnostic::warning(at.clone(), text).hint("remove it, or put a # before it"));
         }
-        let takes_all =
-            matches!(row.kind, Kind::Text | Kind::Path | Kind::Plugin | Kind::IncludeDir | Kind::MountPoint);
-        if takes_all && line.rest.contains(" #") {
+        if row.kind.takes_all() && line.rest.contains(" #") {
             let text =
                 format!("'{}' takes the whole line: the text from # on belongs to its value.", line.key);
             self.findings
@@ -330,8 +342,8 @@ impl Reader<'_> {
         }
     }
 
-    fn include(&mut self, folder: &str, depth: Depth, at: Place) {
-        if depth == Depth::Included {
+    fn include(&mut self, folder: &str, depth: &Depth, at: Place) {
+        if *depth != Depth::Main {
             let text = "The include_dir option is only valid in the main configuration file.";
             return self.findings.add(Diagnostic::error(at, text).hint("move the line there"));
         }
@@ -342,19 +354,22 @@ impl Reader<'_> {
                 return self.findings.add(Diagnostic::error(at, text).hint(format!("{why}; {READABLE}")));
             }
         };
-        // mosquitto takes NAME.conf, not a file called just `.conf`, and sorts by bytes.
+        // mosquitto takes NAME.conf, not a file called just `.conf`.
         files.retain(|file| file.extension().is_some_and(|extension| extension == "conf"));
-        files.sort();
+        files.sort_by_cached_key(|file| letters_before_case(file));
+        let depth = Depth::Included(Arc::new(at.clone()));
         for file in files {
             match self.loader.read(&file) {
-                Ok(bytes) => self.file(&file, &bytes, Depth::Included),
-                Err(why) => {
-                    let text = format!("Unable to open config file '{}'.", file.display());
-                    self.findings.add(Diagnostic::error(at.clone(), text).hint(format!("{why}; {READABLE}")));
-                }
+                Ok(bytes) => self.file(&file, &bytes, &depth),
+                Err(why) => self.findings.add(complaints::unreadable(&file, why, at.clone())),
             }
         }
     }
+}
+
+/// mosquitto's order of files: `a.conf`, `B.conf`, `b.conf`.
+fn letters_before_case(file: &Path) -> Vec<(u8, u8)> {
+    file.as_os_str().as_encoded_bytes().iter().map(|byte| (byte.to_ascii_uppercase(), *byte)).collect()
 }
 
 const READABLE: &str = "check the path, and that the user who starts the broker may read it";

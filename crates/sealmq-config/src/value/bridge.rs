@@ -1,6 +1,6 @@
 //! Values that only bridge keys take.
 
-use super::{BadValue, Reading, Value, integer, split};
+use super::{BadValue, Reading, Value, integer, leading_number, split};
 use crate::config::{BridgeAddress, TcpKeepalive};
 use crate::lexer::words;
 use crate::options::Choice;
@@ -10,10 +10,12 @@ use sealmq_mqtt::QoS;
 pub(super) fn addresses(rest: &str) -> Result<Value, BadValue> {
     let one = |word: &str| match word.rsplit_once(':') {
         None => Ok(BridgeAddress { host: word.to_owned(), port: 1883 }),
-        Some((host, port)) => match port.parse::<u16>() {
+        Some((host, port)) => match u16::try_from(leading_number(port)) {
             Ok(port) if port > 0 => Ok(BridgeAddress { host: host.to_owned(), port }),
-            Ok(_) | Err(_) => Err(BadValue::new(format!("Invalid bridge port value ({port})."))
-                .hint("HOST or HOST:PORT; an IPv6 address needs its port: 2001:db8::1:1883")),
+            Ok(_) | Err(_) => {
+                Err(BadValue::new(format!("Invalid bridge port value ({}).", leading_number(port)))
+                    .hint("HOST or HOST:PORT; an IPv6 address needs its port: 2001:db8::1:1883"))
+            }
         },
     };
     let found = words(rest).map(one).collect::<Result<Vec<_>, _>>()?;
@@ -42,8 +44,8 @@ pub(super) fn bridge_topic(rest: &str) -> Result<Value, BadValue> {
     };
     let qos = match words.next() {
         None => QoS::AtMostOnce,
-        Some(word) => word
-            .parse()
+        // `topic a in "" ""` is written, too: mosquitto reads a word without a number as 0.
+        Some(word) => u8::try_from(leading_number(word))
             .ok()
             .and_then(QoS::from_u8)
             .ok_or_else(|| BadValue::new(format!("Invalid bridge QoS level '{word}'.")))?,

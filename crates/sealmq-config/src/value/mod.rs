@@ -100,6 +100,9 @@ pub(crate) fn read<'a>(
         Kind::Duration => first(rest, name, duration),
         Kind::CertificateAndKey => certificate_and_key(rest, name),
         Kind::CrlPolicy => crl_policy::read(rest, name),
+        Kind::Plugin if rest.is_empty() && written != "plugin_load" => {
+            Err(BadValue::new("Missing plugin path for plugin name '(null)'."))
+        }
         Kind::Text | Kind::Path | Kind::Plugin | Kind::IncludeDir => {
             text(rest, name).map(|text| whole(Value::Text(text)))
         }
@@ -113,7 +116,7 @@ pub(crate) fn read<'a>(
         Kind::Addresses => bridge::addresses(rest).map(whole),
         Kind::BridgeTopic => bridge::bridge_topic(rest).map(whole),
         Kind::TlsVersions => tls_versions(rest, name).map(whole),
-        Kind::ProtocolVersions => protocol_versions(rest, name).map(whole),
+        Kind::ProtocolVersions => protocol_versions(rest, name),
         Kind::Networks => networks(rest, name).map(whole),
         Kind::Identity => identity_sources(rest, name).map(whole),
         Kind::LogDest => log_dest(rest, name),
@@ -158,7 +161,7 @@ fn first<'a>(
 }
 
 fn text(rest: &str, name: &str) -> Result<String, BadValue> {
-    match rest {
+    match rest.trim_matches(|c: char| c.is_ascii_whitespace()) {
         "" => Err(BadValue::empty(name)),
         rest if rest.len() > TEXT_BYTES_MAX => {
             Err(BadValue::new(format!("'{name}' value is longer than {TEXT_BYTES_MAX} bytes.")))
@@ -197,6 +200,14 @@ fn integer(word: &str, name: &str) -> Result<i64, BadValue> {
     Ok(if negative { -magnitude } else { magnitude })
 }
 
+/// As C's `atoi`: the digits that a word begins with, 0 without any.
+fn leading_number(word: &str) -> i64 {
+    let digits = word.strip_prefix(['-', '+']).unwrap_or(word);
+    let digits = &digits[..digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len())];
+    let number = digits.parse().unwrap_or(if digits.is_empty() { 0 } else { i64::from(i32::MAX) });
+    if word.starts_with('-') { -number } else { number }
+}
+
 /// The same within the range of C's `int`.
 fn int(word: &str, name: &str) -> Result<i64, BadValue> {
     within(word, name, 0)
@@ -221,9 +232,15 @@ fn ranged(word: &str, name: &str, min: i64, max: i64, outside: Outside) -> Resul
         Outside::Clamp => Ok(Value::Number(number.clamp(min, max))),
         Outside::Errors { below, .. } if number < min => Err(BadValue::new(below)),
         Outside::Errors { above, .. } => Err(BadValue::new(above)),
-        Outside::Error(text) => Err(BadValue::new(text.replace("{}", &number.to_string()))
+        Outside::Error(text) => Err(BadValue::new(in_words(text, number))
             .hint(format!("it says {number}; {min} to {max} is possible"))),
     }
+}
+
+/// The text about a number. `{u}` stands for it as C prints a negative `int` with `%u`.
+fn in_words(text: &str, number: i64) -> String {
+    let unsigned = number.rem_euclid(1 << 32);
+    text.replace("{u}", &unsigned.to_string()).replace("{}", &number.to_string())
 }
 
 fn choice(word: &str, choices: &'static [Choice], error: &str) -> Result<Value, BadValue> {
@@ -305,6 +322,8 @@ fn listen<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
     })?;
     let (place, after) = match split(after) {
         (word, _) if word.is_empty() || word.starts_with('#') => (None, ""),
+        // C's resolver reads a star as no address at all: every one of this machine.
+        ("*", after) if port != 0 => (None, after),
         (word, after) => (Some(word.to_owned()), after),
     };
     if port == 0 && place.is_none() {
@@ -334,25 +353,25 @@ fn tls_versions(rest: &str, name: &str) -> Result<Value, BadValue> {
     })
 }
 
-fn protocol_versions(rest: &str, name: &str) -> Result<Value, BadValue> {
+/// As mosquitto, which passes over what is no version it knows: fewer versions are taken then, never more.
+fn protocol_versions<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
     let rest = rest.split_once(" #").map_or(rest, |(values, _comment)| values);
-    // mosquitto skips quotation marks here, as it skips whatever else is not a version.
-    let rest = rest.trim().trim_matches('"');
     let mut versions = ProtocolVersions { v31: false, v311: false, v5: false };
-    let mut found = false;
-    for word in words(rest).flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
+    let (mut found, mut ignored) = (false, None);
+    for word in rest.split([' ', ',', '\t']).filter(|word| !word.is_empty()) {
         found = true;
         match word {
             "3" => versions.v31 = true,
             "4" => versions.v311 = true,
             "5" => versions.v5 = true,
-            other => {
-                return Err(BadValue::new(format!("Invalid '{name}' value ({other})."))
-                    .hint("3 is MQTT 3.1, 4 is MQTT 3.1.1, 5 is MQTT 5.0"));
-            }
+            "\"" => {}
+            other => ignored = ignored.or(Some(other)),
         }
     }
-    if found { Ok(Value::Versions(versions)) } else { Err(BadValue::empty(name)) }
+    match found {
+        true => Ok(Reading { value: Value::Versions(versions), ignored }),
+        false => Err(BadValue::empty(name)),
+    }
 }
 
 fn networks(rest: &str, name: &str) -> Result<Value, BadValue> {

@@ -17,7 +17,7 @@ fn error(text: &str) -> String {
 #[test]
 fn rules_are_for_those_above_whom_they_stand() {
     let file = read(
-        "# all\ntopic read $SYS/#\n\nuser alice\ntopic a/b\ntopic deny a/secret\nuser bob smith\n  topic write  with blank/#\r\npattern readwrite devices/%u/#\n",
+        "# all\ntopic read $SYS/#\n\nuser alice\ntopic a/b\ntopic deny a/secret \t\nuser bob smith\n  topic write  with blank/#\r\npattern readwrite devices/%u/#\n",
     );
     assert_eq!(file.diagnostics, []);
     let lines = file.value.unwrap().lines;
@@ -79,7 +79,8 @@ fn a_line_that_is_no_rule_makes_the_file_unusable() {
             "Error: Invalid ACL topic \"a/#/b\" in acl_file \"acl\".\nError found at acl:1.",
         ),
         ("topic deny a+\n", "Error: Invalid ACL topic \"a+\" in acl_file \"acl\".\nError found at acl:1."),
-        ("allow a\n", "Error: Invalid line in acl_file \"acl\": allow a.\nError found at acl:1."),
+        ("allow a\n", "Error: Invalid line in acl_file \"acl\": allow.\nError found at acl:1."),
+        ("user\tbob\n", "Error: Invalid line in acl_file \"acl\": user\tbob.\nError found at acl:1."),
         ("topic read a\u{1}\n", "Error: Malformed UTF-8 in acl_file \"acl\".\nError found at acl:1."),
     ] {
         let found = error(text);

@@ -13,6 +13,16 @@ fn bridge(lines: &str) -> Bridge {
     config(format!("connection site2\naddress remote\ntopic a\n{lines}")).bridges.remove(0)
 }
 
+/// C's `atoi`: guides write `topic a in "" ""`, and scripts leave a slash behind the port.
+#[test]
+fn numbers_of_addresses_and_topics_are_read_as_far_as_they_are_numbers() {
+    let bridge =
+        config("connection b\naddress h:1884/\ntopic a in \"\" \"\"\ntopic b out 1x\n").bridges.remove(0);
+    assert_eq!(bridge.addresses, [BridgeAddress { host: "h".into(), port: 1884 }]);
+    let qos: Vec<_> = bridge.topics.iter().map(|topic| (topic.local_filter(), topic.qos())).collect();
+    assert_eq!(qos, [("a", QoS::AtMostOnce), ("b", QoS::AtLeastOnce)]);
+}
+
 #[test]
 fn addresses_and_topics_are_read() {
     let text = format!(

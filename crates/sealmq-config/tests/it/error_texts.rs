@@ -91,6 +91,22 @@ const CASES: &[(&str, &str)] = &[
     ("max_qos -1", "'max_qos' must be between 0 and 2 inclusive."),
     ("max_inflight_messages 65536", "'max_inflight_messages' must be <= 65535."),
     ("max_packet_size 19", "'max_packet_size' must be >= 20."),
+    ("message_size_limit -1", "Invalid 'message_size_limit' value (4294967295)."),
+    ("listener\t1883", "Unknown configuration variable 'listener\t1883'."),
+    ("listener 1883\n\tallow_anonymous true", "Unknown configuration variable '\tallow_anonymous'."),
+    ("allow_anonymous true\t", "Invalid 'allow_anonymous' value (true\t)."),
+    ("\u{feff}listener 1883", "Unknown configuration variable '\u{feff}listener'."),
+    ("listener 1883\n  # indented", "Unknown configuration variable '#'."),
+    ("plugin", "Missing plugin path for plugin name '(null)'."),
+    ("plugin_load p", "Missing plugin path for plugin name 'p'."),
+    (
+        "plugin_load p c/mosquitto_acl_file.so\nplugin_load p c/mosquitto_acl_file.so",
+        "Duplicate plugin name 'p'.",
+    ),
+    ("connection b\naddress localhost:x", "Invalid bridge port value (0)."),
+    ("connection b\naddress localhost:65536", "Invalid bridge port value (65536)."),
+    ("connection b\ntopic a out 3", "Invalid bridge QoS level '3'."),
+    ("connection b\ntopic a out -1", "Invalid bridge QoS level '-1'."),
     ("message_size_limit 556000000", "Invalid 'message_size_limit' value (556000000)."),
     ("max_keepalive 65536", "Invalid 'max_keepalive' value (65536)."),
     ("max_keepalive -1", "Invalid 'max_keepalive' value (-1)."),
@@ -154,6 +170,14 @@ fn the_texts_are_mosquittos() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn in_a_comment_behind_a_value_any_byte_may_stand_but_not_in_a_value_that_takes_the_line() {
+    assert_eq!(errors(b"max_keepalive 10 # gr\xf6\xdfer\r\nlistener 1883 # \x07\n"), [""; 0]);
+    let malformed = "1: Error: Malformed UTF-8 in configuration.";
+    assert_eq!(errors(b"pid_file a # gr\xf6\xdfer\n"), [malformed]);
+    assert_eq!(errors(b"max_keepalive \xf6 # c\n"), [malformed]);
 }
 
 #[test]

@@ -24,6 +24,23 @@ fn included_files_are_read_in_order_and_only_those_called_conf() {
 }
 
 #[test]
+fn letters_count_before_case_in_their_order() {
+    let files = ["conf.d/B.conf", "conf.d/c.conf", "conf.d/a.conf", "conf.d/A.conf", "conf.d/b.conf"];
+    let files = files.map(|file| (file, "listener 1\n"));
+    let config = read("include_dir conf.d\n", &files).config.unwrap();
+    let order: Vec<_> = config.listeners.iter().map(|listener| listener.at.file.to_string()).collect();
+    assert_eq!(order, ["conf.d/A.conf", "conf.d/a.conf", "conf.d/B.conf", "conf.d/b.conf", "conf.d/c.conf"]);
+}
+
+#[test]
+fn an_error_in_an_included_file_is_printed_with_the_line_that_includes_it() {
+    let parsed = read("\ninclude_dir conf.d\n", &[("conf.d/x.conf", "max_qos 3\n")]);
+    let printed = parsed.diagnostics[0].to_string();
+    let found = "Error found at 'conf.d/x.conf:1'.\nError found at test.conf:2.";
+    assert!(printed.contains(found), "{printed}");
+}
+
+#[test]
 fn an_error_in_an_included_file_names_that_file() {
     let parsed = read("include_dir conf.d\nlistener 1\n", &[("conf.d/x.conf", "\nmax_qos 3\n")]);
     assert!(parsed.config.is_none());
@@ -87,7 +104,7 @@ fn a_session_belongs_to_its_identity_only_where_we_know_who_that_is() {
 }
 
 #[test]
-fn windows_line_ends_and_a_byte_order_mark_are_no_matter() {
-    let config = config("\u{feff}listener 8883\r\n\r\n# c\r\ncertfile c.crt\r\nkeyfile c.key\r\n");
+fn windows_line_ends_are_no_matter() {
+    let config = config("listener 8883\r\n\r\n# c\r\ncertfile c.crt\r\nkeyfile c.key\r\n");
     assert_eq!(config.listeners[0].tls.as_ref().unwrap().certfile.written, "c.crt");
 }

@@ -276,3 +276,34 @@ fn certificates_that_any_web_page_can_use_are_a_finding() {
     let named = format!("{tls}require_certificate true\nwebsockets_origin https://a.example\n");
     assert_eq!(warnings(named), Vec::<String>::new());
 }
+
+#[test]
+fn what_is_no_version_lets_nobody_in_and_is_pointed_out() {
+    let taken = |value: &str| {
+        let ProtocolVersions { v31, v311, v5 } =
+            config(format!("listener 1883\nallow_anonymous true\naccept_protocol_versions {value}\n"))
+                .listeners[0]
+                .accept_protocol_versions;
+        (v31, v311, v5)
+    };
+    assert_eq!(taken("3,6,5"), (true, false, true));
+    assert_eq!(taken("3.1.1"), (false, false, false));
+    let said = warnings("listener 1883\nallow_anonymous true\naccept_protocol_versions 3.1.1\n");
+    assert_eq!(
+        said,
+        [
+            "Warning: '3.1.1' after the value of 'accept_protocol_versions' is not looked at.",
+            "Warning: listener 1883 refuses every client: accept_protocol_versions names no version."
+        ]
+    );
+    assert_eq!(
+        warnings("listener 1883\nallow_anonymous true\naccept_protocol_versions \"  ,  3 ,  4 , 5 \"\n"),
+        [""; 0]
+    );
+}
+
+#[test]
+fn a_star_for_an_address_is_every_one() {
+    let bind = config("listener 1883 *\n").listeners.remove(0).bind;
+    assert!(matches!(bind, Bind::Tcp { port: 1883, address: None, .. }), "{bind:?}");
+}

@@ -1,6 +1,8 @@
 //! Helpers of the other modules: read a text, look at what came out.
 
-use sealmq_config::{Arguments, Config, Diagnostic, Loader, NoLoader, Parsed, Severity, SourceFile, parse};
+use sealmq_config::{
+    Arguments, Config, Diagnostic, Loader, NoLoader, Parsed, Severity, SourceFile, Unreadable, parse,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -54,7 +56,8 @@ impl Loader for Files {
         if found.is_empty() { Err("no such folder".to_owned()) } else { Ok(found) }
     }
 
-    fn read(&self, file: &Path) -> Result<Vec<u8>, String> {
-        self.0.get(file).map(|text| text.clone().into_bytes()).ok_or_else(|| "no such file".to_owned())
+    fn read(&self, file: &Path) -> Result<Vec<u8>, Unreadable> {
+        let missing = || Unreadable::Because("no such file".to_owned());
+        self.0.get(file).map(|text| text.clone().into_bytes()).ok_or_else(missing)
     }
 }

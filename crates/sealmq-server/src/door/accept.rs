@@ -21,6 +21,8 @@ use crate::log::{Event, Line};
 
 /// Connections that the kernel keeps for us.
 const BACKLOG: i32 = 1024;
+/// What the standard library writes before the resolver's reason.
+pub(crate) const LOOKUP_FAILED: &str = "failed to lookup address information: ";
 /// Pause after a failed accept (no descriptors left): without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -88,10 +90,10 @@ pub fn open(bind: &Bind) -> io::Result<Vec<OpenSocket>> {
                 .filter(|address| family_allows(*family, address.ip()))
                 .collect();
             if addresses.is_empty() {
-                return Err(io::Error::new(
-                    io::ErrorKind::AddrNotAvailable,
-                    format!("no address for '{host}'"),
-                ));
+                // The resolver's words, which mosquitto passes on.
+                return Err(io::Error::other(format!(
+                    "{LOOKUP_FAILED}Address family for hostname not supported"
+                )));
             }
             let is_name = host.parse::<IpAddr>().is_err();
             let mut sockets = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sealmq_config::{Arguments, Bind, Config, Loader, Parsed, SourceFile};
+use sealmq_config::{Arguments, Bind, Config, Loader, Parsed, SourceFile, Unreadable};
 
 use super::create::{Progress, Step};
 use super::error::HomeError;
@@ -63,8 +63,11 @@ impl Loader for Disk {
         entries.map(|entry| entry.map(|entry| entry.path()).map_err(|e| e.to_string())).collect()
     }
 
-    fn read(&self, path: &std::path::Path) -> Result<Vec<u8>, String> {
-        std::fs::read(path).map_err(|e| e.to_string())
+    fn read(&self, path: &std::path::Path) -> Result<Vec<u8>, Unreadable> {
+        if path.is_dir() {
+            return Err(Unreadable::Folder);
+        }
+        std::fs::read(path).map_err(|e| Unreadable::Because(e.to_string()))
     }
 }
 

@@ -15,7 +15,7 @@ use super::{Event, Level, Line};
 
 /// A destination that cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Unable to open log file {} for writing: {why}", .path.display())]
+#[error("Unable to open log file {} for writing. {why}", .path.display())]
 pub struct LogFault {
     /// The file.
     pub path: PathBuf,

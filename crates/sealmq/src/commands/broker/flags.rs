@@ -127,9 +127,7 @@ impl Flags {
             BadFlags::new("Error: -p argument given, but no port specified.", "write -p 1883")
         })?;
         let number = leading_number(word);
-        // What mosquitto reads as a number and ignores the rest of is an error here: `-p 18x83` is a slip.
-        let whole = word.to_str().and_then(|word| word.parse::<u16>().ok()).filter(|port| *port > 0);
-        let port = whole.ok_or_else(|| {
+        let port = u16::try_from(number).ok().filter(|port| *port > 0).ok_or_else(|| {
             BadFlags::new(format!("Error: Invalid port specified ({number})."), "1 to 65535 is possible")
         })?;
         if self.ports.len() == PORTS_MAX {
@@ -141,7 +139,7 @@ impl Flags {
     }
 }
 
-/// As C's `atoi`, which mosquitto's error text shows.
+/// As C's `atoi`, by which mosquitto reads it: what follows the digits is not looked at.
 fn leading_number(word: &OsStr) -> i64 {
     let text = word.to_string_lossy();
     let digits = text
@@ -199,7 +197,7 @@ mod tests {
         assert_eq!(text("-p 65536"), "Error: Invalid port specified (65536).");
         assert_eq!(text("-p -1"), "Error: Invalid port specified (-1).");
         assert_eq!(text("-p x"), "Error: Invalid port specified (0).");
-        assert_eq!(text("-p 18x83"), "Error: Invalid port specified (18).");
+        assert_eq!(flags("-p 1883x").ports, [1883]);
         assert_eq!(text("--tls-keylog"), "Error: --tls-keylog argument given, but no file specified.");
         assert_eq!(text("-v --unknown"), "Error: Unknown option '--unknown'.");
         assert_eq!(text("a.conf"), "Error: Unknown option 'a.conf'.");

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use sealmq_config::{
-    Arguments, Config, Diagnostic, Exit, FileSetting, Loader, Parsed, SourceFile, Verbosity,
+    Arguments, Config, Diagnostic, Exit, FileSetting, Loader, Parsed, SourceFile, Unreadable, Verbosity,
 };
 use sealmq_server::directory;
 use sealmq_server::home::{Home, Place, Surroundings};
@@ -195,6 +195,13 @@ fn read_main(path: &Path) -> Result<SourceFile, StartError> {
         let text = format!("Error: Config file '{}' is a directory.", path.display());
         return Err(StartError::new(text, 3).hint("name the file in it, or `include_dir` it from a file"));
     }
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        let shown = path.display();
+        let text = format!("Error: {shown} is not a file.\nError: Unable to open config file '{shown}'.");
+        return Err(
+            StartError::new(text, 3).hint("a reload reads it again, which a pipe or a device does not allow")
+        );
+    }
     let bytes = read_file(path).map_err(|error| {
         StartError::new(format!("Error: Unable to open config file '{}'.", path.display()), 3).hint(format!(
             "{error}; check the path after -c, and that the user the broker runs as may read the file"
@@ -232,8 +239,11 @@ impl Loader for Files {
             .map_err(|error| error.to_string())
     }
 
-    fn read(&self, file: &Path) -> Result<Vec<u8>, String> {
-        read_file(file).map_err(|error| error.to_string())
+    fn read(&self, file: &Path) -> Result<Vec<u8>, Unreadable> {
+        if file.is_dir() {
+            return Err(Unreadable::Folder);
+        }
+        read_file(file).map_err(|error| Unreadable::Because(error.to_string()))
     }
 }
 
