@@ -119,6 +119,8 @@ pub struct PostOffice {
 pub(crate) struct Ruling {
     pub(crate) policy: Arc<Policy>,
     pub(crate) limits: Limits,
+    /// `max_packet_size`.
+    pub(crate) packet_bytes_max: u32,
 }
 
 struct ShardBox {

@@ -449,8 +449,8 @@ impl Control {
     }
 
     /// Every shard goes by these from its next turn on, and judges by them whom [`Control::raise`] makes it judge.
-    pub(crate) fn publish_ruling(&self, policy: Policy, limits: Limits) {
-        self.post.publish_ruling(Ruling { policy: Arc::new(policy), limits });
+    pub(crate) fn publish_ruling(&self, policy: Policy, limits: Limits, packet_bytes_max: u32) {
+        self.post.publish_ruling(Ruling { policy: Arc::new(policy), limits, packet_bytes_max });
     }
 
     /// How many shards there are.

@@ -7,14 +7,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sealmq_broker::{Admission, Attribute, Attributes, ClientId, Ended, Farewell, TrustGeneration, Wall};
+use sealmq_broker::{
+    Admission, Assigned, Attribute, Attributes, ClientId, Ended, Farewell, TrustGeneration, Wall,
+};
 use sealmq_config::{IdentityRule, LiveSession, TakenBack};
 use sealmq_mqtt::Version;
 use sealmq_pki::inventory::Role;
 use sealmq_pki::{Facts, Timestamp};
 use sealmq_tls::{
-    Again, CertificateField, ClientAuth, CrlLedger, FieldValue, Judged as Decision, PeerChain, Revocation,
-    VerifiedIdentity,
+    Again, CertificateField, ClientAuth, CrlLedger, FieldValue, Judged as Decision, Negotiated, PeerChain,
+    Revocation, VerifiedIdentity,
 };
 
 use crate::door::authenticate::{check_prefix, check_version};
@@ -23,6 +25,7 @@ use crate::door::held_names::HeldName;
 use crate::door::listener::{AccessRules, ListenerState, Terms};
 use crate::door::name_proofs::TokenProof;
 use crate::door::passwords::EntryMark;
+use crate::door::web::Browsed;
 
 /// The one counter of a process, as the core sees it; sealmq-tls owns it.
 #[derive(Debug)]
@@ -165,8 +168,8 @@ impl NameProof {
 pub(crate) enum Carriage {
     /// Nothing.
     Plain,
-    /// TLS of ours.
-    Tls,
+    /// TLS of ours, and what was agreed upon.
+    Tls(Negotiated),
 }
 
 /// How a client came in: it goes where that is no way in any more.
@@ -180,8 +183,12 @@ pub(crate) struct Came {
     pub(crate) version: Version,
     /// The client id of CONNECT, or ours in its place: what `clientid_prefixes` is about.
     pub(crate) given_id: ClientId,
+    /// Who chose that.
+    pub(crate) given_by: Assigned,
     /// What its client id is beside that.
     pub(crate) id_is: IdIs,
+    /// The web page that it comes from.
+    pub(crate) browsed: Option<Box<Browsed>>,
 }
 
 /// What a client id is. Neither it nor the user name changes while the session lives.
@@ -275,18 +282,27 @@ impl Admitted {
         if *terms.rules.mount_point != *self.came.mount_point {
             return Err(moved("SMQ-A007", "the listener has another mount_point now"));
         }
+        if self.came.browsed.as_ref().is_some_and(|browsed| !browsed.may_stay(&terms.web.origins)) {
+            return Err(moved("SMQ-D022", "the web page that it comes from may not connect any more"));
+        }
         match (self.came.carriage, &terms.tls) {
             (Carriage::Plain, Some(_)) => Err(moved("SMQ-A008", "this listener speaks TLS now")),
-            (Carriage::Plain, None) | (Carriage::Tls, _) => Ok(()),
+            (Carriage::Tls(negotiated), Some(tls)) => tls
+                .allows(negotiated)
+                .map_err(|refusal| moved(refusal.code.as_str(), &first_line(&refusal.to_string()))),
+            (Carriage::Plain, None) | (Carriage::Tls(_), None) => Ok(()),
         }
     }
 
     /// The listener would let such a client in today: its version and its client id.
     fn judge_entrance(&self, access: &AccessRules) -> Result<(), Ended> {
-        let Came { version, given_id, id_is, .. } = &self.came;
+        let Came { version, given_id, given_by, id_is, .. } = &self.came;
         check_version(access, *version)
             .and_then(|()| check_prefix(access, given_id))
             .map_err(|denied| moved(denied.code, &denied.text))?;
+        if *given_by == Assigned::ByServer && !access.allow_zero_length_clientid {
+            return Err(moved("SMQ-A019", "it gave no client id, and none may be assigned to it any more"));
+        }
         if access.client_id_matches_identity && *id_is != IdIs::ProvedName {
             return Err(moved("SMQ-A022", "its client id must be the user name that it proved now"));
         }

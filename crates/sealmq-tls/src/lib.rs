@@ -29,6 +29,7 @@ mod identity;
 mod judge;
 mod keys;
 mod legacy;
+mod negotiated;
 mod os_roots;
 mod path;
 mod policy;
@@ -58,6 +59,7 @@ pub use judge::{
     Status,
 };
 pub use keys::{KeyPair, KeyPairError, Served};
+pub use negotiated::Negotiated;
 pub use os_roots::OsRoots;
 pub use policy::{PolicyError, TlsPolicy, TlsVersion, Versions};
 pub use revocation::{CRL_ALARMS, CrlAge, CrlCheck, CrlError, CrlLedger, CrlPolicy, CrlSource, CrlSpec};

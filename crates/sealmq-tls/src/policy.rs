@@ -295,7 +295,7 @@ fn note_unused(findings: &mut Vec<Finding>, versions: Versions, version: TlsVers
     }
 }
 
-fn version_of(suite: SupportedCipherSuite) -> TlsVersion {
+pub(crate) fn version_of(suite: SupportedCipherSuite) -> TlsVersion {
     if suite.tls13().is_some() { TlsVersion::V1_3 } else { TlsVersion::V1_2 }
 }
 

@@ -25,6 +25,7 @@ use crate::judge::{
     Again, ClientAuth, ClientDates, Judge, Judged, LegacyClientCerts, OwnCas, OwnIssuer, PeerChain,
 };
 use crate::keys::{KeyPair, Served};
+use crate::negotiated::Negotiated;
 use crate::policy::{PolicyError, SuiteOrder, TlsPolicy};
 use crate::revocation::{CrlAge, CrlError, CrlSet, CrlSpec};
 use crate::secret_log::{SecretLog, Secrets};
@@ -209,6 +210,14 @@ impl ServerTls {
     /// As [`ServerTls::judge`].
     pub fn judge_again(&self, peer: &PeerChain, again: Again) -> Result<Judged, Refusal> {
         self.0.judge.decide(peer, again)
+    }
+
+    /// Whether what was agreed upon with a client, in a handshake under whatever rules counted then, is allowed now.
+    ///
+    /// # Errors
+    /// [`Refusal`]: version, suite or application protocol are not.
+    pub fn allows(&self, negotiated: Negotiated) -> Result<(), Refusal> {
+        negotiated.check(&self.0.policy, self.0.alpn.unknown)
     }
 
     /// Whether this listener asks for client certificates.

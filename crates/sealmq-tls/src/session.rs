@@ -18,6 +18,7 @@ use crate::ciphers;
 use crate::failure::{Direction, Refusal, Role, Stage, TlsFailure};
 use crate::first_bytes;
 use crate::judge::PeerChain;
+use crate::negotiated::{Negotiated, Offered};
 use crate::path::Path;
 use crate::policy::TlsVersion;
 use crate::symptoms::Code;
@@ -127,6 +128,7 @@ pub struct TlsSession {
     first: first_bytes::FirstBytes,
     /// Another configuration for clients that offer only unknown application protocols, until that is known.
     without_alpn: Option<Box<WithoutAlpn>>,
+    offered: Offered,
     /// Bytes at the front of the caller's `incoming` that rustls has read but still needs: the beginning of a
     /// handshake message that continues in a later record. rustls indexes with them, so [`TlsSession::seal`], which
     /// has no `incoming`, must hand it a slice of that length.
@@ -176,6 +178,7 @@ impl TlsSession {
             findings: Vec::new(),
             first,
             without_alpn: None,
+            offered: Offered::Ordinary,
             retained: 0,
             ending: Ending::Open,
         }
@@ -214,6 +217,7 @@ impl TlsSession {
                 }
                 Offer::Incomplete | Offer::Ordinary => {}
                 Offer::OnlyUnknown => {
+                    self.offered = Offered::OnlyUnknown;
                     let instead = UnbufferedServerConnection::new(without.instead);
                     let instead = instead.map_err(|error| self.failed(&error, out))?;
                     self.connection = Connection::Server(Box::new(instead));
@@ -287,6 +291,12 @@ impl TlsSession {
     /// The negotiated suite by OpenSSL's name.
     pub fn suite(&self) -> Option<&'static str> {
         self.connection.common().negotiated_cipher_suite().map(ciphers::openssl_name)
+    }
+
+    /// What the handshake came to, for [`ServerTls::allows`](crate::ServerTls::allows).
+    pub fn negotiated(&self) -> Negotiated {
+        let suite = self.connection.common().negotiated_cipher_suite();
+        Negotiated { suite: suite.map(|suite| suite.suite()), offered: self.offered }
     }
 
     /// The negotiated key exchange group, as IANA writes it (`X25519MLKEM768`, `X25519`, `secp256r1`).

@@ -21,6 +21,7 @@ use super::listener::{AccessRules, ListenerState, Terms};
 use super::proxy::stage::Vouched;
 use super::remembered::Remembered;
 use super::stream::Origin;
+use super::web::Browsed;
 use crate::believed;
 use crate::log::Escaped;
 use crate::trust::{Admitted, Came, Carriage, CertificateEnd, CertificateProof, IdIs, NameProof, Proofs};
@@ -97,6 +98,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) origin: Origin,
     /// What lies between it and us.
     pub(crate) carriage: Carriage,
+    /// The web page that it comes from.
+    pub(crate) browsed: Option<&'a Browsed>,
     /// The generation that was read before anything was judged.
     pub(crate) generation: u64,
 }
@@ -119,8 +122,8 @@ pub(crate) async fn authenticate(
     check_version(access, connect.version)?;
     let named = named(rules, &terms, connect, shown.as_ref(), login.as_ref()).await?;
     let Named { username, proof, topics, held } = named;
-    let (given_id, assigned) = given_id(access, connect)?;
-    let (client_id, assigned) = client_id(access, (&given_id, assigned), username.as_deref())?;
+    let (given_id, given_by) = given_id(access, connect)?;
+    let (client_id, assigned) = client_id(access, (&given_id, given_by), username.as_deref())?;
     let by_certificate = shown.as_ref().is_some_and(|shown| shown.identity.name().is_some())
         || vouched_name(rules, &terms).is_some();
     let proved =
@@ -144,7 +147,9 @@ pub(crate) async fn authenticate(
             identity: terms.identity,
             version: connect.version,
             given_id,
+            given_by,
             id_is,
+            browsed: rules.browsed.cloned().map(Box::new),
         },
         held,
     });

@@ -301,6 +301,7 @@ mod tests {
             vouched: &Vouched::Nothing,
             origin: Origin::Elsewhere,
             carriage: Carriage::Plain,
+            browsed: None,
             generation: 1,
         };
         let connect = Connect {

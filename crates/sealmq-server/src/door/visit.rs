@@ -25,7 +25,7 @@ use super::listener::ListenerState;
 use super::proxy::stage::Vouched;
 use super::refuse::{DeniedClient, Turned, close_gently, connack, encode_connack};
 use super::stream::{DoorStream, Origin, PeerAddress};
-use super::web::{Certified, Inbound};
+use super::web::{Browsed, Certified, Inbound};
 use crate::believed;
 use crate::established::{Established, EstablishedLayer, Framing};
 use crate::log::mute::Symptom;
@@ -58,6 +58,8 @@ pub(super) struct Visit<'a> {
     sealed: Zeroizing<Vec<u8>>,
     /// How MQTT lies in what TLS opened.
     pub(super) inbound: Inbound,
+    /// The web page that it comes from.
+    pub(super) browsed: Option<Box<Browsed>>,
     /// Opened, and HTTP or frames still.
     pub(super) framed: Zeroizing<Vec<u8>>,
     /// MQTT.
@@ -79,6 +81,8 @@ struct Admission {
 pub(super) async fn visit(door: Arc<Door>, listener: Arc<ListenerState>, visitor: Visitor) {
     let Visitor { stream, address, guard, waiting } = visitor;
     let fault = FaultLine { door: &door, listener: &listener, address: address.clone() };
+    // Before anything is asked of the listener, its TLS too: what changes meanwhile is judged again by the shard.
+    let generation = door.trust.current();
     let tls = listener.tls().map(|tls| Box::new(tls.session(believed::now())));
     let mut visit = Visit {
         door: &door,
@@ -90,12 +94,13 @@ pub(super) async fn visit(door: Arc<Door>, listener: Arc<ListenerState>, visitor
         tls,
         sealed: Zeroizing::new(Vec::new()),
         inbound: Inbound::of(listener.facts.protocol),
+        browsed: None,
         framed: Zeroizing::new(Vec::new()),
         plain: Zeroizing::new(Vec::new()),
         out: Vec::new(),
         heard: false,
     };
-    let outcome = tokio::time::timeout(door.limits.connect_deadline, visit.admit()).await;
+    let outcome = tokio::time::timeout(door.limits.connect_deadline, visit.admit(generation)).await;
     match outcome.unwrap_or(Err(Turned::TooLate)) {
         Ok(admission) => {
             let address = visit.address.clone();
@@ -115,9 +120,7 @@ pub(super) async fn visit(door: Arc<Door>, listener: Arc<ListenerState>, visitor
 }
 
 impl Visit<'_> {
-    async fn admit(&mut self) -> Result<Admission, Turned> {
-        // Read before anything is judged: what changes meanwhile is judged again by the shard.
-        let generation = self.door.trust.current();
+    async fn admit(&mut self, generation: u64) -> Result<Admission, Turned> {
         let listener = Arc::clone(self.listener);
         if let Some(proxy) = &listener.proxy {
             self.read_proxy_header(proxy).await?;
@@ -309,7 +312,11 @@ impl Visit<'_> {
             trust: &self.door.trust,
             vouched: &self.vouched,
             origin: self.origin(),
-            carriage: if self.tls.is_some() { Carriage::Tls } else { Carriage::Plain },
+            carriage: self
+                .tls
+                .as_ref()
+                .map_or(Carriage::Plain, |session| Carriage::Tls(session.negotiated())),
+            browsed: self.browsed.as_deref(),
             generation,
         }
     }

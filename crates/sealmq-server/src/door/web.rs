@@ -14,7 +14,7 @@ use super::refuse::Turned;
 use super::visit::Visit;
 use crate::http::files::{Files, Found};
 use crate::http::request::{Head, Request, parse};
-use crate::http::upgrade::{NoUpgrade, Origin, Wanted, judge};
+use crate::http::upgrade::{NoUpgrade, Page, Standing, Wanted, judge};
 use crate::log::mute::Symptom;
 use crate::log::{Escaped, Event, Line};
 
@@ -58,6 +58,33 @@ impl Inbound {
 pub(super) enum Certified {
     Yes,
     No,
+}
+
+/// What becomes of a page from elsewhere, where nothing says which pages may connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FromElsewhere {
+    /// It comes in.
+    Admitted,
+    /// It is refused: it would use its visitor's certificate, and we are our own authority.
+    Refused,
+}
+
+/// The page behind a client, kept with its session.
+#[derive(Debug, Clone)]
+pub(crate) struct Browsed {
+    page: Page,
+    from_elsewhere: FromElsewhere,
+}
+
+impl Browsed {
+    /// Whether the page may be connected where `allowed` is `websockets_origin`.
+    pub(crate) fn may_stay(&self, allowed: &[String]) -> bool {
+        match self.page.standing(allowed) {
+            Standing::Own => true,
+            Standing::Foreign(_) => self.from_elsewhere == FromElsewhere::Admitted,
+            Standing::Refused(_) => false,
+        }
+    }
 }
 
 impl Visit<'_> {
@@ -113,8 +140,12 @@ impl Visit<'_> {
     ) -> Result<(), Turned> {
         match judge(request, &web.origins) {
             Ok(Wanted::WebSocket(upgrade)) => {
-                self.check_page(&upgrade.origin, shown)?;
-                self.send(upgrade.answer().as_bytes());
+                let answer = upgrade.answer();
+                if let Some(page) = upgrade.page {
+                    let from_elsewhere = self.check_page(&page, &web.origins, shown)?;
+                    self.browsed = Some(Box::new(Browsed { page, from_elsewhere }));
+                }
+                self.send(answer.as_bytes());
                 self.flush().await?;
                 self.inbound = Inbound::WebSocket(Box::new(FrameReader::new(Side::Server)));
                 // Frames in the same flight: nobody has to wait for the answer.
@@ -128,17 +159,21 @@ impl Visit<'_> {
     }
 
     /// A browser shows its owner's certificate to whatever page makes it connect.
-    fn check_page(&self, origin: &Origin, shown: Certified) -> Result<(), Turned> {
+    fn check_page(&self, page: &Page, allowed: &[String], shown: Certified) -> Result<FromElsewhere, Turned> {
         let certified = shown == Certified::Yes || self.vouched != Vouched::Nothing;
-        let Origin::Foreign(origin) = origin else { return Ok(()) };
+        // Where we are our own authority nothing of mosquitto's is promised.
+        let from_elsewhere = match certified && self.door.names.is_some() {
+            true => FromElsewhere::Refused,
+            false => FromElsewhere::Admitted,
+        };
+        let Standing::Foreign(origin) = page.standing(allowed) else { return Ok(from_elsewhere) };
         if !certified {
-            return Ok(());
+            return Ok(from_elsewhere);
         }
         let hint =
             format!("if the page is yours, add `websockets_origin {}` to the listener", Escaped(origin));
         let text = "it is a web page of another origin that uses its visitor's certificate";
-        // Where we are our own authority nothing of mosquitto's is promised.
-        if self.door.names.is_some() {
+        if from_elsewhere == FromElsewhere::Refused {
             return Err(Turned::NotMqtt { code: "SMQ-D020", text: text.to_owned(), hint: Some(hint) });
         }
         let line = Line::new(
@@ -148,7 +183,7 @@ impl Visit<'_> {
         .hint(hint)
         .field("finding", "SMQ-D020");
         self.door.log_refusal(Symptom { address: self.address.ip(), code: "SMQ-D020" }, line);
-        Ok(())
+        Ok(from_elsewhere)
     }
 
     /// Always an error: nobody who wants a page becomes a client.

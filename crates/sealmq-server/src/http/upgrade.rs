@@ -26,17 +26,29 @@ pub(crate) enum Wanted {
 pub(crate) struct Upgrade {
     accept: String,
     subprotocol: &'static str,
-    /// Whose page asks, if it is a browser's.
-    pub(crate) origin: Origin,
+    /// The page that asks; `None`: no browser sent this.
+    pub(crate) page: Option<Page>,
 }
 
-/// The `Origin` of a request (RFC 6454), as it stands to the listener and to the request's own host.
+/// A web page that asks for a WebSocket: the `Origin` of its request (RFC 6454). Its bytes are bounded by those of the
+/// head (`packet_buffer_size`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// No browser sent this, or one whose page came from here or from where `websockets_origin` says.
+pub(crate) struct Page {
+    /// All that it names; a sound browser names one.
+    origins: Box<[Box<str>]>,
+    /// The first that is not the host that the request is for.
+    foreign: Option<usize>,
+}
+
+/// How a page stands to what a listener says about pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing<'a> {
+    /// `websockets_origin` names it, or nothing does and it came from here.
     Own,
-    /// A page from elsewhere, where nothing says which pages may.
-    Foreign(String),
+    /// It is from elsewhere, and nothing says which pages may.
+    Foreign(&'a str),
+    /// `websockets_origin` names others.
+    Refused(&'a str),
 }
 
 /// Why there is no WebSocket.
@@ -63,7 +75,10 @@ pub(crate) fn judge(request: &Request<'_>, origins: &[String]) -> Result<Wanted,
     if request.method != "GET" || request.version != Version::Http11 {
         return Err(NoUpgrade::Method);
     }
-    let origin = origin(request, origins)?;
+    let page = Page::of(request);
+    if let Some(Standing::Refused(origin)) = page.as_ref().map(|page| page.standing(origins)) {
+        return Err(NoUpgrade::Origin(origin.to_owned()));
+    }
     if request.values("Sec-WebSocket-Version").any(|version| version != "13") {
         return Err(NoUpgrade::Version);
     }
@@ -76,20 +91,26 @@ pub(crate) fn judge(request: &Request<'_>, origins: &[String]) -> Result<Wanted,
         .members("Sec-WebSocket-Protocol")
         .find_map(|offered| SUBPROTOCOLS.into_iter().find(|known| *known == offered))
         .ok_or(NoUpgrade::Subprotocol)?;
-    Ok(Wanted::WebSocket(Upgrade { accept: accept_of(key), subprotocol, origin }))
+    Ok(Wanted::WebSocket(Upgrade { accept: accept_of(key), subprotocol, page }))
 }
 
-fn origin(request: &Request<'_>, origins: &[String]) -> Result<Origin, NoUpgrade> {
-    for origin in request.values("Origin") {
-        if origins.is_empty() {
-            if !is_own(origin, request) {
-                return Ok(Origin::Foreign(origin.to_owned()));
-            }
-        } else if !origins.iter().any(|allowed| allowed == origin) {
-            return Err(NoUpgrade::Origin(origin.to_owned()));
-        }
+impl Page {
+    fn of(request: &Request<'_>) -> Option<Page> {
+        let origins: Box<[Box<str>]> = request.values("Origin").map(Box::from).collect();
+        let foreign = origins.iter().position(|origin| !is_own(origin, request));
+        (!origins.is_empty()).then_some(Page { origins, foreign })
     }
-    Ok(Origin::Own)
+
+    /// `allowed` is `websockets_origin`; empty: pages of any origin.
+    pub(crate) fn standing(&self, allowed: &[String]) -> Standing<'_> {
+        if allowed.is_empty() {
+            let foreign = self.foreign.and_then(|at| self.origins.get(at));
+            return foreign.map_or(Standing::Own, |origin| Standing::Foreign(origin));
+        }
+        let unnamed =
+            self.origins.iter().find(|origin| !allowed.iter().any(|allowed| **allowed == ***origin));
+        unnamed.map_or(Standing::Own, |origin| Standing::Refused(origin))
+    }
 }
 
 /// Whether the page came from the host that this request is for.
@@ -158,9 +179,9 @@ mod tests {
         GOOD.into_iter().filter(|field| !field.starts_with(name)).collect()
     }
 
-    fn origin_of(outcome: Result<Wanted, NoUpgrade>) -> Origin {
+    fn page_of(outcome: Result<Wanted, NoUpgrade>) -> Option<Page> {
         match outcome {
-            Ok(Wanted::WebSocket(upgrade)) => upgrade.origin,
+            Ok(Wanted::WebSocket(upgrade)) => upgrade.page,
             other => panic!("{other:?}"),
         }
     }
@@ -234,7 +255,7 @@ mod tests {
             assert_eq!(matches!(outcome, Err(NoUpgrade::Origin(_))), !own, "{field}");
         }
         // What is no browser's says none.
-        assert_eq!(origin_of(get(&GOOD, &origins)), Origin::Own);
+        assert_eq!(page_of(get(&GOOD, &origins)), None);
         let two: Vec<_> =
             with("Origin: https://a.example").into_iter().chain(["Origin: https://evil.example"]).collect();
         assert!(get(&two, &origins).is_err());
@@ -243,15 +264,20 @@ mod tests {
     #[test]
     fn a_page_from_elsewhere_is_told_apart_from_one_of_this_host() {
         for own in ["http://broker.example:8083", "http://Broker.example:8083"] {
-            assert_eq!(origin_of(get(&with(&format!("Origin: {own}")), &[])), Origin::Own, "{own}");
+            let page = page_of(get(&with(&format!("Origin: {own}")), &[])).unwrap();
+            assert_eq!(page.standing(&[]), Standing::Own, "{own}");
         }
         let two = with("Host: evil.example").into_iter().chain(["Origin: http://broker.example:8083"]);
-        assert_ne!(origin_of(get(&two.collect::<Vec<_>>(), &[])), Origin::Own);
+        let two = page_of(get(&two.collect::<Vec<_>>(), &[])).unwrap();
+        assert_eq!(two.standing(&[]), Standing::Foreign("http://broker.example:8083"));
         for foreign in
             ["https://evil.example", "http://broker.example", "null", "http://broker.example:8083.evil"]
         {
-            let found = origin_of(get(&with(&format!("Origin: {foreign}")), &[]));
-            assert_eq!(found, Origin::Foreign(foreign.to_owned()));
+            let page = page_of(get(&with(&format!("Origin: {foreign}")), &[])).unwrap();
+            assert_eq!(page.standing(&[]), Standing::Foreign(foreign));
+            // Judged again, by another list than it was let in by.
+            assert_eq!(page.standing(&[foreign.to_owned()]), Standing::Own);
+            assert_eq!(page.standing(&["https://a.example".to_owned()]), Standing::Refused(foreign));
         }
     }
 }

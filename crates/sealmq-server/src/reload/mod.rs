@@ -341,7 +341,8 @@ impl Reloader {
         control.replace_sys_interval(plan::sys_interval(global));
         control.replace_control_api(plan::control_api(global));
         control.door.set_nodelay(if global.set_tcp_nodelay { Nodelay::On } else { Nodelay::Off });
-        control.publish_ruling(material.policy.clone(), for_broker::limits(global));
+        let (policy, limits) = (material.policy.clone(), for_broker::limits(global));
+        control.publish_ruling(policy, limits, global.max_packet_size);
         control.replace_bridges(material.bridges);
         for commit in commits {
             commit();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sealmq_broker::{Input, Now};
 use sealmq_mqtt::{DecodedConnect, Limits, decode_connect};
 
-use super::conn::{Batch, Conn, Hearing, Layer, State, Who};
+use super::conn::{Batch, Conn, Hearing, Layer, PacketBytesMax, State, Who};
 use super::errands::Proving;
 use super::lines::Lines;
 use super::slab::slot_of;
@@ -72,7 +72,10 @@ impl Shard {
             framing,
             pong: None,
             version: connect.version,
-            packet_bytes_max: peer.rules.packet_bytes_max,
+            packet_bytes_max: match peer.rules.listener.is_of_bridges() {
+                true => PacketBytesMax::Fixed(peer.rules.packet_bytes_max),
+                false => PacketBytesMax::Told(peer.rules.packet_bytes_max),
+            },
             record_bytes_max,
             unopened,
             charge: self.heap.charge(pending.len()),

@@ -66,6 +66,25 @@ pub(crate) struct Who {
     pub(crate) client_id: Arc<str>,
 }
 
+/// How large a packet of a connection may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PacketBytesMax {
+    /// A client: as CONNACK has told it, and no more than `max_packet_size` is now.
+    Told(u32),
+    /// A bridge of ours: whatever the reload says.
+    Fixed(u32),
+}
+
+impl PacketBytesMax {
+    /// `now` is `max_packet_size`.
+    pub(crate) fn bytes(self, now: u32) -> u32 {
+        match self {
+            PacketBytesMax::Told(told) => told.min(now),
+            PacketBytesMax::Fixed(bytes) => bytes,
+        }
+    }
+}
+
 pub(crate) struct Conn {
     pub(crate) id: ConnId,
     pub(crate) stream: ShardStream,
@@ -74,7 +93,7 @@ pub(crate) struct Conn {
     /// The last ping of its WebSocket, not answered yet. Only the last: a client that does not read makes no queue.
     pub(crate) pong: Option<Box<ControlPayload>>,
     pub(crate) version: Version,
-    pub(crate) packet_bytes_max: u32,
+    pub(crate) packet_bytes_max: PacketBytesMax,
     pub(crate) record_bytes_max: usize,
     /// Ciphertext of a record that is not complete.
     pub(crate) unopened: Vec<u8>,

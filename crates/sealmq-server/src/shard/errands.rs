@@ -206,7 +206,9 @@ mod tests {
             identity: IdentityRule::None,
             version: sealmq_mqtt::Version::V5,
             given_id: sealmq_broker::ClientId::parse("c").expect("an id"),
+            given_by: sealmq_broker::Assigned::ByClient,
             id_is: IdIs::Other,
+            browsed: None,
         };
         let proofs = Proofs { certificate: None, name: None, proxied: None };
         let held = names.map(|names| names.hold(&"anna".into()).expect("nobody else's yet"));

@@ -159,6 +159,7 @@ impl Shard {
     }
 
     fn decode_from(&mut self, now: Now, id: ConnId, plain: &[u8], at: &mut usize) -> Stopped {
+        let packet_bytes_max = self.ruling.as_ref().map_or(u32::MAX, |ruling| ruling.packet_bytes_max);
         loop {
             let rest = &plain[*at..];
             let hold = self.exchange.reading() == Reading::HoldPublishers;
@@ -179,7 +180,7 @@ impl Shard {
                 return Stopped::Held;
             }
             let limits = Limits {
-                packet_bytes_max: conn.packet_bytes_max,
+                packet_bytes_max: conn.packet_bytes_max.bytes(packet_bytes_max),
                 topic_separators_max: self.topic_separators_max,
                 sender: Sender::Client,
             };

@@ -1,7 +1,8 @@
 //! `tls_version`, `ciphers`, `ciphers_tls1.3`.
 
 use sealmq_tls::{
-    BuildError, ClientTlsSpec, Code, Direction, PolicyError, ServerTls, TlsPolicy, TlsVersion, Versions,
+    BuildError, ClientTlsSpec, Code, Direction, PolicyError, ServerTls, ServerTlsSpec, TlsPolicy, TlsVersion,
+    Versions,
 };
 
 use crate::fixture::{fixtures, now};
@@ -161,4 +162,33 @@ fn one_group_alone_is_what_both_ends_use() {
     );
     assert_eq!(met.ends.server.session.group().as_deref(), Some("X25519"));
     assert!(TlsPolicy::default().with_group("x25519").is_none());
+}
+
+/// Judged again by other rules than those of its handshake: version, suite and application protocols count.
+#[test]
+fn what_was_agreed_upon_is_allowed_where_a_new_handshake_could_come_to_it() {
+    let by = |versions, ciphers| {
+        let policy = TlsPolicy::from_openssl(versions, ciphers, None).unwrap().0;
+        server(ServerTlsSpec { policy, ..server_spec() })
+    };
+    let tls = by(Versions::V1_2AndV1_3, None);
+    let mut spec = client_spec(Some(&fixtures().client));
+    spec.policy = TlsPolicy::from_openssl(Versions::OnlyV1_2, Some(ECDSA_256), None).unwrap().0;
+    spec.alpn = vec![b"h2".to_vec()];
+    let agreed = meet(&tls, &client(spec)).ends.server.session.negotiated();
+    let list = format!("{RSA_256}:{ECDSA_256}");
+    for same in [&tls, &by(Versions::OnlyV1_2, Some(&list))] {
+        assert_eq!(same.allows(agreed), Ok(()));
+    }
+    for (versions, ciphers, code, word) in [
+        (Versions::OnlyV1_3, None, Code::Version, "TLSv1.2"),
+        (Versions::V1_2AndV1_3, Some("ECDHE-ECDSA-AES128-GCM-SHA256"), Code::NothingInCommon, ECDSA_256),
+    ] {
+        let refusal = by(versions, ciphers).allows(agreed).unwrap_err();
+        assert_eq!(refusal.code, code);
+        assert!(refusal.detail.contains(word), "{refusal}");
+    }
+    // What is not agreed upon yet is not allowed.
+    let begun = tls.session(now()).negotiated();
+    assert_eq!(tls.allows(begun).unwrap_err().code, Code::NothingInCommon);
 }

@@ -381,7 +381,12 @@ impl TlsClient {
         key_pair: Option<KeyPair>,
         versions: Versions,
     ) -> TlsClient {
-        let spec = ClientTlsSpec {
+        TlsClient::by(TlsClient::spec(ca_pem, key_pair, versions), header, tcp)
+    }
+
+    /// What [`TlsClient::connect`] shakes hands by.
+    pub(super) fn spec(ca_pem: &str, key_pair: Option<KeyPair>, versions: Versions) -> ClientTlsSpec {
+        ClientTlsSpec {
             policy: TlsPolicy::from_openssl(versions, None, None).unwrap().0,
             anchors: vec![PemSource::new("ca.crt", ca_pem)],
             os_roots: None,
@@ -391,7 +396,11 @@ impl TlsClient {
             ocsp: ServerOcsp::NotRequired,
             alpn: Vec::new(),
             record_size_max: RecordSize::default(),
-        };
+        }
+    }
+
+    /// By these rules of the client's.
+    pub(super) fn by(spec: ClientTlsSpec, header: &[u8], tcp: TcpStream) -> TlsClient {
         let tls = ClientTls::build(spec, now()).unwrap().0;
         let session = tls.session("localhost", now()).unwrap();
         let mut client = TlsClient { tcp, session, sealed: Vec::new(), plain: Vec::new() };

@@ -69,6 +69,18 @@ fn a_page_from_elsewhere_does_not_use_its_visitors_certificate() {
         client.send(welcome.as_bytes());
         client.expect(b"HTTP/1.1 101 ");
     }
+    // It may where the file names it, and until it does not any more.
+    let named = format!("{OWN}protocol websockets\nwebsockets_origin https://evil.example\n");
+    own.broker.reload(&named).unwrap();
+    let mut page = own.dial(Some(own.device("d4")));
+    page.send(foreign.as_bytes());
+    page.read_until(b"\r\n\r\n");
+    let packet = connect("d4", None);
+    page.send(&[&[0x82, 0x80 | u8::try_from(packet.len()).unwrap(), 0, 0, 0, 0], &packet[..]].concat());
+    page.expect(&[&[0x82, 4][..], &ACCEPTED].concat());
+    own.broker.reload(&format!("{OWN}protocol websockets\n")).unwrap();
+    assert_eq!(page.refusal(), "closed without an alert");
+
     let pki = Pki::new();
     let broker = Broker::start(|folder| pki.write_server(folder), &format!("{MUTUAL}protocol websockets\n"));
     let mut page = TlsClient::connect(broker.tcp(), &pki.ca_pem, Some(pki.device("d1")), Versions::OnlyV1_3);

@@ -83,6 +83,27 @@ fn limits_of_the_file_count_for_who_is_there_and_connack_tells_newcomers() {
     expect(&mut early, &[0x40, 3, 0, 9, 0x95]);
 }
 
+/// As in mosquitto: whoever is in is held to it as well.
+#[test]
+fn a_smaller_max_packet_size_counts_for_who_is_there_and_a_larger_one_does_not() {
+    let broker = Broker::plain(OPEN);
+    let (mut large, mut small) = (client(&broker, "large", None), client(&broker, "small", None));
+    let subscribed = |filter: usize| crate::data_plane::subscribe(&"a".repeat(filter));
+    broker.reload(&format!("{OPEN}max_packet_size 60\n")).unwrap();
+    small.write_all(&subscribed(40)).unwrap();
+    expect(&mut small, &[0x90, 3, 0, 1, 0]);
+    large.write_all(&subscribed(60)).unwrap();
+    assert_goes(&mut large);
+    let (mut told, _) = client_of_5(&broker, "told");
+    broker.reload(OPEN).unwrap();
+    small.write_all(&subscribed(60)).unwrap();
+    expect(&mut small, &[0x90, 3, 0, 1, 0]);
+    // CONNACK said 60. DISCONNECT with 0x95.
+    told.write_all(&[0x30, 70, 0, 1, b't', 0]).unwrap();
+    told.write_all(&[0; 66]).unwrap();
+    assert_eq!(rest(&mut told), [0xe0, 1, 0x95]);
+}
+
 #[test]
 fn connection_limits_of_the_file_send_nobody_away_and_let_nobody_in() {
     let broker = Broker::plain(OPEN);

@@ -1,6 +1,7 @@
 //! Reloads of a whole broker: what changes, what must not, and whom it sends away.
 
 mod by_itself;
+mod entrance;
 mod listeners;
 mod main_file;
 mod sessions;
@@ -10,7 +11,9 @@ use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
 
-use crate::data_plane::{ACCEPTED, Broker, connect, connect_of, expect, rest};
+use sealmq_tls::Versions;
+
+use crate::data_plane::{ACCEPTED, Broker, Pki, TlsClient, connect, connect_of, expect, rest};
 
 /// A plain client that was let in.
 fn client(broker: &Broker, id: &str, login: Option<(&str, &str)>) -> TcpStream {
@@ -42,6 +45,23 @@ fn assert_stays(client: &mut TcpStream) {
 /// The broker ends it, without a word to a client of 3.1.1.
 fn assert_goes(client: &mut TcpStream) {
     assert_eq!(rest(client), b"");
+}
+
+fn tls(broker: &Broker, pki: &Pki, device: Option<&str>, id: &str) -> TlsClient {
+    let key_pair = device.map(|name| pki.device(name));
+    let mut client = TlsClient::connect(broker.tcp(), &pki.ca_pem, key_pair, Versions::OnlyV1_3);
+    client.send(&connect(id, None));
+    client.expect(&ACCEPTED);
+    client
+}
+
+fn stays(client: &mut TlsClient) {
+    client.send(&[0xc0, 0]);
+    client.expect(&[0xd0, 0]);
+}
+
+fn goes(client: &mut TlsClient) {
+    assert_eq!(client.refusal(), "closed without an alert");
 }
 
 fn refused(broker: &Broker, id: &str, login: Option<(&str, &str)>) -> Vec<u8> {

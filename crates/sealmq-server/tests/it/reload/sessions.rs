@@ -1,9 +1,8 @@
 //! Whom a reload sends away: exactly those whose admitting entry is gone or changed.
 
 use super::*;
-use crate::data_plane::{MUTUAL, Pki, TlsClient};
+use crate::data_plane::MUTUAL;
 use crate::fail_open::names::password_line;
-use sealmq_tls::Versions;
 
 const PASSWORDS: &str = "listener PORT 127.0.0.1\nallow_anonymous true\npassword_file DIR/passwd\n";
 
@@ -53,23 +52,6 @@ fn who_claimed_a_name_goes_when_names_are_checked() {
     broker.reload(open).unwrap();
     assert_goes(&mut proved);
     assert_stays(&mut nobody);
-}
-
-fn tls(broker: &Broker, pki: &Pki, device: Option<&str>, id: &str) -> TlsClient {
-    let key_pair = device.map(|name| pki.device(name));
-    let mut client = TlsClient::connect(broker.tcp(), &pki.ca_pem, key_pair, Versions::OnlyV1_3);
-    client.send(&connect(id, None));
-    client.expect(&ACCEPTED);
-    client
-}
-
-fn stays(client: &mut TlsClient) {
-    client.send(&[0xc0, 0]);
-    client.expect(&[0xd0, 0]);
-}
-
-fn goes(client: &mut TlsClient) {
-    assert_eq!(client.refusal(), "closed without an alert");
 }
 
 /// Contract section 6: the certificate admitted it, so no password file concerns it.
