@@ -18,9 +18,9 @@ use sealmq_config::{
 use sealmq_pki::pem::PemError;
 use sealmq_pki::{Facts, Timestamp};
 use sealmq_tls::{
-    Alpn, BuildError, ClientAuth, CrlLedger, CrlSource, CrlSpec, Finding, KeyPair, KeyPairError, OwnIssuer,
-    PemSource, PolicyError, RecordSize, Served, ServerTls, ServerTlsSpec, TlsPolicy, TrustGeneration,
-    UnknownAlpn, Versions,
+    Alpn, BuildError, ClientAuth, CrlLedger, CrlSource, CrlSpec, Finding, KeyPair, KeyPairError,
+    KnownSignatures, OwnIssuer, PemSource, PolicyError, RecordSize, Served, ServerTls, ServerTlsSpec,
+    TlsPolicy, TrustGeneration, UnknownAlpn, Versions,
 };
 
 use crate::crl_files;
@@ -115,6 +115,7 @@ pub(crate) struct TlsSurroundings<'a> {
     pub(crate) served: &'a Served,
     pub(crate) generation: &'a Arc<TrustGeneration>,
     pub(crate) crls: &'a Arc<CrlLedger>,
+    pub(crate) signatures: &'a Arc<KnownSignatures>,
     pub(crate) now: Timestamp,
 }
 
@@ -193,6 +194,7 @@ pub(crate) fn build_tls(
         own: around.own.clone(),
         served: around.served.clone(),
         generation: Arc::clone(around.generation),
+        signatures: Arc::clone(around.signatures),
         record_size_max: RecordSize::new(tls.tls_record_size_max).unwrap_or_default(),
         alpn: alpn(tls, protocol),
     };

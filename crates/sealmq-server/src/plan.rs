@@ -136,6 +136,7 @@ pub fn read_material(
         own: own.cloned(),
         served: &served,
         generation: trust.counter(),
+        signatures: trust.signatures(),
         crls: trust.crls(),
         now,
     };

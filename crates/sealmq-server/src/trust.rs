@@ -15,8 +15,8 @@ use sealmq_mqtt::Version;
 use sealmq_pki::inventory::Role;
 use sealmq_pki::{Facts, Timestamp};
 use sealmq_tls::{
-    Again, CertificateField, ClientAuth, CrlLedger, FieldValue, Judged as Decision, Negotiated, PeerChain,
-    Revocation, VerifiedIdentity,
+    Again, CertificateField, ClientAuth, CrlLedger, FieldValue, Judged as Decision, KnownSignatures,
+    Negotiated, PeerChain, Revocation, VerifiedIdentity,
 };
 
 use crate::door::authenticate::{check_prefix, check_version};
@@ -32,13 +32,14 @@ use crate::door::web::Browsed;
 pub struct TrustCounter {
     generation: Arc<sealmq_tls::TrustGeneration>,
     crls: Arc<CrlLedger>,
+    signatures: Arc<KnownSignatures>,
 }
 
 impl TrustCounter {
     /// Over the counter that every `ServerTls` of the process was built with.
     #[must_use]
     pub fn new(counter: Arc<sealmq_tls::TrustGeneration>) -> TrustCounter {
-        TrustCounter { generation: counter, crls: CrlLedger::new() }
+        TrustCounter { generation: counter, crls: CrlLedger::new(), signatures: KnownSignatures::new() }
     }
 
     /// The counter itself, for building a `ServerTls`.
@@ -51,6 +52,12 @@ impl TrustCounter {
     #[must_use]
     pub fn crls(&self) -> &Arc<CrlLedger> {
         &self.crls
+    }
+
+    /// Signatures over certificates that were found good: facts, which no reload changes.
+    #[must_use]
+    pub fn signatures(&self) -> &Arc<KnownSignatures> {
+        &self.signatures
     }
 
     /// Says that trust has changed: the new state must have been published already.

@@ -4,8 +4,7 @@
 //! not by name alone, and the self-signed root is not sent unless it stands in `certfile` (the peer has it, or it
 //! helps nothing; small devices read every byte).
 
-use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use sealmq_pki::Facts;
 use sealmq_pki::cert::SelfSigned;
 
@@ -19,7 +18,7 @@ const ADDED_MAX: usize = 8;
 pub(crate) fn complete(
     chain: &[CertificateDer<'static>],
     store: &TrustStore,
-    algorithms: &WebPkiSupportedAlgorithms,
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
 ) -> Vec<CertificateDer<'static>> {
     let mut complete = chain.to_vec();
     if complete.len() != 1 {

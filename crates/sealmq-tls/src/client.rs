@@ -81,7 +81,7 @@ impl ClientTls {
         let algorithms = spec.policy.provider.signature_verification_algorithms;
         let certified = spec.key_pair.as_ref().map(|pair| {
             findings.extend(pair.common_findings(now));
-            pair.certified(chain::complete(pair.chain(), &configured, &algorithms))
+            pair.certified(chain::complete(pair.chain(), &configured, algorithms.all))
         });
         let legacy = spec.legacy_server_certs;
         let (verify, ocsp) = (spec.verify, spec.ocsp);

@@ -21,6 +21,7 @@ use crate::anchors::{PemSource, TrustStore};
 use crate::failure::Refusal;
 use crate::identity::{IdentityRule, Verified, VerifiedIdentity};
 use crate::keys::Served;
+use crate::known_signatures::KnownSignatures;
 use crate::path::{Check, LeafDates, Path, Purpose, Version1};
 use crate::revocation::CrlSet;
 use crate::symptoms::Code;
@@ -188,6 +189,8 @@ pub(crate) struct Judge {
     pub(crate) served: Served,
     pub(crate) generation: Arc<TrustGeneration>,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
+    /// So that no signature over a certificate is computed twice.
+    pub(crate) signatures: Arc<KnownSignatures>,
 }
 
 impl Judge {
@@ -212,9 +215,10 @@ impl Judge {
             LegacyClientCerts::Accept | LegacyClientCerts::Warn => Version1::Allowed,
             LegacyClientCerts::Deny => Version1::Refused,
         };
+        let remembering = self.signatures.over(self.algorithms.all);
         let check = Check {
             store: &self.store,
-            algorithms: &self.algorithms,
+            algorithms: &remembering.all(),
             purpose: Purpose::Client,
             version1,
             dates: match self.dates {

@@ -64,13 +64,17 @@ pub(crate) fn verify_leaf<'s>(
 pub(crate) fn is_signed_by(
     der: &[u8],
     issuer: &CaCertificate,
-    algorithms: &WebPkiSupportedAlgorithms,
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
 ) -> bool {
     signed_parts(der).is_ok_and(|parts| check_signature(&parts, &issuer.facts, algorithms).is_ok())
 }
 
 /// Whether `issuer`'s key signed this revocation list; its name, rights and dates are the caller's matter.
-pub(crate) fn signed_list(crl: &Crl, issuer: &Facts, algorithms: &WebPkiSupportedAlgorithms) -> bool {
+pub(crate) fn signed_list(
+    crl: &Crl,
+    issuer: &Facts,
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+) -> bool {
     let (signed, algorithm, signature) = (crl.signed(), crl.signature_algorithm(), crl.signature());
     let parts = SignedParts { signed, algorithm, signature };
     check_signature(&parts, issuer, algorithms).is_ok()
@@ -79,12 +83,12 @@ pub(crate) fn signed_list(crl: &Crl, issuer: &Facts, algorithms: &WebPkiSupporte
 fn check_signature(
     parts: &SignedParts<'_>,
     issuer: &Facts,
-    algorithms: &WebPkiSupportedAlgorithms,
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
 ) -> Result<(), Code> {
     let spki = SubjectPublicKeyInfoDer::from(issuer.spki_der.as_slice());
     let key = webpki::RawPublicKeyEntity::try_from(&spki).map_err(|_| Code::TooWeak)?;
     let mut code = Code::TooWeak;
-    for algorithm in algorithms.all.iter().filter(|a| a.signature_alg_id().as_ref() == parts.algorithm) {
+    for algorithm in algorithms.iter().filter(|a| a.signature_alg_id().as_ref() == parts.algorithm) {
         match key.verify_signature(*algorithm, parts.signed, parts.signature) {
             Ok(()) => return Ok(()),
             Err(webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)) => {}

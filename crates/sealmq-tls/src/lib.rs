@@ -28,6 +28,7 @@ mod first_bytes;
 mod identity;
 mod judge;
 mod keys;
+mod known_signatures;
 mod legacy;
 mod negotiated;
 mod os_roots;
@@ -59,6 +60,7 @@ pub use judge::{
     Status,
 };
 pub use keys::{KeyPair, KeyPairError, Served};
+pub use known_signatures::KnownSignatures;
 pub use negotiated::Negotiated;
 pub use os_roots::OsRoots;
 pub use policy::{PolicyError, TlsPolicy, TlsVersion, Versions};

@@ -6,8 +6,7 @@
 
 use std::cell::RefCell;
 
-use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use sealmq_pki::cert::{BasicConstraints, Version};
 use sealmq_pki::{Facts, KeyId, Serial, Timestamp};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
@@ -65,7 +64,7 @@ pub(crate) struct Link {
 /// What a path is checked against.
 pub(crate) struct Check<'a> {
     pub(crate) store: &'a TrustStore,
-    pub(crate) algorithms: &'a WebPkiSupportedAlgorithms,
+    pub(crate) algorithms: &'a [&'a dyn SignatureVerificationAlgorithm],
     pub(crate) purpose: Purpose,
     pub(crate) version1: Version1,
     pub(crate) dates: LeafDates,
@@ -131,7 +130,7 @@ impl Check<'_> {
         };
         let time = unix_time(self.now);
         let verified = end_entity.verify_for_usage(
-            self.algorithms.all,
+            self.algorithms,
             &self.store.webpki_anchors,
             &intermediates,
             time,

@@ -278,7 +278,7 @@ impl List {
         match self.signer.get() {
             Some(signer) => *signer == issuer.computed_key_id,
             None => {
-                let signed = legacy::signed_list(&self.crl, issuer, algorithms);
+                let signed = legacy::signed_list(&self.crl, issuer, algorithms.all);
                 if signed {
                     // Whoever was first found the same: there is one signer.
                     let _ = self.signer.set(issuer.computed_key_id.clone());

@@ -25,6 +25,7 @@ use crate::judge::{
     Again, ClientAuth, ClientDates, Judge, Judged, LegacyClientCerts, OwnCas, OwnIssuer, PeerChain,
 };
 use crate::keys::{KeyPair, Served};
+use crate::known_signatures::KnownSignatures;
 use crate::negotiated::Negotiated;
 use crate::policy::{PolicyError, SuiteOrder, TlsPolicy};
 use crate::revocation::{CrlAge, CrlError, CrlSet, CrlSpec};
@@ -63,6 +64,8 @@ pub struct ServerTlsSpec {
     pub served: Served,
     /// The process' counter.
     pub generation: Arc<TrustGeneration>,
+    /// The process' memory of good signatures over certificates.
+    pub signatures: Arc<KnownSignatures>,
     /// The largest plaintext of a record.
     pub record_size_max: RecordSize,
     /// Application protocols.
@@ -146,7 +149,7 @@ impl ServerTls {
         let pairs: Vec<&KeyPair> = std::iter::once(&spec.key_pair).chain(&spec.more_key_pairs).collect();
         let certificates = Certificates::new(pairs.iter().map(|pair| {
             served.add(pair);
-            (pair.leaf(), pair.certified(chain::complete(pair.chain(), &store, &algorithms)))
+            (pair.leaf(), pair.certified(chain::complete(pair.chain(), &store, algorithms.all)))
         }));
         let names = store.names_at(now).into();
         let judge = Judge {
@@ -160,6 +163,7 @@ impl ServerTls {
             served,
             generation: spec.generation,
             algorithms,
+            signatures: spec.signatures,
         };
         let snapshot = Snapshot {
             policy: spec.policy,

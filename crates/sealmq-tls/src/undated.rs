@@ -62,7 +62,7 @@ fn by_issuer(
     let usage = KeyUsage::client_auth();
     EndEntityCert::try_from(der)
         .and_then(|leaf| {
-            leaf.verify_for_usage(check.algorithms.all, &[anchor], &[], unix_time(at), usage, None, None)
+            leaf.verify_for_usage(check.algorithms, &[anchor], &[], unix_time(at), usage, None, None)
                 .map(|_| ())
         })
         .map_err(unusable)

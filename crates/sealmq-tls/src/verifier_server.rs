@@ -94,7 +94,7 @@ impl Trust {
         let check = |store, version1| {
             Check {
                 store,
-                algorithms: &self.algorithms,
+                algorithms: self.algorithms.all,
                 purpose: Purpose::Server,
                 version1,
                 dates: LeafDates::Checked,

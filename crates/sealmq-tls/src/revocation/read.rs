@@ -175,7 +175,7 @@ impl List {
             return Ok(());
         }
         let mut signers =
-            named().filter(|ca| legacy::signed_list(&self.crl, &ca.facts, algorithms)).peekable();
+            named().filter(|ca| legacy::signed_list(&self.crl, &ca.facts, algorithms.all)).peekable();
         if signers.peek().is_none() {
             return Err(CrlError::Signature { origin, issuer });
         }

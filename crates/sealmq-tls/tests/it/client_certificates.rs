@@ -2,10 +2,11 @@
 
 use std::sync::OnceLock;
 
+use sealmq_pki::pem;
 use sealmq_tls::{ClientAuth, Code, Direction, Judged, LegacyClientCerts, PeerChain, PemSource, Stage};
 
 use crate::fixture::{CA, CLIENT, NO_PURPOSE, Pair, SERVER, fixtures, issue, now, root};
-use crate::pair::{VERSIONS, client, client_spec, meet, meet_at, policy, server, server_spec};
+use crate::pair::{VERSIONS, chain_of, client, client_spec, meet, meet_at, policy, server, server_spec};
 
 #[test]
 fn without_a_certificate_where_one_is_required_the_alert_reaches_the_client() {
@@ -198,4 +199,38 @@ fn an_unknown_ca_in_a_second_file_counts_as_well() {
         PemSource::new("other.crt", std::fs::read(fixtures().dir().join("stranger-root.crt")).unwrap());
     spec.anchors.push(other);
     assert_eq!(meet(&server(spec), &client(client_spec(Some(&stranger)))).name(), "client1");
+}
+
+/// Signatures that were found good are not computed again: nothing else of the decision is left out, and nothing but the
+/// very same signature is taken for one.
+#[test]
+fn a_known_signature_opens_nothing_that_the_decision_refuses() {
+    let dir = fixtures().dir();
+    let [ours, theirs] = ["known-a", "known-b"].map(|file| root(dir, file, "/CN=Known Root", CA, 3650));
+    let device = issue(dir, &ours, "known-leaf", "/CN=known", Some(CLIENT), 365);
+    let trusting = |ca: &Pair| {
+        let mut spec = server_spec();
+        spec.anchors = vec![ca.source()];
+        server(spec)
+    };
+    let (home, elsewhere) = (trusting(&ours), trusting(&theirs));
+    for _ in 0..2 {
+        assert_eq!(meet(&home, &client(client_spec(Some(&device)))).name(), "known");
+        // A CA of the same name with another key did not sign it, whoever else did.
+        let met = meet(&elsewhere, &client(client_spec(Some(&device))));
+        assert_eq!(met.server_failure().code, Code::BadSignature);
+    }
+    let later = now().plus_secs(366 * 86_400);
+    let judged = home.judge(&chain_of(&home, &device), later).map_err(|refusal| refusal.code);
+    assert_eq!(judged.err(), Some(Code::Expired));
+    // One bit of the signature, and one of what is signed.
+    let der = pem::of_label(device.cert.as_bytes(), "CERTIFICATE").unwrap()[0].to_vec();
+    let common_name = der.windows(5).position(|bytes| bytes == b"known").unwrap();
+    for at in [der.len() - 1, common_name] {
+        let mut forged = der.clone();
+        forged[at] ^= 1;
+        let forged = Pair { cert: pem::encode("CERTIFICATE", &forged).to_string(), ..device.clone() };
+        let met = meet(&home, &client(client_spec(Some(&forged))));
+        assert_eq!(met.server_failure().code, Code::BadSignature, "{at}");
+    }
 }

@@ -1,13 +1,22 @@
 //! A server and a client in memory.
 
+use std::sync::{Arc, OnceLock};
+
 use sealmq_pki::Timestamp;
 use sealmq_tls::{
-    Alpn, ClientAuth, ClientDates, ClientTls, ClientTlsSpec, IdentityRule, Judged, LegacyClientCerts,
-    LegacyServerCerts, PeerChain, Progress, RecordSize, Refusal, Resumption, Served, ServerOcsp, ServerTls,
-    ServerTlsSpec, TlsFailure, TlsPolicy, TlsSession, TrustGeneration, VerifyServer, Versions,
+    Alpn, ClientAuth, ClientDates, ClientTls, ClientTlsSpec, IdentityRule, Judged, KnownSignatures,
+    LegacyClientCerts, LegacyServerCerts, PeerChain, Progress, RecordSize, Refusal, Resumption, Served,
+    ServerOcsp, ServerTls, ServerTlsSpec, TlsFailure, TlsPolicy, TlsSession, TrustGeneration, VerifyServer,
+    Versions,
 };
 
 use crate::fixture::{Pair, fixtures, now};
+
+/// One for all tests: each of them refuses with everything remembered that another one accepted.
+fn signatures() -> Arc<KnownSignatures> {
+    static SIGNATURES: OnceLock<Arc<KnownSignatures>> = OnceLock::new();
+    Arc::clone(SIGNATURES.get_or_init(KnownSignatures::new))
+}
 
 /// A mutual-TLS server for the CA of the fixtures, CN as identity.
 pub(crate) fn server_spec() -> ServerTlsSpec {
@@ -25,6 +34,7 @@ pub(crate) fn server_spec() -> ServerTlsSpec {
         own: None,
         served: Served::default(),
         generation: TrustGeneration::new(),
+        signatures: signatures(),
         record_size_max: RecordSize::default(),
         alpn: Alpn::NONE,
     }

@@ -100,6 +100,7 @@ fn who_came_without_a_certificate_goes_when_one_is_demanded() {
             own: None,
             served: Served::default(),
             generation: TrustGeneration::new(),
+            signatures: sealmq_tls::KnownSignatures::new(),
             record_size_max: RecordSize::default(),
             alpn: Alpn::NONE,
             more_key_pairs: Vec::new(),
