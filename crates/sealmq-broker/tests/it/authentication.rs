@@ -1,9 +1,9 @@
 //! Authentication by AUTH packets: what the door has done, re-authentication of a live session, topics of a token.
 
-use crate::harness::{Client, Dial, Net, TestAdmission, Verdict, What, dial};
+use crate::harness::{Client, Dial, EndsAt, Net, TestAdmission, Verdict, What, dial};
 use sealmq_broker::{
     AuthData, AuthStep, Authentication, Ended, Ending, Errand, ErrandOutcome, Input, Policy, Renewed,
-    TopicScope,
+    TopicScope, Wall,
 };
 use sealmq_mqtt::{Auth, Packet, PropertiesBuf, Property, QoS, ReasonCode, Secret, Version};
 use std::sync::{Arc, Mutex, atomic::Ordering};
@@ -113,6 +113,28 @@ fn the_new_judgment_takes_the_place_of_the_old_one() {
         net.tables.trust.store(2, Ordering::SeqCst);
         net.turn();
         assert_eq!(net.ending(client).is_none(), stays, "{verdict:?}");
+    }
+}
+
+/// Sooner, later or never: it came with an end in 200 seconds.
+#[test]
+fn the_end_that_the_new_judgment_has_counts() {
+    for end_secs in [Some(30), Some(300), None] {
+        let mut net = Net::new();
+        let mut dialled = authenticated("c");
+        dialled.ends_at = Some(Wall(net.now.wall.0 + 200_000));
+        let client = net.connect(dialled);
+        begin(&mut net, client);
+        let admitted_by = Arc::new(EndsAt(end_secs.map(|secs| Wall(net.now.wall.0 + secs * 1_000))));
+        let data = AuthData::new(*b"v=again");
+        let renewed = Renewed { username: "anna".into(), admitted_by, generation: 1, data };
+        done(&mut net, client, ErrandOutcome::Renewed(renewed));
+        assert!(matches!(net.take(client), What::Auth { reason: 0, .. }));
+        net.pass(end_secs.unwrap_or(400) - 1);
+        assert!(net.ending(client).is_none(), "{end_secs:?}");
+        net.pass(1);
+        let ended = end_secs.map(|_| &Ending::CertificateEnded);
+        assert_eq!(net.ending(client), ended, "{end_secs:?}");
     }
 }
 

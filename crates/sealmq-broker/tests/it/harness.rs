@@ -6,7 +6,7 @@ mod talking;
 mod wire;
 
 pub(crate) use dialing::{Dial, dial};
-pub(crate) use tables::{TestAdmission, TestTables, Verdict};
+pub(crate) use tables::{EndsAt, TestAdmission, TestTables, Verdict};
 pub(crate) use talking::{Pub, id};
 pub(crate) use wire::{Got, Msg, What};
 

@@ -1,6 +1,6 @@
 //! Judging again: at arrival and once per turn.
 
-use crate::harness::{Dial, Net, TestAdmission, Verdict, What, dial};
+use crate::harness::{Dial, EndsAt, Net, TestAdmission, Verdict, What, dial};
 use sealmq_broker::{Ending, Event, Refusal, TakenBackWill, Wall};
 use sealmq_mqtt::{QoS, Version};
 use std::sync::{Arc, Mutex, atomic::Ordering};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, atomic::Ordering};
 fn judged(id: &str, generation: u64, verdict: Verdict) -> (Dial, Arc<TestAdmission>) {
     let admission = Arc::new(TestAdmission(Mutex::new(verdict)));
     let mut asked = dial(Version::V5, id);
-    (asked.admission, asked.generation) = (admission.clone(), generation);
+    (asked.admission, asked.generation) = (Arc::clone(&admission) as _, generation);
     (asked, admission)
 }
 
@@ -103,6 +103,31 @@ fn the_end_of_a_certificate_ends_the_live_session() {
     assert_eq!(net.take(client), What::Disconnect(0x87));
     assert_eq!(net.ending(client), Some(&Ending::CertificateEnded));
     assert_eq!(net.payloads(watcher), ["gone"]);
+}
+
+/// A judgment that is made again, on arrival or in a turn, says when the session ends from then on: sooner, later, never.
+#[test]
+fn the_end_that_the_newest_judgment_has_counts() {
+    for moves_before_arrival in [true, false] {
+        for end_secs in [Some(30), Some(300), None] {
+            let mut net = Net::new();
+            let mut asked = dial(Version::V5, "c");
+            asked.admission = Arc::new(EndsAt(end_secs.map(|secs| Wall(net.now.wall.0 + secs * 1_000))));
+            (asked.ends_at, asked.generation) = (Some(Wall(net.now.wall.0 + 200_000)), 1);
+            if moves_before_arrival {
+                move_trust(&net, 2);
+            }
+            let client = net.connect(asked);
+            if !moves_before_arrival {
+                move_trust(&net, 2);
+            }
+            net.turn();
+            net.pass(end_secs.unwrap_or(400) - 1);
+            assert!(net.ending(client).is_none(), "{end_secs:?}");
+            net.pass(1);
+            assert_eq!(net.ending(client), end_secs.map(|_| &Ending::CertificateEnded), "{end_secs:?}");
+        }
+    }
 }
 
 /// `revocation_will drop`.

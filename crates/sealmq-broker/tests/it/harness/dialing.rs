@@ -2,8 +2,8 @@
 
 use super::{Client, Line, Net, TestAdmission, Verdict, What};
 use sealmq_broker::{
-    Assigned, Authentication, ClientId, ConnId, Input, ListenerRules, Owner, Peer, Principal, Role,
-    TopicScope, Wall,
+    Admission, Assigned, Authentication, ClientId, ConnId, Input, ListenerRules, Owner, Peer, Principal,
+    Role, TopicScope, Wall,
 };
 use sealmq_mqtt::{
     Connect, Decoded, Packet, Properties, PropertiesBuf, Property, QoS, TopicName, Version, Will, decode,
@@ -26,7 +26,7 @@ pub(crate) struct Dial {
     pub(crate) owner: String,
     pub(crate) role: Role,
     pub(crate) assigned: Assigned,
-    pub(crate) admission: Arc<TestAdmission>,
+    pub(crate) admission: Arc<dyn Admission>,
     pub(crate) generation: u64,
     pub(crate) ends_at: Option<Wall>,
     pub(crate) topics: Option<Arc<TopicScope>>,

@@ -123,6 +123,20 @@ impl Admission for TestAdmission {
     }
 }
 
+/// Good for ever, and it ends by itself when this says.
+#[derive(Debug)]
+pub(crate) struct EndsAt(pub(crate) Option<Wall>);
+
+impl Admission for EndsAt {
+    fn judge(&self, _now: Wall) -> Result<u64, Ended> {
+        Ok(u64::MAX)
+    }
+
+    fn ends_at(&self, _known: Option<Wall>) -> Option<Wall> {
+        self.0
+    }
+}
+
 fn ended(farewell: Farewell) -> Ended {
     Ended { code: "revoked", text: "the certificate is revoked".into(), farewell }
 }
