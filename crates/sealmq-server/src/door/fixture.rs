@@ -66,9 +66,13 @@ impl Issuer {
 
     /// What believes its tokens.
     pub(crate) fn judge(&self) -> Arc<TokenJudge> {
+        self.judge_by(Rules::default())
+    }
+
+    pub(crate) fn judge_by(&self, rules: Rules) -> Arc<TokenJudge> {
         let der = self.0.public_key().as_der().unwrap();
         let keys = Keys::parse(sealmq_pki::pem::encode("PUBLIC KEY", der.as_ref()).as_bytes()).unwrap();
-        Arc::new(TokenJudge::new(keys, Rules::default()))
+        Arc::new(TokenJudge::new(keys, rules))
     }
 
     /// A token that ends in this second since 1970.

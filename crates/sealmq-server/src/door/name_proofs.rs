@@ -120,3 +120,24 @@ impl TokenJudge {
         self.keys.has(&proof.key) && *self.rules == *proof.rules && now < proof.ends_at
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::Issuer;
+    use super::*;
+
+    #[test]
+    fn a_token_is_upheld_until_its_last_millisecond_by_its_key_and_under_its_demands() {
+        let (issuer, other) = (Issuer::new(), Issuer::new());
+        let judge = issuer.judge();
+        let (proof, _) =
+            judge.judge(issuer.token("anna", 1_000).as_bytes(), Timestamp::from_secs(900)).unwrap();
+        assert_eq!(proof.ends_at, Wall(1_000_000));
+        assert!(judge.upholds(&proof, Wall(999_999)));
+        assert!(!judge.upholds(&proof, Wall(1_000_000)), "it has ended");
+        assert!(issuer.judge().upholds(&proof, Wall(999_999)), "the same key and demands, read again");
+        assert!(!other.judge().upholds(&proof, Wall(999_999)), "its key is gone");
+        let stricter = Rules { audience: Some("mqtt".to_owned()), ..Rules::default() };
+        assert!(!issuer.judge_by(stricter).upholds(&proof, Wall(999_999)), "more is demanded now");
+    }
+}

@@ -187,3 +187,39 @@ fn a_client_of_3_1_1_goes_too() {
     assert_eq!(crate::data_plane::rest(&mut client), b"");
     answers(desk.broker.tcp(), &connect("c", Some(("pump", ""))), &NOT_AUTHORISED);
 }
+
+/// The first four bytes of the answer to a client without a certificate; the last of them is the reason.
+fn without_certificate(own: &Own, connect: &[u8]) -> u8 {
+    let mut client = own.dial(None);
+    client.send(connect);
+    client.read_exactly(4)[3]
+}
+
+/// CONNECT of 5.0 with a password and no user name.
+const PASSWORD_ONLY: &[u8] = b"\x10\x16\x00\x04MQTT\x05\x42\x00\x3c\x00\x00\x01c\x00\x06secret";
+
+/// Beside names from certificates who has none must prove a name; that anonymous clients are let in elsewhere is no proof.
+#[test]
+fn beside_names_from_certificates_who_proves_nothing_is_refused() {
+    let passwords =
+        |home: &Home| fs::write(home.place().passwd(), password_line("kettle", "secret")).unwrap();
+    for (more, nameless) in [("", 0x87), ("allow_anonymous true\n", 0x86)] {
+        let own = Own::with(&OWN.replace("listener", &format!("{more}listener")), passwords);
+        assert_eq!(without_certificate(&own, PASSWORD_ONLY), nameless, "{more}");
+        assert_eq!(without_certificate(&own, &connect("c", None)), 4, "{more}");
+        assert_eq!(without_certificate(&own, &connect("c", Some(("kettle", "guess")))), 5, "{more}");
+        assert_eq!(without_certificate(&own, &connect("c", Some(("kettle", "secret")))), 0, "{more}");
+    }
+}
+
+/// Where no certificate is even asked for, nobody has a name, and no password gives one.
+#[test]
+fn a_password_counts_only_where_certificates_are_asked_for() {
+    let passwords =
+        |home: &Home| fs::write(home.place().passwd(), password_line("kettle", "secret")).unwrap();
+    for (demand, answer) in [("optional", 0), ("false", 4)] {
+        let conf = OWN.replace("require_certificate optional", &format!("require_certificate {demand}"));
+        let own = Own::with(&conf, passwords);
+        assert_eq!(without_certificate(&own, &connect("c", Some(("kettle", "secret")))), answer, "{demand}");
+    }
+}

@@ -224,6 +224,22 @@ fn expiry_kick_counts_for_who_is_in_from_the_reload_on() {
     ping(&mut stays);
 }
 
+/// Which end counts is what the last judgment found, not the first.
+#[test]
+fn whether_dates_are_checked_counts_for_who_is_in_from_the_reload_on() {
+    let pki = Pki::new();
+    let unchecked = "disable_client_cert_date_checks true\n";
+    let (strict, lenient) = (start(&pki, LIST, unchecked), start(&pki, LIST, ""));
+    let end = now().plus_secs(4);
+    let mut goes = five(&strict, &pki, brief(&pki, 4), "c");
+    let mut stays = five(&lenient, &pki, brief(&pki, 4), "c");
+    let conf = |broker: &Broker, rule: &str| broker.reload(&format!("{MUTUAL}{CRL}{rule}")).unwrap();
+    conf(&strict, "");
+    conf(&lenient, unchecked);
+    told_to_go(&mut goes, instant_of(end.plus_secs(1)));
+    ping(&mut stays);
+}
+
 #[test]
 fn with_revocation_kick_false_who_is_in_stays_and_who_comes_is_refused() {
     let pki = Pki::new();
