@@ -239,18 +239,11 @@ impl Policy {
         if subject.topics.is_some_and(|scope| !scope.covers(action, topic)) {
             return false;
         }
-        if topic.starts_with('$') {
-            if !self.dollar_allows(subject, action, topic) {
-                return false;
-            }
-            // `#` in a list matches no `$` topic, and the operator needs no line for what is the operator's.
-            let tree = topic.split('/').next().unwrap_or(topic);
-            let is_operators = self.dollar == DollarTopics::Operator && matches!(tree, "$SYS" | "$CONTROL");
-            if is_operators && subject.role == Role::Operator {
-                return true;
-            }
+        match self.dollar_rule(subject, action, topic) {
+            DollarRule::Refused => false,
+            DollarRule::Given => true,
+            DollarRule::AsListed => self.acl_of(listener).allows(subject, action, topic),
         }
-        self.acl_of(listener).allows(subject, action, topic)
     }
 
     /// Whether the publisher of a message could publish it today; the broker itself always can.
@@ -258,18 +251,31 @@ impl Policy {
         source.is_none_or(|source| self.allows(source.listener, &source.subject(), Action::Write, topic))
     }
 
-    fn dollar_allows(&self, subject: &Subject<'_>, action: Action, topic: &str) -> bool {
+    fn dollar_rule(&self, subject: &Subject<'_>, action: Action, topic: &str) -> DollarRule {
         let tree = topic.split('/').next().unwrap_or(topic);
         match (tree, action, self.dollar) {
-            ("$share", Action::Read | Action::Write, _) => false,
-            ("$SYS", Action::Write, DollarTopics::Mosquitto) => is_bridge_state(topic),
-            ("$SYS", Action::Write, DollarTopics::Operator) => false,
-            ("$SYS" | "$CONTROL", Action::Read | Action::Write, DollarTopics::Operator) => {
-                subject.role == Role::Operator
+            ("$share", Action::Read | Action::Write, _) => DollarRule::Refused,
+            ("$SYS", Action::Write, DollarTopics::Operator) => DollarRule::Refused,
+            ("$SYS", Action::Write, DollarTopics::Mosquitto) if !is_bridge_state(topic) => {
+                DollarRule::Refused
             }
-            (_, Action::Read | Action::Write, _) => true,
+            ("$SYS" | "$CONTROL", Action::Read | Action::Write, DollarTopics::Operator) => {
+                match subject.role == Role::Operator {
+                    // `#` in a list matches no `$` topic, and the operator needs no line for what is the operator's.
+                    true => DollarRule::Given,
+                    false => DollarRule::Refused,
+                }
+            }
+            (_, Action::Read | Action::Write, _) => DollarRule::AsListed,
         }
     }
+}
+
+/// What is said about a topic before any list.
+enum DollarRule {
+    Refused,
+    Given,
+    AsListed,
 }
 
 impl Source {

@@ -20,6 +20,10 @@ pub struct Limits {
     /// Bytes given to a connection and not yet written, above which QoS 0 is dropped for it.
     pub outgoing_bytes_max: usize,
     /// Incoming QoS 2 messages of a 3.x session that wait for PUBREL (a 5.0 client has the Receive Maximum).
+    ///
+    /// Not `max_inflight_messages`, which a 3.x client is never told: mosquitto 2.1.2 answers PUBREC and PUBCOMP to what
+    /// is above it (1500 at once: all answered, 20 delivered) and drops it without a word to the sender. What is
+    /// answered here is delivered; past this bound the connection ends, so that the client sends again.
     pub incoming_qos2_max: usize,
     /// The bytes of those, for every version.
     pub incoming_qos2_bytes_max: usize,

@@ -51,10 +51,10 @@ pub enum ProxySources {
 impl ProxySources {
     /// Whether a PROXY header from `peer` is believed; `None` is a unix socket.
     pub fn believes(&self, peer: Option<IpAddr>) -> bool {
-        let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return true };
+        let Some(peer) = peer else { return true };
         match self {
             ProxySources::Anyone => true,
-            ProxySources::ThisMachine => peer.is_loopback(),
+            ProxySources::ThisMachine => peer.to_canonical().is_loopback(),
             ProxySources::Networks(networks) => networks.iter().any(|network| network.contains(peer)),
         }
     }

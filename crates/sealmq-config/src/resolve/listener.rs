@@ -32,9 +32,7 @@ pub(super) fn resolve(
     let section = &listener.section;
     let proxy = super::proxy::resolve(section, findings)?;
     let tls = tls(listener, shared, proxy.as_ref(), findings)?;
-    if !tokens_without_key(section, shared, findings) {
-        return None;
-    }
+    tokens_without_key(section, shared, findings);
     Some(Listener {
         at: listener.at.clone(),
         bind: bind(listener, shared.base),
@@ -133,15 +131,13 @@ fn token_rules(keys: &Section) -> sealmq_auth::jwt::Rules {
 }
 
 /// What is demanded of tokens demands tokens: alone, such a key would promise a check that nobody makes.
-fn tokens_without_key(section: &Section, shared: &Shared<'_>, findings: &mut Findings) -> bool {
+fn tokens_without_key(section: &Section, shared: &Shared<'_>, findings: &mut Findings) {
     let keys = if shared.document.per_listener_settings { section } else { &shared.document.global };
     let demands = ["jwt_issuer", "jwt_audience", "jwt_username_claim", "jwt_acl_claim"];
-    let lonely: Vec<_> = demands.iter().filter(|key| keys.has(key) && !keys.has("jwt_key")).collect();
-    for key in &lonely {
+    for key in demands.iter().filter(|key| keys.has(key) && !keys.has("jwt_key")) {
         let text = format!("{key} specified without jwt_key: there is no key that could check a token.");
         findings.add(Diagnostic::error(keys.at(key), text).hint("add `jwt_key PATH` beside it"));
     }
-    lonely.is_empty()
 }
 
 /// `None`: an error was found. `Some(None)`: plaintext.

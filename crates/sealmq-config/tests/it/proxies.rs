@@ -149,6 +149,10 @@ fn what_is_no_network_is_refused_with_what_was_meant() {
         assert!(refused[0].contains(says), "{refused:?}");
     }
     assert!(Network::parse("0.0.0.0/0").unwrap().contains("203.0.113.9".parse().unwrap()));
+    // Every address of the one family is none of the other.
+    assert!(!Network::parse("0.0.0.0/0").unwrap().contains("2001:db8::1".parse().unwrap()));
+    assert!(!Network::parse("2001:db8::/64").unwrap().contains("203.0.113.9".parse().unwrap()));
+    assert!(Network::parse("203.0.113.0/24").unwrap().contains("::ffff:203.0.113.9".parse().unwrap()));
     assert!(Network::parse("::/0").unwrap().contains("2001:db8::1".parse().unwrap()));
 }
 

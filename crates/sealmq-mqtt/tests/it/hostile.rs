@@ -95,5 +95,9 @@ fn no_header_asks_for_more_than_the_limit() {
                 }
             }
         }
+        // Also where that is less than any packet has.
+        let one = Limits::of_broker().with_packet_bytes_max(1);
+        let decoded = decode(&[0xc0], version, &one);
+        assert!(matches!(decoded, Ok(sealmq_mqtt::Decoded::Incomplete { need: 1 })), "{decoded:?}");
     }
 }

@@ -162,3 +162,60 @@ fn who_reads_no_answers_is_heard_no_more_and_gets_every_answer_once_it_reads() {
     client.write_all(&[0xc0, 0]).unwrap();
     expect(&mut client, &[0xd0, 0]);
 }
+
+/// PUBLISH of 5.0, QoS 1, with a payload of that many octets.
+fn large_publish(payload: usize) -> Vec<u8> {
+    let body = [text("t").as_slice(), &[0, 1, 0], &vec![b'x'; payload]].concat();
+    let lengths = [(body.len() & 0x7f) | 0x80, ((body.len() >> 7) & 0x7f) | 0x80, body.len() >> 14];
+    [&[0x32], lengths.map(|seven| u8::try_from(seven).unwrap()).as_slice(), &body].concat()
+}
+
+/// What a packet becomes is held against `memory_limit`, and so is what is not a packet yet.
+#[test]
+fn a_large_packet_that_does_not_come_to_its_end_is_held_until_memory_limit_and_no_longer() {
+    let broker = Broker::plain(&format!("{OPEN}memory_limit 1000000\n"));
+    let [mut filler, mut large, mut small] = ["filler", "large", "small"].map(|id| {
+        let mut client = broker.tcp();
+        client.write_all(&connect_of(5, id, None)).unwrap();
+        let mut head = [0; 2];
+        client.read_exact(&mut head).unwrap();
+        let mut body = vec![0; usize::from(head[1])];
+        client.read_exact(&mut body).unwrap();
+        assert_eq!((head[0], body[1]), (0x20, 0));
+        client
+    });
+    let whole = large_publish(200_000);
+    let (first, rest_of_it) = whole.split_at(150_000);
+    large.write_all(first).unwrap();
+    ping(&mut filler);
+    large.write_all(rest_of_it).unwrap();
+    expect(&mut large, &[0x40, 3, 0, 1, 0x10]);
+    for (payload, many) in [("x".repeat(10_000), 1_000), ("x".to_owned(), 10_000)] {
+        let full = (0..many).any(|n| keep(&mut filler, &format!("{many}/{n}"), &payload) == 0x97);
+        assert!(full, "memory_limit is never reached");
+    }
+    // A few bytes of a packet are nothing that a client could be blamed for.
+    small.write_all(&[0xc0]).unwrap();
+    ping(&mut filler);
+    small.write_all(&[0]).unwrap();
+    expect(&mut small, &[0xd0, 0]);
+    large.write_all(first).unwrap();
+    assert_eq!(rest(&mut large), b"");
+    ping(&mut filler);
+}
+
+fn ping(client: &mut TcpStream) {
+    client.write_all(&[0xc0, 0]).unwrap();
+    expect(client, &[0xd0, 0]);
+}
+
+/// Has a message retained; the reason code of PUBACK.
+fn keep(client: &mut TcpStream, topic: &str, payload: &str) -> u8 {
+    let body = [text(topic).as_slice(), &[0, 1, 0], payload.as_bytes()].concat();
+    client.write_all(&packet(0x33, &body)).unwrap();
+    let mut head = [0; 2];
+    client.read_exact(&mut head).unwrap();
+    let mut body = vec![0; usize::from(head[1])];
+    client.read_exact(&mut body).unwrap();
+    body.get(2).copied().unwrap_or(0)
+}

@@ -74,3 +74,20 @@ fn a_device_writes_nothing_that_is_the_operators() {
         .send(&[publish("$SYS/a/b", "evil"), publish("$CONTROL/a", "evil"), publish("t/end", "x")].concat());
     operator.expect(&publish("t/end", "x"));
 }
+
+/// Over HTTP a path is asked about as if it were a topic, and the numbers are those of `$SYS`.
+#[test]
+fn the_numbers_of_the_http_api_are_the_operators_too() {
+    let conf = format!("{OWN}protocol http_api\n");
+    let own = Own::with(&conf, |home| fs::write(home.place().acl(), "pattern read /api/#\n").unwrap());
+    let status = |key_pair: KeyPair, path: &str| {
+        let mut client = own.dial(Some(key_pair));
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+        client.read_until(b"\r\n")
+    };
+    for path in ["/api/v1/systree", "/api/v1/listeners"] {
+        assert!(status(own.device(path.rsplit('/').next().unwrap()), path).starts_with(b"HTTP/1.1 401 "));
+        assert!(status(own.operator(), path).starts_with(b"HTTP/1.1 200 "), "{path}");
+    }
+    assert!(status(own.device("pump"), "/api/v1/version").starts_with(b"HTTP/1.1 200 "));
+}

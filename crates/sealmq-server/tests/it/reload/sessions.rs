@@ -54,6 +54,18 @@ fn who_claimed_a_name_goes_when_names_are_checked() {
     assert_stays(&mut nobody);
 }
 
+/// Nor is a name believed where nobody may come without a proof of it.
+#[test]
+fn who_claimed_a_name_goes_with_allow_anonymous() {
+    let open = "listener PORT 127.0.0.1\nallow_anonymous true\n";
+    let broker = Broker::start(|_| {}, open);
+    let mut claimed = client(&broker, "c", Some(("anna", "whatever")));
+    broker.reload(&format!("{open}max_topic_alias 3\n")).unwrap();
+    assert_stays(&mut claimed);
+    broker.reload(&open.replace("true", "false")).unwrap();
+    assert_goes(&mut claimed);
+}
+
 /// Contract section 6: the certificate admitted it, so no password file concerns it.
 #[test]
 fn a_client_of_a_certificate_survives_a_change_of_the_password_file() {
@@ -164,6 +176,20 @@ fn a_certificate_that_only_came_along_is_not_missed() {
     broker.reload(&conf).unwrap();
     stays(&mut device);
     goes(&mut without);
+}
+
+/// One that gave the name is: without it nobody has that name.
+#[test]
+fn a_certificate_that_gave_the_name_is_missed_where_none_is_asked_for() {
+    let pki = Pki::new();
+    let conf = format!("{MUTUAL}allow_anonymous true\n");
+    let broker = Broker::start(|folder| pki.write_server(folder), &conf);
+    let mut device = tls(&broker, &pki, Some("d1"), "c");
+    broker.reload(&format!("{conf}max_topic_alias 3\n")).unwrap();
+    stays(&mut device);
+    let nobodys = conf.replace("require_certificate true\nuse_identity_as_username true\n", "");
+    broker.reload(&nobodys).unwrap();
+    goes(&mut device);
 }
 
 #[test]
