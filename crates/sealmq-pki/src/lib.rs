@@ -14,6 +14,7 @@
 
 pub mod cert;
 pub mod crl;
+pub mod fuzzing;
 pub mod host;
 pub mod ids;
 pub mod inventory;

@@ -2,11 +2,20 @@
 //!
 //! Each panics where an invariant is broken, and only then.
 
+use std::path::Component;
+use std::sync::OnceLock;
+
+use sealmq_broker::{ClientId, ConnId, ControlRequest};
 use sealmq_config::ProxyVersion;
 
+use crate::dollar_control::{COMMANDS_MAX, ControlApi, Endpoint};
+use crate::door::api::credentials;
 use crate::door::proxy::{HEADER_BYTES_MAX, Parsed, parse};
+use crate::http::api::{Route, route};
+use crate::http::files::{percent_decoded, relative_path};
 use crate::http::request::{self, Head};
 use crate::http::upgrade::{Wanted, judge};
+use crate::log::{LogKeeper, LogSpec};
 
 /// Any bytes as a PROXY header of either version: what is taken is there and bounded, each piece of it is incomplete, and
 /// no header needs more bytes than the bound.
@@ -40,4 +49,48 @@ pub fn http_upgrade(bytes: &[u8]) {
             assert!(origins.is_empty() || request.values("Origin").all(|origin| origin == only[0]));
         }
     }
+}
+
+/// Any bytes as a request of the HTTP API: the file that it names lies in its folder and is not hidden, what begins with
+/// `/api/` is none, and who asks has a name that CONNECT would take.
+pub fn http_request(bytes: &[u8]) {
+    let Ok(Head::Whole { request, .. }) = request::parse(bytes) else { return };
+    let named = relative_path(request.target);
+    if let Some(relative) = &named {
+        for component in relative.components() {
+            let Component::Normal(name) = component else { panic!("{component:?} of {}", request.target) };
+            let name = name.to_str().expect("a decoded target is UTF-8");
+            assert!(!name.starts_with('.') && !name.chars().any(char::is_control), "{name:?}");
+        }
+    }
+    let path = request.target.split(['?', '#']).next().and_then(percent_decoded);
+    if let Some(path) = path {
+        assert!(path.len() <= request.target.len());
+        let below_api = path.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("/api/"));
+        assert_eq!(route(&path) == Route::File, !below_api);
+    }
+    if let Some(found) = credentials(&request) {
+        assert!(!found.username.contains(['\0', ':']));
+        assert!(found.username.len() + found.password.len() < bytes.len());
+    }
+}
+
+/// Any bytes as a command to `$CONTROL/broker/v1`: the answer is JSON with at most as many responses as there may be commands.
+pub fn control_request(bytes: &[u8]) {
+    static LOG: OnceLock<LogKeeper> = OnceLock::new();
+    let nowhere = LogSpec { destinations: Vec::new(), ..LogSpec::default() };
+    let log = LOG.get_or_init(|| LogKeeper::start(nowhere).expect("a log to nowhere opens nothing")).log();
+    let request = ControlRequest {
+        conn: ConnId(1),
+        client: ClientId::parse("fuzz").expect("an ordinary client id"),
+        username: None,
+        topic: "$CONTROL/broker/v1".into(),
+        payload: bytes.to_vec().into(),
+    };
+    let answer = Endpoint::new(Vec::new(), ControlApi::Answers).answer(&request, &log);
+    let said: serde_json::Value = serde_json::from_slice(&answer.payload).expect("the answer is JSON");
+    let responses = said["responses"].as_array().expect("the answer has responses");
+    assert!(responses.len() <= COMMANDS_MAX);
+    assert!(responses.iter().all(|response| response["command"].is_string()));
+    assert_eq!(answer.topic, "$CONTROL/broker/v1/response");
 }

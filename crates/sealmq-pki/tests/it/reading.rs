@@ -214,3 +214,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_corpus_of_the_fuzz_target_is_read() {
+    let corpus = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/certificate");
+    let mut good = 0;
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        good += usize::from(sealmq_pki::Facts::parse(&bytes).is_ok());
+        sealmq_pki::fuzzing::certificate(&bytes);
+    }
+    assert!(good >= 3, "{good} of the corpus are certificates");
+}

@@ -26,9 +26,9 @@ const JSON: &str = "Content-Type: application/json\r\nX-Content-Type-Options: no
 const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n";
 
 /// What `Authorization: Basic` says (RFC 7617).
-struct Credentials {
-    username: String,
-    password: Zeroizing<Vec<u8>>,
+pub(crate) struct Credentials {
+    pub(crate) username: String,
+    pub(crate) password: Zeroizing<Vec<u8>>,
 }
 
 impl Visit<'_> {
@@ -192,7 +192,7 @@ fn served(request: &Request<'_>, status: u16) -> Turned {
 }
 
 /// A field that is no Basic, or said twice, gives nobody.
-fn credentials(request: &Request<'_>) -> Option<Credentials> {
+pub(crate) fn credentials(request: &Request<'_>) -> Option<Credentials> {
     let mut values = request.values("Authorization");
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let (scheme, encoded) = value.split_once(' ')?;

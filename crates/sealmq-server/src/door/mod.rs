@@ -6,7 +6,7 @@
 //! Nothing here handles a message of an admitted client.
 
 pub mod accept;
-mod api;
+pub(crate) mod api;
 pub mod authenticate;
 pub mod ban;
 pub(crate) mod credentials;

@@ -75,7 +75,7 @@ impl Files {
 }
 
 /// A path of plain names, or nothing.
-fn relative_path(target: &str) -> Option<PathBuf> {
+pub(crate) fn relative_path(target: &str) -> Option<PathBuf> {
     let path = target.split(['?', '#']).next()?;
     let path = percent_decoded(path.strip_prefix('/')?)?;
     let names = path.split('/').enumerate();

@@ -23,3 +23,13 @@ fn http_upgrades_hold_on_their_corpus() {
 fn proxy_headers_hold_on_their_corpus() {
     over("proxy_header", fuzzing::proxy_header);
 }
+
+#[test]
+fn http_requests_hold_on_their_corpus() {
+    over("http_request", fuzzing::http_request);
+}
+
+#[test]
+fn control_requests_hold_on_their_corpus() {
+    over("control_request", fuzzing::control_request);
+}
