@@ -1,4 +1,4 @@
-//! Certificate revocation lists: read whole, refused whole, looked up by serial (RFC 5280 §5).
+//! Certificate revocation lists: read whole, refused whole, looked up by serial; and made (RFC 5280 §5).
 //!
 //! Not a verdict: who signed a list and whether it is current is for whoever has the issuer's key and a clock
 //! (`sealmq-tls`). What is read here either is a *complete* list of its issuer's own certificates within its [`Scope`] and
@@ -8,6 +8,7 @@
 //! Invariants: an entry counts whatever its reason (hold and removeFromCRL too); a look-up costs a binary search; no
 //! bytes panic.
 
+mod build;
 mod entries;
 mod extensions;
 
@@ -18,6 +19,7 @@ use thiserror::Error;
 use crate::cert::{DistinguishedName, ParseError, PointName, Problem, Reader, tlv};
 use crate::ids::{Fingerprint, KeyId, Serial};
 use crate::time::Timestamp;
+pub use build::{CrlDraft, CrlDraftError, Listing, Why};
 use entries::Entries;
 pub use entries::Reason;
 use extensions::Extensions;
@@ -49,11 +51,31 @@ impl PartialOrd for CrlNumber {
     }
 }
 
+impl From<u64> for CrlNumber {
+    fn from(number: u64) -> CrlNumber {
+        let octets = number.to_be_bytes();
+        let first = octets.iter().position(|octet| *octet != 0).unwrap_or(octets.len());
+        CrlNumber(octets[first..].to_vec())
+    }
+}
+
+impl CrlNumber {
+    /// Its value, where it fits; ours all do.
+    pub fn as_u64(&self) -> Option<u64> {
+        (self.0.len() <= 8).then(|| self.0.iter().fold(0, |sum, octet| sum << 8 | u64::from(*octet)))
+    }
+
+    /// Content octets of its INTEGER: at least one, and none that makes it negative.
+    fn to_content(&self) -> Vec<u8> {
+        let zero = self.0.first().is_none_or(|octet| octet & 0x80 != 0);
+        [zero.then_some(0).as_slice(), &self.0].concat()
+    }
+}
+
 impl fmt::Display for CrlNumber {
     /// Decimal where it fits into 64 bits, else hex as openssl prints it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.len() <= 8 {
-            let number = self.0.iter().fold(0_u64, |sum, octet| sum << 8 | u64::from(*octet));
+        if let Some(number) = self.as_u64() {
             return write!(f, "{number}");
         }
         f.write_str("0x")?;
@@ -224,6 +246,16 @@ impl Crl {
     /// The signature.
     pub fn signature(&self) -> &[u8] {
         &self.der[self.signature.clone()]
+    }
+
+    /// All of it, DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// All of it, PEM, with a newline at the end.
+    pub fn pem(&self) -> String {
+        crate::pem::encode("X509 CRL", &self.der).as_str().to_owned()
     }
 
     /// SHA-256 over all of it.

@@ -270,6 +270,11 @@ impl Ca {
         self.facts().key_id()
     }
 
+    /// Its key.
+    pub(crate) fn signer(&self) -> &dyn Signer {
+        self.signer.as_ref()
+    }
+
     fn life(&self, profile: &Profile, end: End, now: Timestamp) -> Result<Life, IssueError> {
         let issuer = self.facts();
         if !issuer.is_current(now) {

@@ -4,6 +4,7 @@
 
 mod asn1;
 mod crl;
+mod crl_made;
 mod fixture;
 mod foreign;
 mod guide;
