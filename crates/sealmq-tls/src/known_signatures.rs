@@ -151,25 +151,33 @@ mod tests {
 
     /// Good where key and signature are the same; says how often it was asked.
     #[derive(Debug)]
-    struct Counted(AtomicUsize);
+    struct Counted {
+        asked: AtomicUsize,
+        of_key: &'static [u8],
+        of_signature: &'static [u8],
+    }
 
     impl SignatureVerificationAlgorithm for Counted {
         fn verify_signature(&self, key: &[u8], _: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
-            self.0.fetch_add(1, Ordering::Relaxed);
+            self.asked.fetch_add(1, Ordering::Relaxed);
             if key == signature { Ok(()) } else { Err(InvalidSignature) }
         }
 
         fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-            AlgorithmIdentifier::from_slice(&[1])
+            AlgorithmIdentifier::from_slice(self.of_key)
         }
 
         fn signature_alg_id(&self) -> AlgorithmIdentifier {
-            AlgorithmIdentifier::from_slice(&[2])
+            AlgorithmIdentifier::from_slice(self.of_signature)
         }
     }
 
     fn counted() -> &'static Counted {
-        Box::leak(Box::new(Counted(AtomicUsize::new(0))))
+        identified(&[1], &[2])
+    }
+
+    fn identified(of_key: &'static [u8], of_signature: &'static [u8]) -> &'static Counted {
+        Box::leak(Box::new(Counted { asked: AtomicUsize::new(0), of_key, of_signature }))
     }
 
     #[test]
@@ -178,7 +186,7 @@ mod tests {
         let over = known.over(&[algorithm]);
         let verify = |key: &[u8], message: &[u8], signature: &[u8]| {
             let outcome = over.all()[0].verify_signature(key, message, signature);
-            (outcome.is_ok(), algorithm.0.swap(0, Ordering::Relaxed))
+            (outcome.is_ok(), algorithm.asked.swap(0, Ordering::Relaxed))
         };
         assert_eq!(verify(b"k", b"m", b"k"), (true, 1));
         assert_eq!(verify(b"k", b"m", b"k"), (true, 0));
@@ -193,6 +201,9 @@ mod tests {
         }
         assert_eq!(verify(b"x", b"m", b"k"), (false, 1));
         assert_eq!(verify(b"k", b"x", b"x"), (false, 1));
+        // The same bytes in a row, divided elsewhere.
+        assert_eq!(verify(b"k", b"mk", b""), (false, 1));
+        assert_eq!(verify(b"", b"km", b"k"), (false, 1));
     }
 
     #[test]
@@ -201,7 +212,17 @@ mod tests {
         let over = known.over(&[one, other]);
         assert!(over.all()[0].verify_signature(b"k", b"m", b"k").is_ok());
         assert!(over.all()[1].verify_signature(b"k", b"m", b"k").is_ok());
-        assert_eq!(other.0.load(Ordering::Relaxed), 1);
+        assert_eq!(other.asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn an_algorithm_at_the_same_place_of_another_list_is_another_one() {
+        let known = KnownSignatures::new();
+        for (of_key, of_signature) in [(&[1][..], &[2][..]), (&[9], &[2]), (&[1], &[9])] {
+            let algorithm = identified(of_key, of_signature);
+            assert!(known.over(&[algorithm]).all()[0].verify_signature(b"k", b"m", b"k").is_ok());
+            assert_eq!(algorithm.asked.load(Ordering::Relaxed), 1, "{of_key:?} {of_signature:?}");
+        }
     }
 
     #[test]
@@ -212,13 +233,14 @@ mod tests {
             digest[..8].copy_from_slice(&n.to_be_bytes());
             digest
         };
+        rounds.add(digest(0));
         for n in 0..ROUND_MAX * 3 {
             assert!(!rounds.holds(&digest(n + 1)));
             rounds.add(digest(n + 1));
-            if n % 1000 == 0 && n > 0 {
-                rounds.add(digest(0));
-                assert!(rounds.holds(&digest(0)));
-            }
+            assert!(
+                n % 1000 != 0 || rounds.holds(&digest(0)),
+                "who comes again is kept over any number of rounds"
+            );
             assert!(rounds.now.len() + rounds.before.len() <= 2 * ROUND_MAX);
         }
         assert!(rounds.holds(&digest(0)) && rounds.holds(&digest(ROUND_MAX * 3)));
