@@ -3,9 +3,13 @@
 //! For our own CA it is the list of what *is* valid: a certificate that is not in it is refused. Here are the records
 //! and the rules; the database behind [`Inventory`] belongs to the server.
 
+mod act;
+mod error;
+
 use std::fmt;
 
-use thiserror::Error;
+pub use act::{Act, Actor, Reason, ReasonError};
+pub use error::InventoryError;
 
 use crate::ids::{Fingerprint, KeyId, Serial};
 use crate::name::{Name, NameKey};
@@ -38,6 +42,13 @@ pub enum State {
         /// The newer one's serial, of the same issuer.
         by: Serial,
     },
+    /// It does not count until somebody lets go of it (`certificateHold`, RFC 5280 §5.3.1). Its name stays taken.
+    Held {
+        /// When.
+        at: Timestamp,
+        /// What it was superseded by before, which it is again afterwards.
+        superseded: Option<Supersession>,
+    },
     /// It does not count any more, and never will again.
     Revoked {
         /// When.
@@ -47,7 +58,48 @@ pub enum State {
     },
 }
 
-/// Why a certificate was revoked (RFC 5280 §5.3.1); `removeFromCRL` and holds are not among them on purpose.
+/// That a newer certificate of the same holder exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supersession {
+    /// When it was issued.
+    pub at: Timestamp,
+    /// Its serial, of the same issuer.
+    pub by: Serial,
+}
+
+/// How a record came into the inventory. Certificates that were merely *seen* at a handshake are no records: they are
+/// [`Sighting`]s, kept apart, so that nothing seen can ever count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// Our CA issued it here.
+    Issued,
+    /// A person entered a certificate that our CA's key had signed: `cert adopt`, an imported CA.
+    Imported,
+}
+
+/// A certificate that a verified peer showed, or that is configured somewhere: something to watch the end of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// SHA-256 of the certificate: what it is known by.
+    pub fingerprint: Fingerprint,
+    /// Issuer as RFC 2253 text.
+    pub issuer: String,
+    /// Serial number.
+    pub serial: Serial,
+    /// Its subject as RFC 2253 text.
+    pub subject: String,
+    /// First second of its validity.
+    pub not_before: Timestamp,
+    /// Last second of its validity.
+    pub not_after: Timestamp,
+    /// When it was seen first.
+    pub first_seen: Timestamp,
+    /// When it was seen last.
+    pub last_seen: Timestamp,
+}
+
+/// Why a certificate was revoked (RFC 5280 §5.3.1). `removeFromCRL` is none; a hold is a state of its own,
+/// [`State::Held`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RevocationReason {
     /// No reason given.
@@ -71,6 +123,8 @@ pub struct Record {
     pub issuer: KeyId,
     /// Serial number, unique with the issuer.
     pub serial: Serial,
+    /// How it came here.
+    pub origin: Origin,
     /// What it is for.
     pub role: Role,
     /// Who holds it; devices and operators have a name.
@@ -102,6 +156,8 @@ pub enum Standing {
     NotYet,
     /// Its validity is over.
     Ended,
+    /// It is on hold.
+    Held,
     /// It was revoked.
     Revoked,
 }
@@ -111,42 +167,82 @@ impl Record {
     pub fn standing(&self, now: Timestamp) -> Standing {
         match &self.state {
             State::Revoked { .. } => Standing::Revoked,
+            State::Valid | State::Superseded { .. } | State::Held { .. } if now > self.not_after => {
+                Standing::Ended
+            }
+            State::Held { .. } => Standing::Held,
             State::Valid | State::Superseded { .. } if now < self.not_before => Standing::NotYet,
-            State::Valid | State::Superseded { .. } if now > self.not_after => Standing::Ended,
             State::Valid | State::Superseded { .. } => Standing::Counts,
         }
     }
 
-    /// Whether its name is taken by it: it counts now, or will.
+    /// Whether its name is taken by it: it counts now, or will, or may again.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        matches!(self.standing(now), Standing::Counts | Standing::NotYet)
+        match self.standing(now) {
+            Standing::Counts | Standing::NotYet | Standing::Held => true,
+            Standing::Ended | Standing::Revoked => false,
+        }
+    }
+}
+
+impl State {
+    /// This state put on hold.
+    pub fn held(&self, at: Timestamp) -> State {
+        let superseded = match self {
+            State::Superseded { at, by } => Some(Supersession { at: *at, by: by.clone() }),
+            State::Held { superseded, .. } => superseded.clone(),
+            State::Valid | State::Revoked { .. } => None,
+        };
+        State::Held { at, superseded }
+    }
+
+    /// What a certificate on hold is when it is let go of; `None` for one that is not on hold.
+    pub fn unheld(&self) -> Option<State> {
+        match self {
+            State::Held { superseded: None, .. } => Some(State::Valid),
+            State::Held { superseded: Some(newer), .. } => {
+                Some(State::Superseded { at: newer.at, by: newer.by.clone() })
+            }
+            State::Valid | State::Superseded { .. } | State::Revoked { .. } => None,
+        }
+    }
+
+    /// Its name in stores and lists: `valid`, `superseded`, `held`, `revoked`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            State::Valid => "valid",
+            State::Superseded { .. } => "superseded",
+            State::Held { .. } => "held",
+            State::Revoked { .. } => "revoked",
+        }
     }
 }
 
 /// Where records are kept.
 ///
 /// An implementation makes (issuer, serial) unique in the store itself, and [`insert_new_name`](Inventory::insert_new_name)
-/// one transaction: two `add`s of a name at the same moment leave one.
+/// one transaction: two `add`s of a name at the same moment leave one. Every change takes an [`Act`] (who, when, why) and
+/// appends its [audit record](crate::audit) in the same transaction.
 pub trait Inventory: Send + Sync {
     /// Adds a record whatever its name: servers, CAs, and the successor in a rotation.
     ///
     /// # Errors
     /// [`InventoryError::SerialTaken`], or the store cannot tell.
-    fn insert(&self, record: &Record) -> Result<(), InventoryError>;
+    fn insert(&self, record: &Record, act: &Act) -> Result<(), InventoryError>;
 
-    /// Adds a record for somebody new, if [`name_is_free`] says so at `now`; check and insert are one transaction.
+    /// Adds a record for somebody new, if [`name_is_free`] says so at the act's time; check and insert are one transaction.
     ///
     /// # Errors
     /// [`InventoryError::NameTaken`], [`InventoryError::SerialTaken`], or the store cannot tell.
-    fn insert_new_name(&self, record: &Record, now: Timestamp) -> Result<(), InventoryError>;
+    fn insert_new_name(&self, record: &Record, act: &Act) -> Result<(), InventoryError>;
 
-    /// Adds the successor of a device's living certificates ([`predecessors`] at `now`), which become
+    /// Adds the successor of a device's living certificates ([`predecessors`] at the act's time), which become
     /// [`State::Superseded`]: they count until their own end, for their holder may not have the new one yet. One
     /// transaction.
     ///
     /// # Errors
     /// [`InventoryError::NoPredecessor`], [`InventoryError::SerialTaken`], or the store cannot tell.
-    fn insert_successor(&self, record: &Record, now: Timestamp) -> Result<(), InventoryError>;
+    fn insert_successor(&self, record: &Record, act: &Act) -> Result<(), InventoryError>;
 
     /// The record of one certificate.
     ///
@@ -170,74 +266,19 @@ pub trait Inventory: Send + Sync {
     ///
     /// # Errors
     /// [`InventoryError::Unknown`], [`InventoryError::Final`], or the store cannot tell.
-    fn set_state(&self, issuer: &KeyId, serial: &Serial, state: State) -> Result<(), InventoryError>;
+    fn set_state(
+        &self,
+        issuer: &KeyId,
+        serial: &Serial,
+        state: State,
+        act: &Act,
+    ) -> Result<(), InventoryError>;
 
     /// Every record, oldest first.
     ///
     /// # Errors
     /// The store cannot tell.
     fn all(&self) -> Result<Vec<Record>, InventoryError>;
-}
-
-/// Why the inventory did not do it.
-#[derive(Debug, Error)]
-pub enum InventoryError {
-    /// The same serial from the same issuer exists.
-    #[error("a certificate with serial {serial} of issuer {issuer} is in the inventory already")]
-    SerialTaken {
-        /// The issuer's key identifier.
-        issuer: KeyId,
-        /// The serial.
-        serial: Serial,
-    },
-    /// A live certificate has this name.
-    #[error(
-        "the name '{name}' is taken: its certificate {serial} is valid until {not_after}\nhint: `sealmq device rotate {name}` issues a new one in its place; another device needs another name"
-    )]
-    NameTaken {
-        /// The name as it lives.
-        name: Name,
-        /// The live certificate.
-        serial: Serial,
-        /// Its end.
-        not_after: Timestamp,
-    },
-    /// The name logs in with a password.
-    #[error(
-        "the name '{name}' is taken: it logs in with a password\nhint: a name has one kind of proof; remove the user first, or choose another name"
-    )]
-    PasswordName {
-        /// The name.
-        name: Name,
-    },
-    /// Nothing to rotate.
-    #[error(
-        "no device called '{name}' has a certificate that counts\nhint: `sealmq device add {name}` makes its first one; `sealmq device list` shows all"
-    )]
-    NoPredecessor {
-        /// The name as it was asked for.
-        name: Name,
-    },
-    /// No such certificate.
-    #[error("no certificate with serial {serial} of issuer {issuer} is in the inventory")]
-    Unknown {
-        /// The issuer's key identifier.
-        issuer: KeyId,
-        /// The serial.
-        serial: Serial,
-    },
-    /// Revoked is final.
-    #[error("certificate {serial} is revoked, and stays so\nhint: issue a new one")]
-    Final {
-        /// The serial.
-        serial: Serial,
-    },
-    /// The store gave no answer: missing, locked, damaged. Whoever asked must refuse.
-    #[error("the inventory cannot be read or written: {reason}")]
-    CannotTell {
-        /// What the store says.
-        reason: String,
-    },
 }
 
 /// Whether a name may be given to somebody new: no certificate lives under it (regardless of case), and no password.
@@ -267,7 +308,7 @@ pub fn name_is_free(
 /// The certificates that a new one of this name takes the place of: a device's, alive, the name spelt as they have it.
 ///
 /// # Errors
-/// [`InventoryError::NoPredecessor`].
+/// [`InventoryError::NoPredecessor`]; [`InventoryError::OnHold`] if one of them is: a new one would get round the hold.
 pub fn predecessors<'a>(
     name: &Name,
     records_of_name: &'a [Record],
@@ -277,22 +318,51 @@ pub fn predecessors<'a>(
         .iter()
         .filter(|r| r.role == Role::Device && r.is_live(now) && r.name.as_ref() == Some(name))
         .collect();
+    if let Some(held) = living.iter().find(|r| r.standing(now) == Standing::Held) {
+        return Err(InventoryError::OnHold { name: name.clone(), serial: held.serial.clone() });
+    }
     if living.is_empty() { Err(InventoryError::NoPredecessor { name: name.clone() }) } else { Ok(living) }
 }
 
-/// Whether a record may change to this state: revoked is final.
+/// Whether a record may change to this state: revoked is final, and what is on hold counts again only as it did before.
 ///
 /// # Errors
-/// [`InventoryError::Final`].
+/// [`InventoryError::Final`], [`InventoryError::NotAsBefore`].
 pub fn may_become(record: &Record, next: &State) -> Result<(), InventoryError> {
+    let serial = || record.serial.clone();
     match (&record.state, next) {
-        (State::Revoked { .. }, State::Valid | State::Superseded { .. } | State::Revoked { .. }) => {
-            Err(InventoryError::Final { serial: record.serial.clone() })
+        (State::Revoked { .. }, _) => Err(InventoryError::Final { serial: serial() }),
+        (State::Held { .. }, State::Valid | State::Superseded { .. }) => {
+            if record.state.unheld().as_ref() == Some(next) {
+                Ok(())
+            } else {
+                Err(InventoryError::NotAsBefore { serial: serial() })
+            }
         }
-        (
+        (State::Held { .. } | State::Valid | State::Superseded { .. }, State::Held { .. }) => Ok(()),
+        (State::Held { .. }, State::Revoked { .. })
+        | (
             State::Valid | State::Superseded { .. },
             State::Valid | State::Superseded { .. } | State::Revoked { .. },
         ) => Ok(()),
+    }
+}
+
+impl Origin {
+    /// Both.
+    pub const ALL: [Origin; 2] = [Origin::Issued, Origin::Imported];
+
+    /// Its name in stores and lists: `issued`, `imported`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Origin::Issued => "issued",
+            Origin::Imported => "imported",
+        }
+    }
+
+    /// The origin of that name; an unknown one is none, and whoever asked must refuse.
+    pub fn parse(text: &str) -> Option<Origin> {
+        Origin::ALL.into_iter().find(|origin| origin.as_str() == text)
     }
 }
 
@@ -327,6 +397,18 @@ impl RevocationReason {
         RevocationReason::Superseded,
         RevocationReason::CessationOfOperation,
     ];
+
+    /// Its name in RFC 5280 §5.3.1: `unspecified`, `keyCompromise`, …
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RevocationReason::Unspecified => "unspecified",
+            RevocationReason::KeyCompromise => "keyCompromise",
+            RevocationReason::CaCompromise => "cACompromise",
+            RevocationReason::AffiliationChanged => "affiliationChanged",
+            RevocationReason::Superseded => "superseded",
+            RevocationReason::CessationOfOperation => "cessationOfOperation",
+        }
+    }
 
     /// The CRLReason of RFC 5280 §5.3.1.
     pub const fn code(self) -> u8 {

@@ -19,7 +19,7 @@ pub use subject::{CaSubject, CaSubjectError};
 use crate::cert::{Facts, ParseError, SignedBy, signed_by};
 use crate::host::HostName;
 use crate::ids::{KeyId, Serial};
-use crate::inventory::{Record, Role, State};
+use crate::inventory::{Origin, Record, Role, State};
 use crate::key::{PublicKey, SignError, Signer};
 use crate::name::Name;
 use crate::pem;
@@ -265,14 +265,14 @@ impl Ca {
         &self.certificate.facts
     }
 
+    /// Its key, as what signs.
+    pub fn signer(&self) -> &dyn Signer {
+        self.signer.as_ref()
+    }
+
     /// The key identifier that stands in what it issues; with the serial, the inventory's key.
     pub fn key_id(&self) -> &KeyId {
         self.facts().key_id()
-    }
-
-    /// Its key.
-    pub(crate) fn signer(&self) -> &dyn Signer {
-        self.signer.as_ref()
     }
 
     fn life(&self, profile: &Profile, end: End, now: Timestamp) -> Result<Life, IssueError> {
@@ -361,6 +361,7 @@ impl Certificate {
         Record {
             issuer: issuer.key_id().clone(),
             serial: facts.serial.clone(),
+            origin: Origin::Issued,
             role,
             name: name.cloned(),
             subject: facts.subject.rfc2253(),

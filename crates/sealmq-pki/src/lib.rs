@@ -12,6 +12,7 @@
 //!   [`SoftKey::generate`] and the nonce in an ECDSA signature. Handing those in from outside is the classic way to
 //!   give a key away, and no test needs them fixed.
 
+pub mod audit;
 pub mod cert;
 pub mod crl;
 pub mod fuzzing;

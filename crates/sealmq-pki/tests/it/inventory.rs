@@ -1,7 +1,8 @@
 //! The rules of the inventory.
 
 use sealmq_pki::inventory::{
-    InventoryError, Record, RevocationReason, Role, Standing, State, may_become, name_is_free,
+    Actor, InventoryError, Origin, Reason, ReasonError, Record, RevocationReason, Role, Standing, State,
+    Supersession, may_become, name_is_free, predecessors,
 };
 use sealmq_pki::{Name, Serial};
 
@@ -64,7 +65,7 @@ fn a_record_counts_between_its_dates_unless_revoked() {
 fn revoked_is_final() {
     assert!(may_become(&record("d", State::Valid), &revoked()).is_ok());
     assert!(may_become(&record("d", superseded()), &revoked()).is_ok());
-    for next in [State::Valid, superseded(), revoked()] {
+    for next in [State::Valid, superseded(), State::Valid.held(NOW), revoked()] {
         assert!(matches!(may_become(&record("d", revoked()), &next), Err(InventoryError::Final { .. })));
     }
 }
@@ -78,5 +79,73 @@ fn roles_and_reasons_are_read_back_from_what_is_stored_and_from_nothing_else() {
     for reason in RevocationReason::ALL {
         assert_eq!(RevocationReason::from_code(reason.code()), Some(reason));
     }
-    assert_eq!(RevocationReason::from_code(8), None);
+    for absent in [6, 8] {
+        assert_eq!(RevocationReason::from_code(absent), None, "a hold is a state, not a reason");
+    }
+    for origin in Origin::ALL {
+        assert_eq!(Origin::parse(origin.as_str()), Some(origin));
+    }
+    assert_eq!(Origin::parse("seen"), None, "what was seen is no record");
+}
+
+#[test]
+fn what_is_on_hold_does_not_count_and_becomes_again_what_it_was_or_revoked() {
+    for before in [State::Valid, superseded()] {
+        let held = before.held(NOW);
+        assert!(may_become(&record("d", before.clone()), &held).is_ok());
+        assert_eq!(record("d", held.clone()).standing(NOW), Standing::Held);
+        assert_eq!(held.unheld(), Some(before.clone()));
+        assert!(may_become(&record("d", held.clone()), &before).is_ok());
+        assert!(may_become(&record("d", held.clone()), &revoked()).is_ok());
+        let other = if before == State::Valid { superseded() } else { State::Valid };
+        let error = may_become(&record("d", held), &other).unwrap_err();
+        assert!(matches!(error, InventoryError::NotAsBefore { .. }), "{error}");
+        assert_eq!(before.unheld(), None);
+    }
+    assert_eq!(revoked().unheld(), None);
+    let held_twice = superseded().held(NOW).held(NOW.plus_secs(1));
+    let by = Serial::parse_hex("0A").unwrap();
+    assert_eq!(
+        held_twice,
+        State::Held { at: NOW.plus_secs(1), superseded: Some(Supersession { at: NOW, by }) }
+    );
+}
+
+#[test]
+fn a_hold_keeps_the_name_and_nothing_new_gets_round_it() {
+    let held = record("client1", State::Valid.held(NOW));
+    let name = Name::parse("client1").unwrap();
+    assert!(matches!(
+        name_is_free(&name, std::slice::from_ref(&held), false, NOW),
+        Err(InventoryError::NameTaken { .. })
+    ));
+    let others = [record("client1", State::Valid), held.clone()];
+    let error = predecessors(&name, &others, NOW).unwrap_err();
+    assert!(matches!(error, InventoryError::OnHold { .. }), "{error}");
+    // Once it has ended it holds nothing up.
+    let after = held.not_after.plus_secs(1);
+    assert_eq!(held.standing(after), Standing::Ended);
+    assert!(name_is_free(&name, &[held], false, after).is_ok());
+    assert_eq!(predecessors(&name, &others[..1], NOW).unwrap().len(), 1);
+}
+
+#[test]
+fn a_reason_is_one_bounded_line_and_moves_no_cursor() {
+    assert_eq!(Reason::parse(" stolen in Gräfelfing ").unwrap().as_str(), "stolen in Gräfelfing");
+    assert_eq!(Reason::parse("a\nb\u{1b}[2J\u{202e}").unwrap().as_str(), "a\\nb\\u{1b}[2J\\u{202e}");
+    // What was escaped cannot be written by hand.
+    assert_eq!(Reason::parse("a\\nb").unwrap().as_str(), "a\\\\nb");
+    assert_eq!(Reason::parse(" \t"), Err(ReasonError::Empty));
+    assert!(Reason::parse(&"ä".repeat(200)).is_ok());
+    assert_eq!(Reason::parse(&"\u{7}".repeat(41)), Err(ReasonError::TooLong { chars: 205 }));
+}
+
+#[test]
+fn who_did_it_is_written_so_that_nobody_is_taken_for_another() {
+    let pki = Pki::new();
+    let operator =
+        Actor::Operator { issuer: pki.issuing.key_id().clone(), serial: Serial::parse_hex("0A").unwrap() };
+    assert_eq!(operator.to_string(), format!("operator:{}/0A", pki.issuing.key_id()));
+    assert_eq!(Actor::User { uid: 0 }.to_string(), "uid:0");
+    assert_eq!(Actor::Broker.to_string(), "broker");
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, missing_docs)]
 
 mod asn1;
+mod audit;
 mod crl;
 mod crl_made;
 mod fixture;

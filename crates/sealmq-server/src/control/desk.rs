@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sealmq_pki::host::HostName;
-use sealmq_pki::inventory::{Record, Standing};
+use sealmq_pki::inventory::{Actor, Record, Standing};
 use sealmq_pki::{Name, PublicKey, Timestamp};
 
 use super::protocol::{BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status};
@@ -39,10 +39,17 @@ pub trait Broker: Send {
     fn lift_ban(&self, address: std::net::IpAddr) -> bool;
 }
 
-/// What one connection has under way.
-#[derive(Default)]
+/// Who is at the other end of one connection, and what they have under way.
 pub(super) struct Errand {
+    by: Actor,
     draft: Option<Draft>,
+}
+
+impl Errand {
+    /// Nothing yet, for a user of this machine.
+    pub(super) fn of_user(uid: u32) -> Self {
+        Self { by: Actor::User { uid }, draft: None }
+    }
 }
 
 /// Answers one request.
@@ -53,7 +60,9 @@ pub(super) fn answer(
     errand: &mut Errand,
     request: Request,
 ) -> Response {
-    let done = Surroundings::look().and_then(|around| act(home, broker, port, errand, request, &around));
+    let done = Surroundings::look()
+        .map(|around| around.asked_by(errand.by.clone()))
+        .and_then(|around| act(home, broker, port, errand, request, &around));
     done.unwrap_or_else(|error| Response::Refused { what: error.to_string(), hint: error.hint() })
 }
 
@@ -82,7 +91,7 @@ fn act(
             home.add_user(&name, &Hash::parse(&hash)?, around)?;
             tell_passwords(broker)
         }
-        Request::UserRemove { name } => match home.remove_user(&Name::parse(&name)?.key())? {
+        Request::UserRemove { name } => match home.remove_user(&Name::parse(&name)?.key(), around)? {
             Removed::Gone => tell_passwords(broker),
             Removed::WasNotThere => Err(HomeError::Refused {
                 what: format!("there is no user '{name}'"),
@@ -187,6 +196,7 @@ fn row(record: &Record, now: Timestamp) -> DeviceRow {
         Standing::Counts => "valid",
         Standing::NotYet => "not yet",
         Standing::Ended => "ended",
+        Standing::Held => "held",
         Standing::Revoked => "revoked",
     };
     DeviceRow {

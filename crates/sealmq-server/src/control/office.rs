@@ -30,7 +30,7 @@ impl Office {
         check_sole_owner(place)?;
         let home = Box::new(Home::open(place, &Surroundings::look()?)?);
         let port = tls_port(place)?;
-        Ok(Self(Kind::Directory { home, errand: Errand::default(), port }))
+        Ok(Self(Kind::Directory { home, errand: Errand::of_user(crate::home::files::own_uid()), port }))
     }
 
     /// What runs there.

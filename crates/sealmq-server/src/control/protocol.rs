@@ -141,7 +141,7 @@ pub struct DeviceRow {
     pub serial: String,
     /// Last second of its validity, since the epoch.
     pub not_after_secs: i64,
-    /// `counts`, `not yet`, `ended`, `revoked`.
+    /// `valid`, `not yet`, `ended`, `held`, `revoked`.
     pub standing: String,
     /// The targets of its bundle.
     pub bundles: Vec<String>,

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use sealmq_pki::inventory::Actor;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
@@ -86,15 +87,16 @@ async fn accept(listener: UnixListener, spec: &Rc<ControlSpec>) {
     loop {
         let Ok(permit) = std::sync::Arc::clone(&room).acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, _)) if is_allowed(&stream) => {
+            Ok((stream, _)) => {
+                // Anybody else is not heard.
+                let Some(uid) = allowed_user(&stream) else { continue };
                 let spec = Rc::clone(spec);
                 tokio::task::spawn_local(async move {
                     // A peer that breaks off gets no answer; there is nobody to tell.
-                    let _ = converse(stream, &spec).await;
+                    let _ = converse(stream, uid, &spec).await;
                     drop(permit);
                 });
             }
-            Ok((stream, _)) => drop(stream),
             Err(error) => {
                 spec.fault(format!("the control socket failed: {error}."));
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -103,16 +105,17 @@ async fn accept(listener: UnixListener, spec: &Rc<ControlSpec>) {
     }
 }
 
-/// The directory's owner, who runs this process, and root.
-fn is_allowed(stream: &UnixStream) -> bool {
+/// The peer, if it is the directory's owner, who runs this process, or root.
+fn allowed_user(stream: &UnixStream) -> Option<u32> {
     let own = crate::home::files::own_uid();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+    let peer = stream.peer_cred().ok()?.uid();
+    (peer == own || peer == 0).then_some(peer)
 }
 
-async fn converse(mut stream: UnixStream, spec: &ControlSpec) -> io::Result<()> {
+async fn converse(mut stream: UnixStream, uid: u32, spec: &ControlSpec) -> io::Result<()> {
     let (read, mut write) = stream.split();
     let mut read = BufReader::new(read);
-    let mut errand = Errand::default();
+    let mut errand = Errand::of_user(uid);
     loop {
         let mut line = Vec::new();
         let limit = u64::try_from(LINE_BYTES_MAX).expect("a small constant");
@@ -161,7 +164,7 @@ struct Keeper {
 impl Keeper {
     fn look(&mut self, spec: &ControlSpec, mono: Duration) {
         let around = match Surroundings::look() {
-            Ok(around) => around,
+            Ok(around) => around.asked_by(Actor::Broker),
             Err(error) => {
                 return spec.log.line(Line::new(Event::ControlFault, format!("{error}.")).hint(error.hint()));
             }

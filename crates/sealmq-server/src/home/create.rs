@@ -8,10 +8,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use sealmq_pki::inventory::Role;
+use sealmq_pki::inventory::{Act, Role};
 use sealmq_pki::issue::{self, Ca, CaSubject};
 use sealmq_pki::{Serial, Signer, SoftKey, Timestamp};
 
+use super::Surroundings;
 use super::error::HomeError;
 use super::files::{self, Mode};
 use super::place::{CaFolder, KeyPairFiles, Place};
@@ -96,7 +97,8 @@ pub(super) fn check_no_traces(place: &Place) -> Result<(), HomeError> {
 }
 
 /// Makes root, issuing CA and inventory.
-pub(super) fn create_ca(place: &Place, now: Timestamp, done: Progress<'_>) -> Result<(), HomeError> {
+pub(super) fn create_ca(place: &Place, around: &Surroundings, done: Progress<'_>) -> Result<(), HomeError> {
+    let now = around.now;
     let aside = place.ca_being_made();
     throw_away(aside.folder())?;
     for folder in [aside.folder(), aside.root().folder(), aside.issuing().folder()] {
@@ -110,7 +112,9 @@ pub(super) fn create_ca(place: &Place, now: Timestamp, done: Progress<'_>) -> Re
         root.certificate().record(&root, Role::Root, None, now),
         issuing.certificate().record(&root, Role::Issuing, None, now),
     ];
-    Inventory::create(&aside.inventory(), &records)?;
+    let keys = [&root, &issuing].map(|ca| ca.signer().public_key().key_id().clone());
+    let act = Act::new(now, around.actor.clone());
+    Inventory::create(&aside.inventory(), &records, &keys, &act)?;
     files::sync_folder(aside.folder())?;
     done(Step::Inventory)?;
     let ca = place.ca();

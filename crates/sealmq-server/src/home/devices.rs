@@ -6,6 +6,7 @@
 
 use std::num::NonZeroU32;
 
+use sealmq_pki::audit::{Draft as AuditDraft, Subject, What};
 use sealmq_pki::host::HostName;
 use sealmq_pki::inventory::{Inventory as _, Record, Role, name_is_free, predecessors};
 use sealmq_pki::issue::{End, Holder, LeafRequest, issue_leaf};
@@ -115,10 +116,10 @@ impl Home {
 
     /// Enters a draft into the inventory: from now on its holder is let in.
     pub fn enter(&self, draft: &Draft, around: &Surroundings) -> Result<(), HomeError> {
-        let now = self.judge_at(around);
+        let act = self.act(around);
         match draft.holder {
-            DeviceHolder::New => self.inventory().insert_new_name(&draft.record, now)?,
-            DeviceHolder::Known => self.inventory().insert_successor(&draft.record, now)?,
+            DeviceHolder::New => self.inventory().insert_new_name(&draft.record, &act)?,
+            DeviceHolder::Known => self.inventory().insert_successor(&draft.record, &act)?,
         }
         Ok(())
     }
@@ -145,13 +146,20 @@ impl Home {
                 hint: "a name has one kind of proof, certificate or password: choose another name".to_owned(),
             });
         }
-        passwords::add(&self.place().passwd(), &name, hash)?;
+        let told = AuditDraft::new(What::UserAdded, vec![Subject::Name(name.key())]);
+        let passwd = self.place().passwd();
+        self.inventory().note_with(&told, &self.act(around), || passwords::add(&passwd, &name, hash))?;
         Ok(name)
     }
 
     /// Takes a user's password away.
-    pub fn remove_user(&self, name: &NameKey) -> Result<Removed, HomeError> {
-        passwords::remove(&self.place().passwd(), name)
+    pub fn remove_user(&self, name: &NameKey, around: &Surroundings) -> Result<Removed, HomeError> {
+        let passwd = self.place().passwd();
+        if !passwords::taken_names(&passwd)?.contains(name) {
+            return Ok(Removed::WasNotThere);
+        }
+        let told = AuditDraft::new(What::UserRemoved, vec![Subject::Name(name.clone())]);
+        self.inventory().note_with(&told, &self.act(around), || passwords::remove(&passwd, name))
     }
 
     /// The names that log in with a password.

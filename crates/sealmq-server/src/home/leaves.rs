@@ -5,8 +5,9 @@
 
 use std::net::IpAddr;
 
+use sealmq_pki::audit::{Draft, Subject, What};
 use sealmq_pki::host::HostName;
-use sealmq_pki::inventory::{Inventory as _, Role};
+use sealmq_pki::inventory::Role;
 use sealmq_pki::issue::{Certificate, End, Holder, LeafRequest, issue_leaf};
 use sealmq_pki::{AltName, Facts, Name, Signer, SoftKey, Timestamp, pem, profile};
 
@@ -85,7 +86,7 @@ impl Home {
             },
             Found::Needs(cause) => cause,
         };
-        let not_after = self.issue(&files, Holder::Server(&hosts), None, now, done)?;
+        let not_after = self.issue(&files, Holder::Server(&hosts), None, around, done)?;
         Ok(Leaf::Made { cause, not_after })
     }
 
@@ -98,7 +99,7 @@ impl Home {
             Found::Needs(cause) => cause,
         };
         let name = Name::operator();
-        let not_after = self.issue(&files, Holder::Operator(&name), Some(&name), now, done)?;
+        let not_after = self.issue(&files, Holder::Operator(&name), Some(&name), around, done)?;
         Ok(Leaf::Made { cause, not_after })
     }
 
@@ -169,6 +170,7 @@ impl Home {
             }
             Status::Valid { role: recorded, .. } if recorded == role => {}
             Status::Valid { .. } => return unusable("the inventory has it in another role"),
+            Status::Held => return unusable("it is on hold"),
             Status::Revoked => return unusable("it was revoked"),
             Status::Unknown => return unusable("it is not in the inventory"),
         }
@@ -186,9 +188,10 @@ impl Home {
         files: &KeyPairFiles,
         holder: Holder<'_>,
         name: Option<&Name>,
-        now: Timestamp,
+        around: &Surroundings,
         done: Progress<'_>,
     ) -> Result<Timestamp, HomeError> {
+        let now = self.judge_at(around);
         let key = fresh_key(&files.key())?;
         let request = LeafRequest {
             holder,
@@ -199,7 +202,12 @@ impl Home {
         };
         let certificate = issue_leaf(self.issuing(), &request)?;
         let role = holder.profile().role;
-        self.inventory().insert(&certificate.record(self.issuing(), role, name, now))?;
+        let record = certificate.record(self.issuing(), role, name, now);
+        let made = vec![Subject::Key(key.public_key().key_id().clone())];
+        self.inventory().change(&self.act(around), |change| {
+            change.note(&Draft::new(What::KeyCreated, made).saying(role.as_str()))?;
+            change.insert(&record)
+        })?;
         done(Step::LeafRecorded(role))?;
         files::replace(&files.key(), key.to_pem().as_bytes(), Mode::Private)?;
         done(Step::LeafKey(role))?;

@@ -26,7 +26,9 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use sealmq_pki::audit::{Draft as AuditDraft, Subject, What};
 use sealmq_pki::host::HostName;
+use sealmq_pki::inventory::{Act, Actor};
 use sealmq_pki::issue::Ca;
 use sealmq_pki::{SoftKey, Timestamp};
 
@@ -44,9 +46,11 @@ pub use prompt::{password as prompt_password, without_echo};
 
 use crate::inventory::{Inventory, Status};
 
-/// What the machine says about itself at one moment.
+/// What the machine says about itself at one moment, and who asks.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
+    /// Who asks for what is done now.
+    pub actor: Actor,
     /// The wall clock.
     pub now: Timestamp,
     /// The date of this build.
@@ -58,11 +62,18 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Looks at the machine.
+    /// Looks at the machine. Who asks is the user that this process runs as; see [`asked_by`](Self::asked_by).
     pub fn look() -> Result<Self, HomeError> {
         let addresses = own_addresses()
             .map_err(|e| HomeError::io("read the addresses of", Path::new("this machine"), e))?;
-        Ok(Self { now: wall_now(), build: build_date(), names: own_names(), addresses })
+        let actor = Actor::User { uid: files::own_uid() };
+        Ok(Self { actor, now: wall_now(), build: build_date(), names: own_names(), addresses })
+    }
+
+    /// The same, asked by somebody else.
+    #[must_use]
+    pub fn asked_by(self, actor: Actor) -> Self {
+        Self { actor, ..self }
     }
 }
 
@@ -134,7 +145,7 @@ impl Home {
             Origin::New if files::is_there(place.ca().folder())? => Origin::Old,
             Origin::New => {
                 create::check_no_traces(place)?;
-                create::create_ca(place, around.now, done)?;
+                create::create_ca(place, around, done)?;
                 Origin::New
             }
         };
@@ -191,6 +202,11 @@ impl Home {
         self.floor.judge_at(around.now)
     }
 
+    /// Who changes something now, and when, as the audit log keeps it.
+    pub fn act(&self, around: &Surroundings) -> Act {
+        Act::new(self.judge_at(around), around.actor.clone())
+    }
+
     /// Keeps a time at which the clock was right; see [`Watch`].
     pub fn keep_good_time(&self, good: Timestamp) -> Result<(), HomeError> {
         Ok(self.inventory.keep_setting(GOOD_TIME, &good.as_secs().to_string())?)
@@ -225,10 +241,13 @@ impl Home {
         files::check_folder(ca.folder())?;
         files::check_folder(ca.issuing().folder())?;
         files::sweep(place.folder())?;
-        let inventory = Inventory::open(&ca.inventory(), &place.passwd())?;
+        let act = Act::new(around.now, around.actor.clone());
+        let inventory = Inventory::open(&ca.inventory(), &place.passwd(), &act)?;
         let anchors_pem = read_anchors(&ca)?;
-        let issuing = open_issuing(&ca)?;
+        let issuing = open_issuing(&ca).inspect_err(|error| note_key_failure(&inventory, error, &act))?;
         check_same_ca(&inventory, &issuing, &ca)?;
+        let loaded = vec![Subject::Key(issuing.signer().public_key().key_id().clone())];
+        inventory.note(&AuditDraft::new(What::KeyLoaded, loaded).saying("issuing CA"), &act)?;
         // The CA was made by a clock that passed a check: its beginning has passed too.
         let beginning = issuing.facts().not_before;
         let passed = good_time(&inventory)?.map_or(beginning, |good| good.max(beginning));
@@ -270,6 +289,12 @@ fn open_issuing(ca: &CaFolder) -> Result<Ca, HomeError> {
     Ok(Ca::open(certificate, Arc::new(key))?)
 }
 
+/// Whoever tries keys leaves a trace. That the log itself cannot be written is no reason to hide the first error.
+fn note_key_failure(inventory: &Inventory, error: &HomeError, act: &Act) {
+    let text: String = error.to_string().escape_debug().take(FAILURE_CHARS_MAX).collect();
+    let _ = inventory.note(&AuditDraft::new(What::KeyFailed, Vec::new()).saying(text), act);
+}
+
 /// The inventory is this CA's: a directory put together from two backups would let in what neither vouches for.
 fn check_same_ca(inventory: &Inventory, issuing: &Ca, ca: &CaFolder) -> Result<(), HomeError> {
     let facts = issuing.facts();
@@ -280,6 +305,7 @@ fn check_same_ca(inventory: &Inventory, issuing: &Ca, ca: &CaFolder) -> Result<(
     let text = match status {
         Status::Valid { role: sealmq_pki::inventory::Role::Issuing, .. } => return Ok(()),
         Status::Valid { .. } | Status::Unknown => "it does not know the issuing CA beside it",
+        Status::Held => "it says that the issuing CA beside it is on hold",
         Status::Revoked => "it says that the issuing CA beside it was revoked",
     };
     Err(HomeError::Corrupt { path: ca.inventory(), text: text.to_owned() })
@@ -292,4 +318,5 @@ fn good_time(inventory: &Inventory) -> Result<Option<Timestamp>, HomeError> {
 
 /// The port of MQTT over TLS (IANA: secure-mqtt).
 pub const DEFAULT_PORT: u16 = 8883;
+const FAILURE_CHARS_MAX: usize = 200;
 const GOOD_TIME: &str = "last_good_time_secs";

@@ -27,6 +27,14 @@ pub enum StoreError {
         /// What SQLite or we found.
         text: String,
     },
+    /// Somebody changed the audit log behind our back.
+    #[error("the inventory {path} was changed by somebody else: {broken}", path = path.display())]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// Where its audit log is broken.
+        broken: sealmq_pki::audit::Broken,
+    },
     /// Written by a newer SealMQ.
     #[error("the inventory {path} has schema {found}, this SealMQ knows up to {known}", path = path.display())]
     Newer {
@@ -66,8 +74,9 @@ impl StoreError {
             Self::Missing { .. } | Self::Corrupt { .. } => {
                 "restore the whole data directory from a backup: without its inventory nobody can tell which certificates of this CA are valid".to_owned()
             }
+            Self::Altered { .. } => "find out who writes to it (sealmq audit-log verify shows where the log breaks off), then restore the data directory from a backup".to_owned(),
             Self::Untrusted { path, .. } => format!("make it a regular file of this user's: chmod 600 {}", path.display()),
-            Self::Newer { .. } => "install the SealMQ that wrote it, or a newer one".to_owned(),
+            Self::Newer { .. } => "install the SealMQ that wrote it, or a newer one; an older one works again only with a backup from before".to_owned(),
             Self::Replaced { .. } => "restart the broker; stop it before you restore a backup".to_owned(),
             Self::Locked { path } => format!("find who holds it: fuser {}", path.display()),
             Self::Sqlite { path, .. } => format!("look whether the disk is full (df {0}) and who may write {0}", path.display()),

@@ -26,6 +26,8 @@ pub enum Status {
         /// SHA-256 of the certificate that was issued: another one under its serial is not this one.
         fingerprint: Fingerprint,
     },
+    /// It is on hold: refused like a revoked one, until somebody lets go of it.
+    Held,
     /// It was revoked.
     Revoked,
     /// It is not in the inventory: nobody here issued it, or its issue was never finished.
@@ -111,7 +113,7 @@ impl sealmq_tls::Known for Inventory {
     fn status(&self, issuer: &KeyId, serial: &Serial) -> sealmq_tls::Status {
         match Inventory::status(self, issuer, serial) {
             Ok(Status::Valid { role, fingerprint, .. }) => sealmq_tls::Status::Valid { role, fingerprint },
-            Ok(Status::Revoked) => sealmq_tls::Status::Revoked,
+            Ok(Status::Revoked | Status::Held) => sealmq_tls::Status::Revoked,
             Ok(Status::Unknown) => sealmq_tls::Status::Unknown,
             Err(_) => sealmq_tls::Status::CannotTell,
         }
@@ -120,7 +122,7 @@ impl sealmq_tls::Known for Inventory {
 
 fn is_revoked(record: &Record) -> bool {
     match record.state {
-        State::Valid | State::Superseded { .. } => false,
+        State::Valid | State::Superseded { .. } | State::Held { .. } => false,
         State::Revoked { .. } => true,
     }
 }
@@ -131,6 +133,7 @@ fn status_of(record: Record) -> Status {
         State::Valid | State::Superseded { .. } => {
             Status::Valid { role: record.role, name: record.name, fingerprint: record.fingerprint }
         }
+        State::Held { .. } => Status::Held,
         State::Revoked { .. } => Status::Revoked,
     }
 }

@@ -4,14 +4,18 @@
 //! a certificate of ours from a cache that notices every change, by this process or another, before it answers.
 //! A file that is missing, replaced, locked or damaged gives no answer, and whoever asked refuses.
 //!
-//! Invariants: one transaction per issue; (issuer, serial) is unique in the database itself; a newer schema is
+//! Invariants: one transaction per change, with its audit record in it; (issuer, serial) is unique in the database itself; a newer schema is
 //! refused before anything is written; a missing file never becomes an empty one.
 
+mod audit;
+mod change;
 mod error;
 mod known;
 mod names;
 mod rows;
 mod schema;
+mod seen;
+mod tables;
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -20,11 +24,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
-use sealmq_pki::inventory::{self, InventoryError, Record, State};
-use sealmq_pki::{KeyId, NameKey, Serial, Timestamp};
+use sealmq_pki::audit::{Draft, Subject, What};
+use sealmq_pki::inventory::{self, Act, InventoryError, Record, State};
+use sealmq_pki::{KeyId, NameKey, Serial};
 
+pub use change::Change;
 pub use error::StoreError;
 pub use names::{Origin, ServerName};
+pub use seen::SEEN_MAX;
 
 use crate::home::passwords;
 use known::Reader;
@@ -47,21 +54,27 @@ struct FileId {
 }
 
 impl Inventory {
-    /// Makes the database with the records of a new CA in it and closes it again.
-    pub fn create(path: &Path, first: &[Record]) -> Result<(), StoreError> {
+    /// Makes the database with the records of a new CA in it and closes it again. `keys` were made for it.
+    pub fn create(path: &Path, first: &[Record], keys: &[KeyId], act: &Act) -> Result<(), StoreError> {
         let mut connection = schema::create(path)?;
         let transaction = connection.transaction().map_err(|e| schema::failed(path, e))?;
-        for record in first {
-            rows::insert(&transaction, record).map_err(|e| schema::failed(path, e))?;
-        }
+        first_rows(&transaction, first, keys, act).map_err(|e| schema::failed(path, e))?;
         transaction.commit().map_err(|e| schema::failed(path, e))?;
         connection.close().map_err(|(_, e)| schema::failed(path, e))
     }
 
-    /// Opens the database and reads it through for damage. `passwd` is the password file, whose names are taken too.
-    pub fn open(path: &Path, passwd: &Path) -> Result<Self, StoreError> {
-        let writer = schema::open(path, WRITE_WAIT)?;
+    /// Opens the database, brings an older schema up to date (which `act` is recorded for), and looks for damage: the
+    /// whole file's structure, and the newest records of the audit log. `passwd` is the password file, whose names are
+    /// taken too.
+    pub fn open(path: &Path, passwd: &Path, act: &Act) -> Result<Self, StoreError> {
+        let mut writer = schema::open(path, WRITE_WAIT)?;
         schema::check_content(&writer, path)?;
+        schema::bring_up_to_date(&mut writer, path, act)?;
+        schema::check_audit(&writer, path)?;
+        Self::around(path, passwd, writer)
+    }
+
+    fn around(path: &Path, passwd: &Path, writer: Connection) -> Result<Self, StoreError> {
         let reader = Reader::new(schema::open(path, READ_WAIT)?);
         let file = FileId::of(path).ok_or_else(|| StoreError::Missing { path: path.to_owned() })?;
         Ok(Self {
@@ -85,8 +98,7 @@ impl Inventory {
 
     /// Keeps a value under `key`.
     pub fn keep_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        let sql = "INSERT INTO setting (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
-        self.writer()?.execute(sql, [key, value]).map(|_| ()).map_err(|e| self.failed(e))
+        self.writer()?.execute(change::KEEP_SETTING, [key, value]).map(|_| ()).map_err(|e| self.failed(e))
     }
 
     fn writer(&self) -> Result<MutexGuard<'_, Connection>, StoreError> {
@@ -124,41 +136,16 @@ impl From<StoreError> for InventoryError {
 }
 
 impl inventory::Inventory for Inventory {
-    fn insert(&self, record: &Record) -> Result<(), InventoryError> {
-        let mut writer = self.writer()?;
-        let transaction = immediate(&mut writer).map_err(|e| self.cannot_tell(e))?;
-        rows::insert(&transaction, record).map_err(|e| self.refused(record, e))?;
-        transaction.commit().map_err(|e| self.cannot_tell(e))
+    fn insert(&self, record: &Record, act: &Act) -> Result<(), InventoryError> {
+        self.change(act, |change| change.insert(record))
     }
 
-    fn insert_new_name(&self, record: &Record, now: Timestamp) -> Result<(), InventoryError> {
-        let mut writer = self.writer()?;
-        let transaction = immediate(&mut writer).map_err(|e| self.cannot_tell(e))?;
-        if let Some(name) = &record.name {
-            let key = name.key();
-            let namesakes = rows::by_name(&transaction, &key).map_err(|e| self.cannot_tell(e))?;
-            let has_password = self.password_names()?.contains(&key);
-            inventory::name_is_free(name, &namesakes, has_password, now)?;
-        }
-        rows::insert(&transaction, record).map_err(|e| self.refused(record, e))?;
-        transaction.commit().map_err(|e| self.cannot_tell(e))
+    fn insert_new_name(&self, record: &Record, act: &Act) -> Result<(), InventoryError> {
+        self.change(act, |change| change.insert_new_name(record))
     }
 
-    fn insert_successor(&self, record: &Record, now: Timestamp) -> Result<(), InventoryError> {
-        let mut writer = self.writer()?;
-        let transaction = immediate(&mut writer).map_err(|e| self.cannot_tell(e))?;
-        let Some(name) = &record.name else { return Err(nameless()) };
-        let namesakes = rows::by_name(&transaction, &name.key()).map_err(|e| self.cannot_tell(e))?;
-        for old in inventory::predecessors(name, &namesakes, now)? {
-            // One that was superseded before keeps its successor.
-            if old.state == State::Valid {
-                let state = State::Superseded { at: now, by: record.serial.clone() };
-                rows::set_state(&transaction, &old.issuer, &old.serial, &state)
-                    .map_err(|e| self.cannot_tell(e))?;
-            }
-        }
-        rows::insert(&transaction, record).map_err(|e| self.refused(record, e))?;
-        transaction.commit().map_err(|e| self.cannot_tell(e))
+    fn insert_successor(&self, record: &Record, act: &Act) -> Result<(), InventoryError> {
+        self.change(act, |change| change.insert_successor(record))
     }
 
     fn find(&self, issuer: &KeyId, serial: &Serial) -> Result<Option<Record>, InventoryError> {
@@ -173,16 +160,14 @@ impl inventory::Inventory for Inventory {
         Ok(self.password_names()?.contains(name))
     }
 
-    fn set_state(&self, issuer: &KeyId, serial: &Serial, state: State) -> Result<(), InventoryError> {
-        let mut writer = self.writer()?;
-        let transaction = immediate(&mut writer).map_err(|e| self.cannot_tell(e))?;
-        let found = rows::find(&transaction, issuer, serial).map_err(|e| self.cannot_tell(e))?;
-        let Some(record) = found else {
-            return Err(InventoryError::Unknown { issuer: issuer.clone(), serial: serial.clone() });
-        };
-        inventory::may_become(&record, &state)?;
-        rows::set_state(&transaction, issuer, serial, &state).map_err(|e| self.cannot_tell(e))?;
-        transaction.commit().map_err(|e| self.cannot_tell(e))
+    fn set_state(
+        &self,
+        issuer: &KeyId,
+        serial: &Serial,
+        state: State,
+        act: &Act,
+    ) -> Result<(), InventoryError> {
+        self.change(act, |change| change.set_state(issuer, serial, state))
     }
 
     fn all(&self) -> Result<Vec<Record>, InventoryError> {
@@ -190,17 +175,20 @@ impl inventory::Inventory for Inventory {
     }
 }
 
-impl Inventory {
-    fn refused(&self, record: &Record, error: rusqlite::Error) -> InventoryError {
-        let constraint = error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation);
-        if constraint {
-            return InventoryError::SerialTaken {
-                issuer: record.issuer.clone(),
-                serial: record.serial.clone(),
-            };
-        }
-        self.cannot_tell(error)
+fn first_rows(
+    transaction: &rusqlite::Transaction<'_>,
+    first: &[Record],
+    keys: &[KeyId],
+    act: &Act,
+) -> rusqlite::Result<()> {
+    let made = keys.iter().cloned().map(Subject::Key).collect();
+    audit::append(transaction, &Draft::new(What::CaCreated, Vec::new()), act)?;
+    audit::append(transaction, &Draft::new(What::KeyCreated, made), act)?;
+    for record in first {
+        rows::insert(transaction, record)?;
+        audit::append(transaction, &change::told_of(record), act)?;
     }
+    Ok(())
 }
 
 impl FileId {
@@ -214,10 +202,6 @@ impl fmt::Debug for Inventory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inventory").field("path", &self.path).finish_non_exhaustive()
     }
-}
-
-fn nameless() -> InventoryError {
-    InventoryError::CannotTell { reason: "a successor needs the name that it succeeds".to_owned() }
 }
 
 fn immediate(connection: &mut Connection) -> rusqlite::Result<rusqlite::Transaction<'_>> {

@@ -2,21 +2,23 @@
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
-use sealmq_pki::inventory::{Record, RevocationReason, Role, State};
+use sealmq_pki::inventory::{Origin, Record, RevocationReason, Role, State, Supersession};
 use sealmq_pki::{Fingerprint, KeyId, Name, NameKey, Serial, Timestamp};
 
 /// Adds a record. A serial that is there already is a constraint violation.
 pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
-    let (state, state_at, superseded_by, revoke_reason) = state_columns(&record.state);
+    let state = StateColumns::of(&record.state);
     let mut statement = connection.prepare_cached(
-        "INSERT INTO certificate (issuer, serial, role, name, name_key, subject, not_before, not_after, fingerprint,
-            spki_sha256, state, state_at, superseded_by, revoke_reason, made_at, bundles)
-         VALUES (:issuer, :serial, :role, :name, :name_key, :subject, :not_before, :not_after, :fingerprint,
-            :spki_sha256, :state, :state_at, :superseded_by, :revoke_reason, :made_at, :bundles)",
+        "INSERT INTO certificate (issuer, serial, origin, role, name, name_key, subject, not_before, not_after,
+            fingerprint, spki_sha256, state, state_at, superseded_by, superseded_at, revoke_reason, made_at, bundles)
+         VALUES (:issuer, :serial, :origin, :role, :name, :name_key, :subject, :not_before, :not_after,
+            :fingerprint, :spki_sha256, :state, :state_at, :superseded_by, :superseded_at, :revoke_reason, :made_at,
+            :bundles)",
     )?;
     statement.execute(named_params! {
         ":issuer": record.issuer.as_bytes(),
         ":serial": record.serial.as_content(),
+        ":origin": record.origin.as_str(),
         ":role": record.role.as_str(),
         ":name": record.name.as_ref().map(Name::as_str),
         ":name_key": record.name.as_ref().map(|name| name.key().as_str().to_owned()),
@@ -25,10 +27,11 @@ pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Resu
         ":not_after": record.not_after.as_secs(),
         ":fingerprint": record.fingerprint.as_bytes(),
         ":spki_sha256": record.spki_sha256.as_bytes(),
-        ":state": state,
-        ":state_at": state_at,
-        ":superseded_by": superseded_by,
-        ":revoke_reason": revoke_reason,
+        ":state": state.word,
+        ":state_at": state.at,
+        ":superseded_by": state.superseded_by,
+        ":superseded_at": state.superseded_at,
+        ":revoke_reason": state.revoke_reason,
         ":made_at": record.made_at.as_secs(),
         ":bundles": record.bundles.join(" "),
     })?;
@@ -67,19 +70,28 @@ pub(super) fn set_state(
     serial: &Serial,
     state: &State,
 ) -> rusqlite::Result<()> {
-    let (word, at, superseded_by, revoke_reason) = state_columns(state);
-    connection.execute(
-        "UPDATE certificate SET state = ?3, state_at = ?4, superseded_by = ?5, revoke_reason = ?6
-         WHERE issuer = ?1 AND serial = ?2",
-        (issuer.as_bytes(), serial.as_content(), word, at, superseded_by, revoke_reason),
+    let state = StateColumns::of(state);
+    let mut statement = connection.prepare_cached(
+        "UPDATE certificate SET state = :state, state_at = :state_at, superseded_by = :superseded_by,
+            superseded_at = :superseded_at, revoke_reason = :revoke_reason
+         WHERE issuer = :issuer AND serial = :serial",
     )?;
+    statement.execute(named_params! {
+        ":issuer": issuer.as_bytes(),
+        ":serial": serial.as_content(),
+        ":state": state.word,
+        ":state_at": state.at,
+        ":superseded_by": state.superseded_by,
+        ":superseded_at": state.superseded_at,
+        ":revoke_reason": state.revoke_reason,
+    })?;
     Ok(())
 }
 
 fn select(condition: &str) -> String {
     format!(
-        "SELECT issuer, serial, role, name, subject, not_before, not_after, fingerprint, spki_sha256, state, state_at,
-            superseded_by, revoke_reason, made_at, bundles FROM certificate {condition}"
+        "SELECT issuer, serial, origin, role, name, subject, not_before, not_after, fingerprint, spki_sha256, state,
+            state_at, superseded_by, superseded_at, revoke_reason, made_at, bundles FROM certificate {condition}"
     )
 }
 
@@ -87,6 +99,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record {
         issuer: KeyId::from_bytes(&row.get::<_, Vec<u8>>("issuer")?),
         serial: serial(row, "serial")?.ok_or_else(|| senseless("serial", "it is empty"))?,
+        origin: origin(row)?,
         role: role(row)?,
         name: name(row)?,
         subject: row.get("subject")?,
@@ -98,6 +111,11 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         made_at: Timestamp::from_secs(row.get("made_at")?),
         bundles: row.get::<_, String>("bundles")?.split_whitespace().map(str::to_owned).collect(),
     })
+}
+
+fn origin(row: &Row<'_>) -> rusqlite::Result<Origin> {
+    let word: String = row.get("origin")?;
+    Origin::parse(&word).ok_or_else(|| senseless("origin", &word))
 }
 
 fn role(row: &Row<'_>) -> rusqlite::Result<Role> {
@@ -116,9 +134,21 @@ fn state(row: &Row<'_>) -> rusqlite::Result<State> {
         return Ok(State::Valid);
     }
     let at = Timestamp::from_secs(row.get("state_at")?);
+    let by = serial(row, "superseded_by")?;
     if word == "superseded" {
-        let by = serial(row, "superseded_by")?.ok_or_else(|| senseless("superseded_by", "it is empty"))?;
+        let by = by.ok_or_else(|| senseless("superseded_by", "it is empty"))?;
         return Ok(State::Superseded { at, by });
+    }
+    if word == "held" {
+        let since: Option<i64> = row.get("superseded_at")?;
+        let superseded = match (since, by) {
+            (None, None) => None,
+            (Some(since), Some(by)) => Some(Supersession { at: Timestamp::from_secs(since), by }),
+            (Some(_), None) | (None, Some(_)) => {
+                return Err(senseless("superseded_at", "half of it is there"));
+            }
+        };
+        return Ok(State::Held { at, superseded });
     }
     let reason = RevocationReason::from_code(row.get("revoke_reason")?);
     match (word.as_str(), reason) {
@@ -134,13 +164,39 @@ fn serial(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Option<Serial
         .transpose()
 }
 
-type StateColumns<'a> = (&'static str, Option<i64>, Option<&'a [u8]>, Option<u8>);
+/// A state as the columns hold it.
+struct StateColumns<'a> {
+    word: &'static str,
+    at: Option<i64>,
+    superseded_by: Option<&'a [u8]>,
+    superseded_at: Option<i64>,
+    revoke_reason: Option<u8>,
+}
 
-fn state_columns(state: &State) -> StateColumns<'_> {
-    match state {
-        State::Valid => ("valid", None, None, None),
-        State::Superseded { at, by } => ("superseded", Some(at.as_secs()), Some(by.as_content()), None),
-        State::Revoked { at, reason } => ("revoked", Some(at.as_secs()), None, Some(reason.code())),
+impl StateColumns<'_> {
+    fn of(state: &State) -> StateColumns<'_> {
+        let bare = StateColumns {
+            word: state.as_str(),
+            at: None,
+            superseded_by: None,
+            superseded_at: None,
+            revoke_reason: None,
+        };
+        match state {
+            State::Valid => bare,
+            State::Superseded { at, by } => {
+                StateColumns { at: Some(at.as_secs()), superseded_by: Some(by.as_content()), ..bare }
+            }
+            State::Held { at, superseded } => StateColumns {
+                at: Some(at.as_secs()),
+                superseded_by: superseded.as_ref().map(|newer| newer.by.as_content()),
+                superseded_at: superseded.as_ref().map(|newer| newer.at.as_secs()),
+                ..bare
+            },
+            State::Revoked { at, reason } => {
+                StateColumns { at: Some(at.as_secs()), revoke_reason: Some(reason.code()), ..bare }
+            }
+        }
     }
 }
 

@@ -1,55 +1,24 @@
 //! The tables, their version, and how the file is opened.
 //!
 //! `user_version` is the schema's number, `application_id` says that the file is ours. A newer number is refused and
-//! nothing is written.
+//! nothing is written; an older one is migrated ([`super::tables`]) when the file is opened to be changed.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use sealmq_pki::inventory::Act;
 
 use super::error::StoreError;
+use super::{audit, tables};
+
 use crate::home::files;
 
 /// "SEAL" as a number.
 const APPLICATION_ID: i64 = 0x5345_414C;
 /// The newest schema that this build knows.
-pub(super) const SCHEMA_VERSION: i64 = 1;
-
-const TABLES: &str = "
-CREATE TABLE certificate (
-    place         INTEGER PRIMARY KEY, -- order of insertion
-    issuer        BLOB NOT NULL,       -- key identifier
-    serial        BLOB NOT NULL,       -- content octets of the INTEGER
-    role          TEXT NOT NULL CHECK (role IN ('root', 'issuing', 'server', 'operator', 'device')),
-    name          TEXT,
-    name_key      TEXT,                -- the name in lower case
-    subject       TEXT NOT NULL,       -- RFC 2253
-    not_before    INTEGER NOT NULL,    -- seconds since the epoch
-    not_after     INTEGER NOT NULL,
-    fingerprint   BLOB NOT NULL CHECK (length(fingerprint) = 32),
-    spki_sha256   BLOB NOT NULL CHECK (length(spki_sha256) = 32),
-    state         TEXT NOT NULL CHECK (state IN ('valid', 'superseded', 'revoked')),
-    state_at      INTEGER,             -- when it was superseded or revoked
-    superseded_by BLOB,                -- serial of the same issuer
-    revoke_reason INTEGER,             -- RFC 5280 section 5.3.1
-    made_at       INTEGER NOT NULL,
-    bundles       TEXT NOT NULL,       -- names of targets, separated by spaces
-    UNIQUE (issuer, serial)
-) STRICT;
-CREATE INDEX certificate_by_name ON certificate (name_key);
-CREATE TABLE server_name (
-    name      TEXT PRIMARY KEY,
-    origin    TEXT NOT NULL CHECK (origin IN ('given', 'address')),
-    last_seen INTEGER NOT NULL,
-    place     INTEGER NOT NULL       -- order in which names were given
-) STRICT, WITHOUT ROWID;
-CREATE TABLE setting (
-    key   TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-";
+pub(super) const SCHEMA_VERSION: i64 = 2;
 
 /// Makes the file and its tables. It must not exist.
 pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
@@ -58,7 +27,7 @@ pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
         .map_err(|error| StoreError::Untrusted { path: path.to_owned(), text: error.to_string() })?;
     let mut connection = connect(path)?;
     let transaction = connection.transaction().map_err(|e| failed(path, e))?;
-    transaction.execute_batch(TABLES).map_err(|e| failed(path, e))?;
+    tables::make(&transaction).map_err(|e| failed(path, e))?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(|e| failed(path, e))?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(|e| failed(path, e))?;
     transaction.commit().map_err(|e| failed(path, e))?;
@@ -82,6 +51,28 @@ pub(super) fn check_content(connection: &Connection, path: &Path) -> Result<(), 
     let verdict: String =
         connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|e| failed(path, e))?;
     if verdict == "ok" { Ok(()) } else { Err(StoreError::Corrupt { path: path.to_owned(), text: verdict }) }
+}
+
+/// Migrates the tables of an older schema, all of them or none.
+pub(super) fn bring_up_to_date(
+    connection: &mut Connection,
+    path: &Path,
+    act: &Act,
+) -> Result<(), StoreError> {
+    let transaction = super::immediate(connection).map_err(|e| failed(path, e))?;
+    let found: i64 = transaction
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|e| failed(path, e))?;
+    if found < SCHEMA_VERSION {
+        tables::migrate(&transaction, found, act).map_err(|e| failed(path, e))?;
+    }
+    transaction.commit().map_err(|e| failed(path, e))
+}
+
+/// Follows the newest records of the audit log.
+pub(super) fn check_audit(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let newest = audit::check_newest(connection).map_err(|e| failed(path, e))?;
+    newest.map(|_| ()).map_err(|broken| StoreError::Altered { path: path.to_owned(), broken })
 }
 
 /// SQLite's error in our words.
@@ -139,7 +130,7 @@ fn check_schema(connection: &Connection, path: &Path) -> Result<(), StoreError> 
     if found > SCHEMA_VERSION {
         return Err(StoreError::Newer { path: path.to_owned(), found, known: SCHEMA_VERSION });
     }
-    if found < SCHEMA_VERSION {
+    if !(tables::OLDEST..=SCHEMA_VERSION).contains(&found) {
         let text = format!("schema {found} does not exist");
         return Err(StoreError::Corrupt { path: path.to_owned(), text });
     }

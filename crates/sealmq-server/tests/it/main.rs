@@ -1,6 +1,7 @@
 //! Behaviour of the server as its clients and its owner see it.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
+mod audit_log;
 mod control;
 mod corpus;
 mod data_plane;
@@ -10,3 +11,4 @@ mod inventory;
 mod log_destinations;
 mod reference_pages;
 mod reload;
+mod schema;

@@ -9,7 +9,8 @@ use crate::data_plane::NOT_AUTHORISED;
 fn revoke(own: &Own) {
     let record = own.record(Role::Device);
     let state = State::Revoked { at: record.not_before, reason: RevocationReason::KeyCompromise };
-    own.home.inventory().set_state(&record.issuer, &record.serial, state).unwrap();
+    let act = own.home.act(&Surroundings::look().unwrap());
+    own.home.inventory().set_state(&record.issuer, &record.serial, state, &act).unwrap();
     own.broker.control().raise();
 }
 

@@ -23,6 +23,7 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new() -> Self {
         let around = Surroundings {
+            actor: sealmq_pki::inventory::Actor::User { uid: 1000 },
             now: BUILD.plus_days(10),
             build: BUILD,
             names: vec![host("localhost"), host("box")],
@@ -87,7 +88,8 @@ pub(crate) fn host(text: &str) -> HostName {
     HostName::parse(text).unwrap()
 }
 
-/// Every file with its bytes, but for the lock (the last holder's number) and SQLite's journals.
+/// Every file with its bytes, but for the lock (the last holder's number) and SQLite's journals. Of the inventory what it
+/// holds: that a key was loaded is in the audit log also if the start was refused afterwards.
 fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let Ok(entries) = std::fs::read_dir(folder) else { return found };
@@ -97,9 +99,27 @@ fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         if path.is_dir() {
             found.extend(contents(&path));
         } else if name != "lock" && !name.starts_with("inventory.db-") {
-            found.push((path.clone(), std::fs::read(&path).unwrap()));
+            let rows = (name == "inventory.db").then(|| rows(&path)).flatten();
+            found.push((path.clone(), rows.unwrap_or_else(|| std::fs::read(&path).unwrap())));
         }
     }
     found.sort();
     found
+}
+
+/// All rows of an inventory but for its audit log, as text; `None` for a file that is none.
+fn rows(path: &Path) -> Option<Vec<u8>> {
+    let file = rusqlite::Connection::open(path).ok()?;
+    let mut text = String::new();
+    for table in ["certificate", "server_name", "setting", "seen"] {
+        let mut statement = file.prepare(&format!("SELECT * FROM {table}")).ok()?;
+        let columns = statement.column_count();
+        let mut found = statement.query([]).ok()?;
+        while let Some(row) = found.next().ok()? {
+            for column in 0..columns {
+                text.push_str(&format!("{:?}|", row.get_ref(column).ok()?));
+            }
+        }
+    }
+    Some(text.into_bytes())
 }

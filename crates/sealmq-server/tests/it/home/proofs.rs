@@ -123,7 +123,7 @@ fn a_name_has_one_kind_of_proof() {
     assert!(error.to_string().contains("belongs to a certificate"), "{error}");
     assert_eq!(home.users().unwrap(), ["kettle"]);
     assert!(home.add_user("KETTLE", &cheap_hash(), &machine.around).is_err());
-    home.remove_user(&Name::parse("kettle").unwrap().key()).unwrap();
+    home.remove_user(&Name::parse("kettle").unwrap().key(), &machine.around).unwrap();
     add(&home, &machine, "kettle").unwrap();
 }
 
