@@ -28,6 +28,8 @@ pub enum Role {
     Device,
     /// Someone who may see and change the broker itself.
     Operator,
+    /// What signs the issuing CA's OCSP answers.
+    OcspSigner,
 }
 
 /// Whether a certificate still counts.
@@ -368,9 +370,11 @@ impl Origin {
 
 impl Role {
     /// All roles.
-    pub const ALL: [Role; 5] = [Role::Root, Role::Issuing, Role::Server, Role::Device, Role::Operator];
+    pub const ALL: [Role; 6] =
+        [Role::Root, Role::Issuing, Role::Server, Role::Device, Role::Operator, Role::OcspSigner];
 
-    /// Its name in stores and lists: `root`, `issuing`, `server`, `device`, `operator`.
+    /// Its name in stores and lists: `root`, `issuing`, `server`, `device`, `operator`,
+    /// `ocsp-signer`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Role::Root => "root",
@@ -378,6 +382,7 @@ impl Role {
             Role::Server => "server",
             Role::Device => "device",
             Role::Operator => "operator",
+            Role::OcspSigner => "ocsp-signer",
         }
     }
 

@@ -7,6 +7,7 @@
 //! signs wrongly (a faulty token) is found at once.
 
 mod builder;
+mod published;
 mod subject;
 
 use std::num::NonZeroU32;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use published::{BaseUrl, BaseUrlError};
 pub use subject::{CaSubject, CaSubjectError};
 
 use crate::cert::{Facts, ParseError, SignedBy, signed_by};
@@ -38,6 +40,7 @@ pub struct Certificate {
 pub struct Ca {
     certificate: Certificate,
     signer: Arc<dyn Signer>,
+    published: Option<BaseUrl>,
 }
 
 /// Who gets a leaf certificate, and of which kind.
@@ -50,6 +53,8 @@ pub enum Holder<'a> {
     Device(&'a Name),
     /// An operator, with its name as CN; that it is an operator stands in the inventory only.
     Operator(&'a Name),
+    /// What signs the issuer's OCSP answers in its place.
+    OcspSigner,
 }
 
 /// When a leaf ends.
@@ -185,6 +190,7 @@ pub fn issue_root(
         not_after: now.plus_days(i64::from(profile.days)),
         public_key: signer.public_key(),
         issuer_key_id: signer.public_key().key_id().clone(),
+        published: None,
         hosts: &[],
     };
     let der = builder::build(plan, signer.as_ref())?;
@@ -224,6 +230,7 @@ pub fn issue_leaf(issuer: &Ca, request: &LeafRequest<'_>) -> Result<Certificate,
         Holder::Server([]) => return Err(IssueError::NoNames),
         Holder::Server(hosts) => (subject::of_server(hosts)?, hosts),
         Holder::Device(name) | Holder::Operator(name) => (subject::of_name(name)?, &[]),
+        Holder::OcspSigner => (subject::of_ocsp_signer()?, &[]),
     };
     issuer.issue(profile, &subject, request.public_key, &request.serial, life, hosts)
 }
@@ -252,7 +259,13 @@ impl Ca {
         if facts.spki_der != signer.public_key().spki_der() {
             return Err(IssueError::KeyMismatch { subject: subject() });
         }
-        Ok(Ca { certificate, signer })
+        Ok(Ca { certificate, signer, published: None })
+    }
+
+    /// The same CA, whose leaves say from now on where its list, its responder and its certificate are found.
+    #[must_use]
+    pub fn published_at(self, base: Option<BaseUrl>) -> Ca {
+        Ca { published: base, ..self }
     }
 
     /// Its certificate.
@@ -318,6 +331,7 @@ impl Ca {
             not_after: life.not_after,
             public_key,
             issuer_key_id: self.key_id().clone(),
+            published: self.published.as_ref(),
             hosts,
         };
         let der = builder::build(plan, self.signer.as_ref())?;
@@ -383,6 +397,7 @@ impl Holder<'_> {
             Holder::Server(_) => profile::SERVER,
             Holder::Device(_) => profile::DEVICE,
             Holder::Operator(_) => profile::OPERATOR,
+            Holder::OcspSigner => profile::OCSP_SIGNER,
         }
     }
 }

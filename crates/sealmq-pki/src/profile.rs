@@ -40,6 +40,8 @@ pub enum Purpose {
     Server,
     /// id-kp-clientAuth.
     Client,
+    /// id-kp-OCSPSigning; such a certificate carries id-pkix-ocsp-nocheck too (RFC 6960 §4.2.2.2.1).
+    OcspSigning,
 }
 
 /// The root: 20 years.
@@ -85,6 +87,15 @@ pub const OPERATOR: Profile = Profile {
     purpose: Some(Purpose::Client),
     days: 30,
     backdated_secs: DAY_SECS,
+};
+
+/// A delegated OCSP responder: 30 days, and nobody asks whether it is revoked, so no longer.
+pub const OCSP_SIGNER: Profile = Profile {
+    role: Role::OcspSigner,
+    constraints: Constraints::EndEntity,
+    purpose: Some(Purpose::OcspSigning),
+    days: 30,
+    backdated_secs: 300,
 };
 
 /// The moment at which a certificate that renews itself should: after two thirds of its life.

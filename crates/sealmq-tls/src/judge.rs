@@ -317,7 +317,7 @@ impl Judge {
             let fits = match role {
                 Role::Device | Role::Operator => depth == 0,
                 Role::Issuing | Role::Root => depth > 0,
-                Role::Server => false,
+                Role::Server | Role::OcspSigner => false,
             };
             if !fits {
                 return Err(Refusal::about(

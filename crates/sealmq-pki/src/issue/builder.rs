@@ -1,7 +1,7 @@
 //! From a plan to signed DER, on x509-cert's builder: finalize, sign wherever the key is, assemble.
 
-use const_oid::db::rfc5280;
-use der::asn1::{BitString, Ia5String, OctetString};
+use const_oid::db::{rfc5280, rfc6960};
+use der::asn1::{BitString, Ia5String, Null, OctetString};
 use der::{DateTime, Decode, Document, Encode};
 use signature::Keypair;
 use spki::{
@@ -21,7 +21,7 @@ use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::{Time, Validity};
 
-use super::IssueError;
+use super::{BaseUrl, IssueError};
 use crate::cert::KeyKind;
 use crate::host::HostName;
 use crate::ids::{KeyId, Serial};
@@ -39,6 +39,7 @@ pub(super) struct Plan<'a> {
     pub(super) not_after: Timestamp,
     pub(super) public_key: &'a PublicKey,
     pub(super) issuer_key_id: KeyId,
+    pub(super) published: Option<&'a BaseUrl>,
     pub(super) hosts: &'a [HostName],
 }
 
@@ -103,6 +104,18 @@ impl BuilderProfile for Shape<'_> {
         let issuer = OctetString::new(plan.issuer_key_id.as_bytes())?;
         let issuer = AuthorityKeyIdentifier { key_identifier: Some(issuer), ..Default::default() };
         extensions.push(issuer.to_extension(subject, &[])?);
+        if plan.profile.purpose == Some(Purpose::OcspSigning) {
+            // RFC 6960 §4.2.2.2.1: trusted for its short life, or its revocation would be asked for without end.
+            let null = OctetString::new(Null.to_der()?)?;
+            extensions.push(Extension {
+                extn_id: rfc6960::ID_PKIX_OCSP_NOCHECK,
+                critical: false,
+                extn_value: null,
+            });
+        } else if let Some(base) = plan.published.filter(|_| !plan.profile.is_ca()) {
+            extensions.push(base.crl_points(&plan.issuer_key_id)?.to_extension(subject, &[])?);
+            extensions.push(base.information_access()?.to_extension(subject, &[])?);
+        }
         Ok(extensions)
     }
 }
@@ -135,6 +148,7 @@ impl Plan<'_> {
             ExtendedKeyUsage(vec![match purpose {
                 Purpose::Server => rfc5280::ID_KP_SERVER_AUTH,
                 Purpose::Client => rfc5280::ID_KP_CLIENT_AUTH,
+                Purpose::OcspSigning => rfc5280::ID_KP_OCSP_SIGNING,
             }])
         })
     }

@@ -81,6 +81,11 @@ pub(super) fn of_name(name: &Name) -> Result<Vec<u8>, IssueError> {
     encode(&[(rfc4519::CN, name.as_str())])
 }
 
+/// Whom an OCSP signer speaks for stands in its issuer; its own name matters to nobody.
+pub(super) fn of_ocsp_signer() -> Result<Vec<u8>, IssueError> {
+    encode(&[(rfc4519::O, ORGANIZATION), (rfc4519::CN, "OCSP signer")])
+}
+
 /// CN = the first DNS name that fits, else the first address; clients go by the SAN anyway.
 pub(super) fn of_server(hosts: &[HostName]) -> Result<Vec<u8>, IssueError> {
     let texts: Vec<(bool, String)> =

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use sealmq_pki::issue::BaseUrl;
 use sealmq_pki::{End, Holder, Name, Timestamp};
 
 use crate::fixture::{NOW, Pki, attempt, tool, write};
@@ -9,7 +10,7 @@ use crate::fixture::{NOW, Pki, attempt, tool, write};
 /// One moment within the validity of everything in the fixture.
 const AT: &str = "1780272000";
 
-/// Writes root.pem, issuing.pem, server.pem, device.pem, operator.pem, as issued at this moment.
+/// Writes root.pem, issuing.pem, server.pem, device.pem, operator.pem, signer.pem, published.pem, as issued at this moment.
 fn written_at(now: Timestamp, dir: &Path) {
     let pki = Pki::at(now);
     let operator = pki.leaf(Holder::Operator(&Name::operator()), End::Profile);
@@ -19,19 +20,28 @@ fn written_at(now: Timestamp, dir: &Path) {
         ("server.pem", pki.server(&["localhost", "broker.example.com", "192.168.1.10", "2001:db8::1"]).pem()),
         ("device.pem", pki.device("kitchen-sensor").pem()),
         ("operator.pem", operator.pem()),
+        ("signer.pem", pki.leaf(Holder::OcspSigner, End::Profile).pem()),
+        ("published.pem", published(pki).server(&["broker.example.com"]).pem()),
     ] {
         write(dir, name, pem);
     }
+}
+
+fn published(mut pki: Pki) -> Pki {
+    pki.issuing = pki.issuing.published_at(BaseUrl::parse("http://pki.example.com").ok());
+    pki
 }
 
 fn written(dir: &Path) {
     written_at(NOW, dir);
 }
 
-const LEAVES: [(&str, &str, &str); 3] = [
+const LEAVES: [(&str, &str, &str); 5] = [
     ("server.pem", "sslserver", "sslclient"),
     ("device.pem", "sslclient", "sslserver"),
     ("operator.pem", "sslclient", "sslserver"),
+    ("signer.pem", "ocsphelper", "sslserver"),
+    ("published.pem", "sslserver", "sslclient"),
 ];
 
 fn verify<'a>(leaf: &'a str, purpose: &'a str) -> Vec<&'a str> {
@@ -81,7 +91,7 @@ fn gnutls_verifies_every_chain() {
 fn pkilint_finds_nothing_that_is_not_waived() {
     let dir = tempfile::tempdir().unwrap();
     written(dir.path());
-    for pem in ["root.pem", "issuing.pem", "server.pem", "device.pem", "operator.pem"] {
+    for pem in ["root.pem", "issuing.pem"].into_iter().chain(LEAVES.map(|(leaf, _, _)| leaf)) {
         let Some((_, report)) =
             attempt("lint_pkix_cert", &["lint", "-s", "WARNING", "-f", "JSON", pem], dir.path())
         else {
@@ -89,12 +99,8 @@ fn pkilint_finds_nothing_that_is_not_waived() {
         };
         assert_waived(pem, &report);
     }
-    for (issuer, subject) in [
-        ("root.pem", "issuing.pem"),
-        ("issuing.pem", "server.pem"),
-        ("issuing.pem", "device.pem"),
-        ("issuing.pem", "operator.pem"),
-    ] {
+    let leaves = LEAVES.map(|(leaf, _, _)| ("issuing.pem", leaf));
+    for (issuer, subject) in [("root.pem", "issuing.pem")].into_iter().chain(leaves) {
         let args = ["lint", "-s", "WARNING", "-f", "JSON", issuer, subject];
         let (_, report) = attempt("lint_pkix_signer_signee_cert_chain", &args, dir.path())
             .expect("it comes with lint_pkix_cert");

@@ -15,4 +15,5 @@ mod issuing;
 mod keys;
 mod names;
 mod ocsp;
+mod published;
 mod reading;

@@ -203,9 +203,10 @@ fn role_of(identity: &VerifiedIdentity) -> Role {
     use sealmq_pki::inventory::Role as Recorded;
     match identity.role() {
         Some(Recorded::Operator) => Role::Operator,
-        Some(Recorded::Root | Recorded::Issuing | Recorded::Server | Recorded::Device) | None => {
-            Role::Ordinary
-        }
+        Some(
+            Recorded::Root | Recorded::Issuing | Recorded::Server | Recorded::Device | Recorded::OcspSigner,
+        )
+        | None => Role::Ordinary,
     }
 }
 

@@ -81,6 +81,7 @@ fn revoked_unknown_and_cannot_tell_are_refused_whatever_the_signature_says() {
         (Status::CannotTell, Code::InventorySilent),
         (valid(&own.device, Role::Server), Code::WrongRole),
         (valid(&own.device, Role::Issuing), Code::WrongRole),
+        (valid(&own.device, Role::OcspSigner), Code::WrongRole),
     ] {
         own.book.set(&own.issuing, &own.device, status);
         assert_eq!(own.tls.judge(&chain, now()).unwrap_err().code, code, "{status:?}");
