@@ -6,7 +6,7 @@
 //! panics whatever the bytes.
 
 mod dn;
-mod ext;
+pub(crate) mod ext;
 mod facts;
 mod key_facts;
 mod oids;

@@ -10,22 +10,25 @@ mod builder;
 mod published;
 mod subject;
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use thiserror::Error;
 
+pub(crate) use builder::alt_names as alt_names_extension;
 pub use published::{BaseUrl, BaseUrlError};
+pub(crate) use subject::common_name;
 pub use subject::{CaSubject, CaSubjectError};
 
-use crate::cert::{Facts, ParseError, SignedBy, signed_by};
+use crate::cert::{AltName, Facts, ParseError, SignedBy, signed_by};
 use crate::host::HostName;
 use crate::ids::{KeyId, Serial};
 use crate::inventory::{Origin, Record, Role, State};
 use crate::key::{PublicKey, SignError, Signer};
 use crate::name::Name;
 use crate::pem;
-use crate::profile::{self, Constraints, Profile};
+use crate::profile::{self, ApprovedCsr, Life as ProfileLife, Profile};
 use crate::time::Timestamp;
 
 /// A certificate that was read successfully.
@@ -142,6 +145,28 @@ pub enum IssueError {
     /// A server without names.
     #[error("a server certificate needs at least one name or address\nhint: give one with --name")]
     NoNames,
+    /// The profile is for certificates of another role.
+    #[error(
+        "the profile '{profile}' is for the role '{role}', not for '{holder}'\nhint: choose a profile of the role '{holder}'"
+    )]
+    OtherRole {
+        /// The profile.
+        profile: String,
+        /// Its role.
+        role: Role,
+        /// The holder's.
+        holder: Role,
+    },
+    /// The profile does not allow a key of this kind or size.
+    #[error(
+        "the profile '{profile}' does not allow a key of type {kind}\nhint: its line 'keys' in profiles.toml says which it allows"
+    )]
+    KeyNotAllowed {
+        /// The profile.
+        profile: String,
+        /// Kind and size.
+        kind: String,
+    },
     /// The issuer's name cannot be copied without changing its bytes.
     #[error(
         "the name of the CA '{subject}' is not DER (its multi-valued parts are out of order), so it cannot be copied exactly\nhint: issue from another CA; verifiers would not find this one"
@@ -181,17 +206,18 @@ pub fn issue_root(
 ) -> Result<Ca, IssueError> {
     let profile = profile::ROOT;
     let name = subject.to_der()?;
+    let ProfileLife::Days(days) = profile.life else { unreachable!("the root has no issuer to end with") };
     let plan = builder::Plan {
-        profile,
+        profile: &profile,
         serial: &serial,
         issuer_name: &name,
         subject_name: &name,
         not_before: now.plus_secs(-profile.backdated_secs),
-        not_after: now.plus_days(i64::from(profile.days)),
+        not_after: now.plus_days(i64::from(days)),
         public_key: signer.public_key(),
         issuer_key_id: signer.public_key().key_id().clone(),
         published: None,
-        hosts: &[],
+        alt_names: &[],
     };
     let der = builder::build(plan, signer.as_ref())?;
     let facts = Facts::parse(&der)?;
@@ -215,24 +241,90 @@ pub fn issue_intermediate(
     }
     let life = root.life(&profile::ISSUING, End::Profile, now)?;
     let certificate =
-        root.issue(profile::ISSUING, &subject.to_der()?, signer.public_key(), &serial, life, &[])?;
+        root.issue(&profile::ISSUING, &subject.to_der()?, signer.public_key(), &serial, life, &[])?;
     Ca::open(certificate.der, signer)
 }
 
-/// Makes a server, device or operator certificate.
+/// Makes a server, device or operator certificate for a key whose owner the caller knows, under the role's own profile.
 ///
 /// # Errors
-/// The CA is not valid now; the wanted end lies behind the CA's; a server without names; the key fails.
+/// As [`issue_leaf_under`].
 pub fn issue_leaf(issuer: &Ca, request: &LeafRequest<'_>) -> Result<Certificate, IssueError> {
-    let profile = request.holder.profile();
-    let life = issuer.life(&profile, request.end, request.now)?;
-    let (subject, hosts): (Vec<u8>, &[HostName]) = match request.holder {
-        Holder::Server([]) => return Err(IssueError::NoNames),
-        Holder::Server(hosts) => (subject::of_server(hosts)?, hosts),
-        Holder::Device(name) | Holder::Operator(name) => (subject::of_name(name)?, &[]),
-        Holder::OcspSigner => (subject::of_ocsp_signer()?, &[]),
+    issue_leaf_under(issuer, &request.holder.profile(), request)
+}
+
+/// As [`issue_leaf`], under a profile of the holder's role.
+///
+/// # Errors
+/// The profile is for another role or does not allow the key; the CA is not valid now; the wanted end lies behind the
+/// CA's; a server without names; the key fails.
+pub fn issue_leaf_under(
+    issuer: &Ca,
+    profile: &Profile,
+    request: &LeafRequest<'_>,
+) -> Result<Certificate, IssueError> {
+    let holder = request.holder.role();
+    if profile.role != holder {
+        return Err(IssueError::OtherRole { profile: profile.name().to_owned(), role: profile.role, holder });
+    }
+    if !profile.allows_key(request.public_key) {
+        let kind = request.public_key.kind().to_string();
+        return Err(IssueError::KeyNotAllowed { profile: profile.name().to_owned(), kind });
+    }
+    let life = issuer.life(profile, request.end, request.now)?;
+    let alt_names = match request.holder {
+        Holder::Server(hosts) => alt_names_of(hosts),
+        Holder::Device(_) | Holder::Operator(_) | Holder::OcspSigner => Vec::new(),
     };
-    issuer.issue(profile, &subject, request.public_key, &request.serial, life, hosts)
+    let subject = subject_of(request.holder)?;
+    issuer.issue(profile, &subject, request.public_key, &request.serial, life, &alt_names)
+}
+
+/// Makes the certificate that a request was approved for.
+///
+/// # Errors
+/// The CA is not valid now; the wanted end lies behind the CA's; the key fails.
+pub fn issue_approved(
+    issuer: &Ca,
+    approved: &ApprovedCsr,
+    serial: &Serial,
+    now: Timestamp,
+    end: End,
+) -> Result<Certificate, IssueError> {
+    let profile = approved.profile();
+    let life = issuer.life(profile, end, now)?;
+    issuer.issue(profile, approved.subject(), approved.public_key(), serial, life, approved.alt_names())
+}
+
+/// The subject that a holder's certificates have.
+pub(crate) fn subject_of(holder: Holder<'_>) -> Result<Vec<u8>, IssueError> {
+    match holder {
+        Holder::Server([]) => Err(IssueError::NoNames),
+        Holder::Server(hosts) => subject::of_server(hosts),
+        Holder::Device(name) | Holder::Operator(name) => common_name(name.as_str()),
+        Holder::OcspSigner => subject::of_ocsp_signer(),
+    }
+}
+
+/// DNS names and addresses in the given order, then each address as DNS text: mbedTLS before 3.5 and BearSSL compare
+/// only those with the address they connect to.
+pub(crate) fn alt_names_of(hosts: &[HostName]) -> Vec<AltName> {
+    let named = hosts.iter().map(|host| match host {
+        HostName::Dns(name) => AltName::Dns(name.as_str().to_owned()),
+        HostName::Ip(address) => AltName::Ip(*address),
+    });
+    let address = |host: &HostName| match host {
+        HostName::Ip(address) => Some(*address),
+        HostName::Dns(_) => None,
+    };
+    let texts = hosts.iter().filter_map(address).map(|ip: IpAddr| AltName::Dns(ip.to_string()));
+    let mut names = Vec::new();
+    for name in named.chain(texts) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// First and last second of a certificate.
@@ -299,7 +391,10 @@ impl Ca {
             });
         }
         let not_after = match end {
-            End::Profile => now.plus_days(i64::from(profile.days)).min(issuer.not_after),
+            End::Profile => match profile.life {
+                ProfileLife::Days(days) => now.plus_days(i64::from(days)).min(issuer.not_after),
+                ProfileLife::WithIssuer => issuer.not_after,
+            },
             End::WithIssuer => issuer.not_after,
             End::Days(days) => now.plus_days(i64::from(days.get())),
         };
@@ -315,12 +410,12 @@ impl Ca {
 
     fn issue(
         &self,
-        profile: Profile,
+        profile: &Profile,
         subject_name: &[u8],
         public_key: &PublicKey,
         serial: &Serial,
         life: Life,
-        hosts: &[HostName],
+        alt_names: &[AltName],
     ) -> Result<Certificate, IssueError> {
         let plan = builder::Plan {
             profile,
@@ -332,7 +427,7 @@ impl Ca {
             public_key,
             issuer_key_id: self.key_id().clone(),
             published: self.published.as_ref(),
-            hosts,
+            alt_names,
         };
         let der = builder::build(plan, self.signer.as_ref())?;
         let certificate = Certificate::from_der(der)?;
@@ -391,7 +486,7 @@ impl Certificate {
 }
 
 impl Holder<'_> {
-    /// The profile of its certificates.
+    /// The profile of its certificates where nobody chooses another.
     pub const fn profile(&self) -> Profile {
         match self {
             Holder::Server(_) => profile::SERVER,
@@ -400,12 +495,15 @@ impl Holder<'_> {
             Holder::OcspSigner => profile::OCSP_SIGNER,
         }
     }
-}
 
-impl Profile {
-    /// Whether it makes CA certificates.
-    pub const fn is_ca(&self) -> bool {
-        matches!(self.constraints, Constraints::Ca { .. })
+    /// What its certificates are for.
+    pub const fn role(&self) -> Role {
+        match self {
+            Holder::Server(_) => Role::Server,
+            Holder::Device(_) => Role::Device,
+            Holder::Operator(_) => Role::Operator,
+            Holder::OcspSigner => Role::OcspSigner,
+        }
     }
 }
 

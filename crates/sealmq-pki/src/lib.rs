@@ -15,6 +15,7 @@
 pub mod audit;
 pub mod cert;
 pub mod crl;
+pub mod csr;
 pub mod fuzzing;
 pub mod host;
 pub mod ids;
@@ -29,12 +30,14 @@ pub mod time;
 
 pub use cert::{AltName, Facts, ParseError};
 pub use crl::Crl;
+pub use csr::{Csr, CsrError};
 pub use host::{HostName, HostNameError};
 pub use ids::{Fingerprint, KeyId, Serial};
 pub use issue::{
-    Ca, CaSubject, Certificate, End, Holder, IssueError, LeafRequest, issue_intermediate, issue_leaf,
-    issue_root,
+    Ca, CaSubject, Certificate, End, Holder, IssueError, LeafRequest, issue_approved, issue_intermediate,
+    issue_leaf, issue_leaf_under, issue_root,
 };
 pub use key::{EncryptionSalts, KeyError, PublicKey, SignError, SignatureAlgorithm, Signer, SoftKey};
 pub use name::{Name, NameError, NameKey, ReservedNames};
+pub use profile::{ApprovedCsr, NotApproved, Profile, Profiles, ProfilesError};
 pub use time::Timestamp;

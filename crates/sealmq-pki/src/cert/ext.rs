@@ -178,7 +178,7 @@ fn authority_key_id(value: &[u8]) -> Result<Option<KeyId>, ParseError> {
     Ok(reader.optional(0x80, FIELD)?.map(|id| KeyId::from_bytes(id.content)))
 }
 
-fn key_usage(value: &[u8]) -> Result<KeyUsage, ParseError> {
+pub(crate) fn key_usage(value: &[u8]) -> Result<KeyUsage, ParseError> {
     const FIELD: &str = "keyUsage";
     let (octets, _) = tlv::bit_string(tlv::sole(value, tlv::BIT_STRING, FIELD)?, FIELD)?;
     let bits = (0..9u16).filter(|bit| {
@@ -188,7 +188,7 @@ fn key_usage(value: &[u8]) -> Result<KeyUsage, ParseError> {
     Ok(KeyUsage(bits.fold(0, |sum, bit| sum | 1 << bit)))
 }
 
-fn ext_key_usage(value: &[u8]) -> Result<Vec<ExtKeyUsage>, ParseError> {
+pub(crate) fn ext_key_usage(value: &[u8]) -> Result<Vec<ExtKeyUsage>, ParseError> {
     const FIELD: &str = "extKeyUsage";
     let mut reader = tlv::sole(value, tlv::SEQUENCE, FIELD)?.reader();
     let mut purposes = Vec::new();
@@ -204,7 +204,7 @@ fn ext_key_usage(value: &[u8]) -> Result<Vec<ExtKeyUsage>, ParseError> {
     Ok(purposes)
 }
 
-fn basic_constraints(value: &[u8]) -> Result<BasicConstraints, ParseError> {
+pub(crate) fn basic_constraints(value: &[u8]) -> Result<BasicConstraints, ParseError> {
     const FIELD: &str = "basicConstraints";
     let mut reader = tlv::sole(value, tlv::SEQUENCE, FIELD)?.reader();
     let ca =
@@ -214,7 +214,7 @@ fn basic_constraints(value: &[u8]) -> Result<BasicConstraints, ParseError> {
     Ok(BasicConstraints { ca, path_len })
 }
 
-fn alt_names(value: &[u8]) -> Result<Vec<AltName>, ParseError> {
+pub(crate) fn alt_names(value: &[u8]) -> Result<Vec<AltName>, ParseError> {
     const FIELD: &str = "subjectAltName";
     let mut reader = tlv::sole(value, tlv::SEQUENCE, FIELD)?.reader();
     let mut names = Vec::new();

@@ -1,7 +1,10 @@
 //! From a plan to signed DER, on x509-cert's builder: finalize, sign wherever the key is, assemble.
 
+use std::net::IpAddr;
+
 use const_oid::db::{rfc5280, rfc6960};
 use der::asn1::{BitString, Ia5String, Null, OctetString};
+use der::flagset::FlagSet;
 use der::{DateTime, Decode, Document, Encode};
 use signature::Keypair;
 use spki::{
@@ -22,8 +25,7 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::{Time, Validity};
 
 use super::{BaseUrl, IssueError};
-use crate::cert::KeyKind;
-use crate::host::HostName;
+use crate::cert::{AltName, KeyUsageBit};
 use crate::ids::{KeyId, Serial};
 use crate::key::{PublicKey, Signer, algorithm_identifier};
 use crate::profile::{Constraints, Profile, Purpose};
@@ -31,7 +33,7 @@ use crate::time::Timestamp;
 
 /// Everything that stands in a certificate.
 pub(super) struct Plan<'a> {
-    pub(super) profile: Profile,
+    pub(super) profile: &'a Profile,
     pub(super) serial: &'a Serial,
     pub(super) issuer_name: &'a [u8],
     pub(super) subject_name: &'a [u8],
@@ -40,7 +42,7 @@ pub(super) struct Plan<'a> {
     pub(super) public_key: &'a PublicKey,
     pub(super) issuer_key_id: KeyId,
     pub(super) published: Option<&'a BaseUrl>,
-    pub(super) hosts: &'a [HostName],
+    pub(super) alt_names: &'a [AltName],
 }
 
 pub(super) fn build(plan: Plan<'_>, signer: &dyn Signer) -> Result<Vec<u8>, IssueError> {
@@ -96,15 +98,15 @@ impl BuilderProfile for Shape<'_> {
         if let Some(purpose) = plan.purpose() {
             extensions.push(purpose.to_extension(subject, &[])?);
         }
-        if !plan.hosts.is_empty() {
-            extensions.push(plan.alt_names()?.to_extension(subject, &[])?);
+        if !plan.alt_names.is_empty() {
+            extensions.push(alt_names(plan.alt_names)?.to_extension(subject, &[])?);
         }
         let own = OctetString::new(plan.public_key.key_id().as_bytes())?;
         extensions.push(SubjectKeyIdentifier(own).to_extension(subject, &[])?);
         let issuer = OctetString::new(plan.issuer_key_id.as_bytes())?;
         let issuer = AuthorityKeyIdentifier { key_identifier: Some(issuer), ..Default::default() };
         extensions.push(issuer.to_extension(subject, &[])?);
-        if plan.profile.purpose == Some(Purpose::OcspSigning) {
+        if plan.profile.purposes.contains(&Purpose::OcspSigning) {
             // RFC 6960 §4.2.2.2.1: trusted for its short life, or its revocation would be asked for without end.
             let null = OctetString::new(Null.to_der()?)?;
             extensions.push(Extension {
@@ -131,59 +133,45 @@ impl Plan<'_> {
     }
 
     fn key_usage(&self) -> KeyUsage {
-        match (self.profile.constraints, self.public_key.kind()) {
-            (Constraints::Ca { .. }, _) => KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign),
-            (Constraints::EndEntity, KeyKind::Rsa { .. }) => {
-                KeyUsage(KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment)
-            }
-            (
-                Constraints::EndEntity,
-                KeyKind::Ec(_) | KeyKind::Ed25519 | KeyKind::Ed448 | KeyKind::Other(_),
-            ) => KeyUsage(KeyUsages::DigitalSignature.into()),
-        }
+        let bits = self.profile.key_usage_for(self.public_key);
+        let flags = bits.into_iter().map(|bit| match bit {
+            KeyUsageBit::DigitalSignature => KeyUsages::DigitalSignature,
+            KeyUsageBit::NonRepudiation => KeyUsages::NonRepudiation,
+            KeyUsageBit::KeyEncipherment => KeyUsages::KeyEncipherment,
+            KeyUsageBit::DataEncipherment => KeyUsages::DataEncipherment,
+            KeyUsageBit::KeyAgreement => KeyUsages::KeyAgreement,
+            KeyUsageBit::KeyCertSign => KeyUsages::KeyCertSign,
+            KeyUsageBit::CrlSign => KeyUsages::CRLSign,
+            KeyUsageBit::EncipherOnly => KeyUsages::EncipherOnly,
+            KeyUsageBit::DecipherOnly => KeyUsages::DecipherOnly,
+        });
+        KeyUsage(flags.fold(FlagSet::default(), |set, flag| set | flag))
     }
 
     fn purpose(&self) -> Option<ExtendedKeyUsage> {
-        self.profile.purpose.map(|purpose| {
-            ExtendedKeyUsage(vec![match purpose {
-                Purpose::Server => rfc5280::ID_KP_SERVER_AUTH,
-                Purpose::Client => rfc5280::ID_KP_CLIENT_AUTH,
-                Purpose::OcspSigning => rfc5280::ID_KP_OCSP_SIGNING,
-            }])
-        })
-    }
-
-    /// DNS names and addresses in the given order, then each address as DNS text: mbedTLS before 3.5 and BearSSL
-    /// compare only those with the address they connect to.
-    fn alt_names(&self) -> der::Result<SubjectAltName> {
-        let mut names = Vec::new();
-        let mut add = |name: GeneralName| {
-            if !names.contains(&name) {
-                names.push(name);
-            }
+        let oid = |purpose: &Purpose| match purpose {
+            Purpose::Server => rfc5280::ID_KP_SERVER_AUTH,
+            Purpose::Client => rfc5280::ID_KP_CLIENT_AUTH,
+            Purpose::OcspSigning => rfc5280::ID_KP_OCSP_SIGNING,
         };
-        for host in self.hosts {
-            add(match host {
-                HostName::Dns(name) => dns(name.as_str())?,
-                HostName::Ip(std::net::IpAddr::V4(v4)) => {
-                    GeneralName::IpAddress(OctetString::new(v4.octets())?)
-                }
-                HostName::Ip(std::net::IpAddr::V6(v6)) => {
-                    GeneralName::IpAddress(OctetString::new(v6.octets())?)
-                }
-            });
-        }
-        for host in self.hosts {
-            if let HostName::Ip(address) = host {
-                add(dns(&address.to_string())?);
-            }
-        }
-        Ok(SubjectAltName(names))
+        let purposes = &self.profile.purposes;
+        (!purposes.is_empty()).then(|| ExtendedKeyUsage(purposes.iter().map(oid).collect()))
     }
 }
 
-fn dns(text: &str) -> der::Result<GeneralName> {
-    Ok(GeneralName::DnsName(Ia5String::new(text)?))
+/// SubjectAltName with these names.
+pub(crate) fn alt_names(names: &[AltName]) -> der::Result<SubjectAltName> {
+    let names = names.iter().map(|name| {
+        Ok(match name {
+            AltName::Dns(text) => GeneralName::DnsName(Ia5String::new(text)?),
+            AltName::Uri(text) => GeneralName::UniformResourceIdentifier(Ia5String::new(text)?),
+            AltName::Email(text) => GeneralName::Rfc822Name(Ia5String::new(text)?),
+            AltName::Ip(IpAddr::V4(v4)) => GeneralName::IpAddress(OctetString::new(v4.octets())?),
+            AltName::Ip(IpAddr::V6(v6)) => GeneralName::IpAddress(OctetString::new(v6.octets())?),
+            AltName::Other(_) => return Err(der::ErrorKind::Failed.into()),
+        })
+    });
+    Ok(SubjectAltName(names.collect::<der::Result<_>>()?))
 }
 
 /// UTCTime through 2049, GeneralizedTime from then on (RFC 5280 §4.1.2.5).

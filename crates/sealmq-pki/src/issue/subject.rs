@@ -10,7 +10,6 @@ use x509_cert::name::{RdnSequence, RelativeDistinguishedName};
 
 use super::IssueError;
 use crate::host::HostName;
-use crate::name::Name;
 
 /// The upper bound of a CN (RFC 5280 appendix A.1).
 const COMMON_NAME_CHARS_MAX: usize = 64;
@@ -76,9 +75,9 @@ impl CaSubject {
     }
 }
 
-/// CN = the name.
-pub(super) fn of_name(name: &Name) -> Result<Vec<u8>, IssueError> {
-    encode(&[(rfc4519::CN, name.as_str())])
+/// CN = this text.
+pub(crate) fn common_name(text: &str) -> Result<Vec<u8>, IssueError> {
+    encode(&[(rfc4519::CN, text)])
 }
 
 /// Whom an OCSP signer speaks for stands in its issuer; its own name matters to nobody.

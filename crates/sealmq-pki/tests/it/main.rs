@@ -2,10 +2,12 @@
 //! installed (in CI they must be).
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, missing_docs)]
 
+mod approving;
 mod asn1;
 mod audit;
 mod crl;
 mod crl_made;
+mod csr;
 mod fixture;
 mod foreign;
 mod guide;
@@ -15,5 +17,6 @@ mod issuing;
 mod keys;
 mod names;
 mod ocsp;
+mod profiles;
 mod published;
 mod reading;

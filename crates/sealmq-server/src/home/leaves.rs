@@ -201,7 +201,7 @@ impl Home {
             end: End::Profile,
         };
         let certificate = issue_leaf(self.issuing(), &request)?;
-        let role = holder.profile().role;
+        let role = holder.role();
         let record = certificate.record(self.issuing(), role, name, now);
         let made = vec![Subject::Key(key.public_key().key_id().clone())];
         self.inventory().change(&self.act(around), |change| {
