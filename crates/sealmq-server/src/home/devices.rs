@@ -17,6 +17,7 @@ use super::error::HomeError;
 use super::leaves::names;
 use super::passwords::{self, Hash, Removed};
 use super::{Home, Surroundings, addresses};
+use crate::inventory::Filter;
 
 /// What a device's certificate is to be.
 #[derive(Clone, Debug)]
@@ -124,11 +125,10 @@ impl Home {
         Ok(())
     }
 
-    /// The records of devices and operators, oldest first.
+    /// The records of devices, oldest first.
     pub fn devices(&self) -> Result<Vec<Record>, HomeError> {
-        let mut records = self.inventory().all()?;
-        records.retain(|record| matches!(record.role, Role::Device));
-        Ok(records)
+        let devices = Filter { role: Some(Role::Device), ..Filter::new(Timestamp::EARLIEST) };
+        Ok(self.inventory().list(&devices)?)
     }
 
     /// Lets a name in with a password.

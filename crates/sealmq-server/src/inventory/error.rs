@@ -45,6 +45,12 @@ pub enum StoreError {
         /// The newest that we know.
         known: i64,
     },
+    /// No thread for the look at a large file.
+    #[error("a thread that looks for damage in the inventory cannot be started: {source}")]
+    Thread {
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// The file was replaced or removed under the running process.
     #[error("the inventory {path} was replaced or removed while it was in use", path = path.display())]
     Replaced {
@@ -78,6 +84,7 @@ impl StoreError {
             Self::Untrusted { path, .. } => format!("make it a regular file of this user's: chmod 600 {}", path.display()),
             Self::Newer { .. } => "install the SealMQ that wrote it, or a newer one; an older one works again only with a backup from before".to_owned(),
             Self::Replaced { .. } => "restart the broker; stop it before you restore a backup".to_owned(),
+            Self::Thread { .. } => "raise the limit of processes of this user (ulimit -u, TasksMax=)".to_owned(),
             Self::Locked { path } => format!("find who holds it: fuser {}", path.display()),
             Self::Sqlite { path, .. } => format!("look whether the disk is full (df {0}) and who may write {0}", path.display()),
         }

@@ -10,7 +10,9 @@
 mod audit;
 mod change;
 mod error;
+mod examine;
 mod known;
+mod list;
 mod names;
 mod rows;
 mod schema;
@@ -30,10 +32,12 @@ use sealmq_pki::{KeyId, NameKey, Serial};
 
 pub use change::Change;
 pub use error::StoreError;
+pub use list::{Filter, NamePattern, NamePatternError, Order};
 pub use names::{Origin, ServerName};
 pub use seen::SEEN_MAX;
 
 use crate::home::passwords;
+use examine::Examination;
 use known::Reader;
 pub use known::Status;
 
@@ -42,6 +46,7 @@ pub struct Inventory {
     path: PathBuf,
     passwd: PathBuf,
     file: FileId,
+    examination: Examination,
     writer: Mutex<Connection>,
     reader: Mutex<Reader>,
 }
@@ -64,23 +69,29 @@ impl Inventory {
     }
 
     /// Opens the database, brings an older schema up to date (which `act` is recorded for), and looks for damage: the
-    /// whole file's structure, and the newest records of the audit log. `passwd` is the password file, whose names are
+    /// whole file's structure ([`examine`]), and the newest records of the audit log. `passwd` is the password file, whose names are
     /// taken too.
     pub fn open(path: &Path, passwd: &Path, act: &Act) -> Result<Self, StoreError> {
         let mut writer = schema::open(path, WRITE_WAIT)?;
-        schema::check_content(&writer, path)?;
+        let examination = Examination::begin(path, &writer)?;
         schema::bring_up_to_date(&mut writer, path, act)?;
         schema::check_audit(&writer, path)?;
-        Self::around(path, passwd, writer)
+        Self::around(path, passwd, writer, examination)
     }
 
-    fn around(path: &Path, passwd: &Path, writer: Connection) -> Result<Self, StoreError> {
+    fn around(
+        path: &Path,
+        passwd: &Path,
+        writer: Connection,
+        examination: Examination,
+    ) -> Result<Self, StoreError> {
         let reader = Reader::new(schema::open(path, READ_WAIT)?);
         let file = FileId::of(path).ok_or_else(|| StoreError::Missing { path: path.to_owned() })?;
         Ok(Self {
             path: path.to_owned(),
             passwd: passwd.to_owned(),
             file,
+            examination,
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
         })
@@ -108,6 +119,10 @@ impl Inventory {
     }
 
     fn check_still_there(&self) -> Result<(), StoreError> {
+        if self.examination.has_found_damage() {
+            let text = "SQLite found damage in it".to_owned();
+            return Err(StoreError::Corrupt { path: self.path.clone(), text });
+        }
         if FileId::of(&self.path) == Some(self.file) {
             Ok(())
         } else {

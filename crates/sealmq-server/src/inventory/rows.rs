@@ -63,6 +63,18 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
     connection.prepare_cached(&select("ORDER BY place"))?.query_map([], record)?.collect()
 }
 
+/// The records that a condition takes, which we have made: it holds nobody's text, only places for `values`.
+pub(super) fn list(
+    connection: &Connection,
+    condition: &str,
+    values: Vec<rusqlite::types::Value>,
+) -> rusqlite::Result<Vec<Record>> {
+    connection
+        .prepare_cached(&select(condition))?
+        .query_map(rusqlite::params_from_iter(values), record)?
+        .collect()
+}
+
 /// Writes the state of a record that is there.
 pub(super) fn set_state(
     connection: &Connection,

@@ -46,6 +46,18 @@ pub(super) fn open(path: &Path, busy: Duration) -> Result<Connection, StoreError
     Ok(connection)
 }
 
+/// Opens the file for reading alone.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    check_file(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW
+        | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = Connection::open_with_flags(path, flags).map_err(|e| failed(path, e))?;
+    check_schema(&connection, path)?;
+    Ok(connection)
+}
+
 /// Reads the whole file for damage.
 pub(super) fn check_content(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let verdict: String =

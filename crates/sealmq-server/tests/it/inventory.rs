@@ -1,8 +1,11 @@
 //! What the verifier hears from the inventory: the truth of this moment, or that nobody can tell.
 
-use sealmq_pki::inventory::{Inventory as _, RevocationReason, Sighting, State};
+use sealmq_pki::inventory::{
+    Act, Actor, Inventory as _, InventoryError, Record, RevocationReason, Role, Sighting, Standing, State,
+};
 use sealmq_pki::{Fingerprint, KeyId, Serial, Timestamp};
 use sealmq_server::home::Home;
+use sealmq_server::inventory::{Filter, NamePattern, Order};
 use sealmq_tls::{Known, Status};
 
 use crate::home::Machine;
@@ -166,4 +169,110 @@ fn what_was_seen_is_watched_and_makes_nothing_valid() {
     assert_eq!(home.inventory().seen(Timestamp::NEVER, 1).unwrap().len(), 1);
     assert_eq!(home.inventory().all().unwrap().len(), records);
     assert_eq!(status(&home, &(issuer, sighting(7, 0).serial)), Status::Unknown);
+}
+
+/// Records of devices beside those of the first start, `rows` of them, in one change.
+fn fill(home: &Home, rows: u32, record: impl Fn(&Record, u32) -> Record) {
+    let like = home.inventory().all().unwrap().remove(3);
+    let act = Act::new(like.made_at, Actor::Broker);
+    let done: Result<(), InventoryError> = home.inventory().change(&act, |change| {
+        (0..rows).try_for_each(|index| {
+            let mut random = [1; 16];
+            random[..4].copy_from_slice(&index.to_be_bytes());
+            let fresh = Record {
+                serial: Serial::from_random(random).unwrap(),
+                role: Role::Device,
+                name: Some(sealmq_pki::Name::parse(&format!("Pump-{index}")).unwrap()),
+                ..record(&like, index)
+            };
+            change.insert(&fresh)
+        })
+    });
+    done.unwrap();
+}
+
+/// What SQLite answers is what the rule of each record says.
+#[test]
+fn a_list_holds_the_records_that_were_asked_for_and_no_other() {
+    let machine = Machine::new();
+    let (home, _report) = machine.up();
+    let now = machine.around.now;
+    fill(&home, 40, |like, index| {
+        let days = i64::from(index) - 20;
+        let reason = RevocationReason::Unspecified;
+        let state = match index % 4 {
+            0 => State::Valid,
+            1 => State::Valid.held(now),
+            2 => State::Revoked { at: now, reason },
+            _ => State::Superseded { at: now, by: like.serial.clone() },
+        };
+        let (not_before, not_after) = match index % 3 {
+            0 => (now.plus_days(days), now.plus_days(days + 1)),
+            1 => (now, now),
+            _ => (now.plus_secs(1), now.plus_days(50)),
+        };
+        Record { not_before, not_after, state, ..like.clone() }
+    });
+    let all = home.inventory().all().unwrap();
+    let base = Filter::new(now);
+    let same = |filter: &Filter, expected: &dyn Fn(&Record) -> bool| {
+        let expected: Vec<Record> = all.iter().filter(|record| expected(record)).cloned().collect();
+        assert_eq!(home.inventory().list(filter).unwrap(), expected, "{filter:?}");
+        assert_eq!(home.inventory().count(filter).unwrap(), expected.len() as u64);
+        assert!(!expected.is_empty(), "{filter:?}");
+    };
+    same(&base, &|_| true);
+    for standing in [Standing::Counts, Standing::NotYet, Standing::Ended, Standing::Held, Standing::Revoked] {
+        same(&Filter { standing: Some(standing), ..base.clone() }, &|record| {
+            record.standing(now) == standing
+        });
+    }
+    same(&Filter { role: Some(Role::Device), ..base.clone() }, &|record| record.role == Role::Device);
+    same(&Filter { ends_from: Some(now), ends_until: Some(now.plus_days(10)), ..base.clone() }, &|record| {
+        (now..=now.plus_days(10)).contains(&record.not_after)
+    });
+    let named = |pattern: &str| Filter { name: Some(NamePattern::parse(pattern).unwrap()), ..base.clone() };
+    let name = |record: &Record| record.name.as_ref().map(ToString::to_string).unwrap_or_default();
+    same(&named("PUMP-1"), &|record| name(record) == "Pump-1");
+    same(&named("pump-1*"), &|record| name(record).starts_with("Pump-1"));
+    same(&named("pump-?7"), &|record| name(record).ends_with('7') && name(record).len() == 7);
+
+    let ends =
+        home.inventory().list(&Filter { order: Order::End, rows_max: 5, skip: 1, ..base.clone() }).unwrap();
+    assert!(ends.len() == 5 && ends.is_sorted_by_key(|record| record.not_after));
+    let error = NamePattern::parse("pump[1-3]").unwrap_err();
+    assert!(error.to_string().contains("'['") && error.to_string().contains("hint: "), "{error}");
+}
+
+/// A large file is read through while the broker runs already.
+#[test]
+fn damage_that_is_found_later_stops_every_answer() {
+    let machine = Machine::new();
+    let (home, _report) = machine.up();
+    fill(&home, 14_000, |like, _| like.clone());
+    let certificate = operator(&home);
+    let path = machine.place().ca().inventory();
+    drop(home);
+    assert!(std::fs::metadata(&path).unwrap().len() > 8 * 1024 * 1024, "too small to be read on a thread");
+    // One page in the middle of the file, on the way to no answer that is asked for here.
+    let whole = std::fs::read(&path).unwrap();
+    let mut bytes = whole.clone();
+    let page = bytes.len() / 2 / 4096 * 4096;
+    bytes[page..page + 4096].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let opened = Home::open(&machine.place(), &machine.around).map(|home| {
+        let begin = std::time::Instant::now();
+        while status(&home, &certificate) != Status::CannotTell {
+            assert!(begin.elapsed().as_secs() < 60, "damage was not found");
+            std::thread::yield_now();
+        }
+        home.inventory().all().unwrap_err().to_string()
+    });
+    // On a quick machine it is found before the start is over.
+    let error = opened.unwrap_or_else(|error| error.to_string());
+    assert!(error.contains("damage"), "{error}");
+
+    std::fs::write(&path, whole).unwrap();
+    let home = Home::open(&machine.place(), &machine.around).unwrap();
+    assert!(matches!(status(&home, &certificate), Status::Valid { .. }));
 }
