@@ -19,16 +19,35 @@ pub use ext::{AltName, BasicConstraints, ExtKeyUsage, KeyUsage, KeyUsageBit};
 pub use facts::{Facts, Version};
 pub use key_facts::{Curve, KeyKind};
 pub use points::PointName;
-pub use signed::{SelfSigned, SignedBy, SignedParts, signed_by, signed_parts};
+pub use signed::{SelfSigned, Signature, SignedBy, SignedParts, explain_signature, signed_by, signed_parts};
 pub use tlv::{ParseError, Problem};
 
 pub(crate) use ext::Extension;
 pub(crate) use oids::signature_name;
 pub(crate) use points::full_names;
-pub(crate) use signed::verify_signature;
+pub(crate) use signed::{explain_raw, verify_signature};
 pub(crate) use tlv::Reader;
 
 use crate::ids::KeyId;
+
+/// All extensions of a certificate as they stand there, for a reader that wants more than [`Facts`] has.
+pub(crate) fn raw_extensions(der: &[u8]) -> Result<Vec<Extension<'_>>, ParseError> {
+    const FIELD: &str = "tbsCertificate.extensions";
+    let mut certificate = tlv::sole(der, tlv::SEQUENCE, "certificate")?.reader();
+    let mut tbs = certificate.expect(tlv::SEQUENCE, "tbsCertificate")?.reader();
+    let mut found = Vec::new();
+    while !tbs.is_empty() {
+        let field = tbs.any("tbsCertificate")?;
+        if field.tag != 0xa3 {
+            continue;
+        }
+        let mut list = tlv::sole(field.content, tlv::SEQUENCE, FIELD)?.reader();
+        while !list.is_empty() {
+            found.push(Extension::read(&mut list, FIELD)?);
+        }
+    }
+    Ok(found)
+}
 
 /// Kind and key identifier of a SubjectPublicKeyInfo.
 pub(crate) fn public_key_facts(spki: &[u8]) -> Result<(KeyKind, KeyId), ParseError> {

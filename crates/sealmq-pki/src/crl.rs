@@ -16,6 +16,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::Facts;
 use crate::cert::{DistinguishedName, ParseError, PointName, Problem, Reader, tlv};
 use crate::ids::{Fingerprint, KeyId, Serial};
 use crate::time::Timestamp;
@@ -33,6 +34,15 @@ pub enum Scope {
     Leaves,
     /// `onlyContainsCACerts`: CA certificates.
     Authorities,
+}
+
+/// Where in a path a certificate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// The end: a device's or server's own certificate.
+    Leaf,
+    /// Above it: a CA's.
+    Authority,
 }
 
 /// cRLNumber: a non-negative number of at most 20 octets, without leading zeros (RFC 5280 §5.2.3).
@@ -231,6 +241,15 @@ impl Crl {
     /// them in [`crl_points`](crate::Facts::crl_points). Empty: about all within its scope.
     pub fn points(&self) -> &[PointName] {
         &self.points
+    }
+
+    /// Whether a certificate of its issuer that is not on it is thereby not revoked (RFC 5280 §6.3.3 (b)(2)).
+    pub fn covers(&self, facts: &Facts, depth: Depth) -> bool {
+        let scope = match (self.scope, depth) {
+            (Scope::All, _) | (Scope::Leaves, Depth::Leaf) | (Scope::Authorities, Depth::Authority) => true,
+            (Scope::Leaves, Depth::Authority) | (Scope::Authorities, Depth::Leaf) => false,
+        };
+        scope && (self.points.is_empty() || facts.crl_points.iter().any(|point| self.points.contains(point)))
     }
 
     /// What the signature is over.

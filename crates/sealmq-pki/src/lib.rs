@@ -16,6 +16,7 @@ pub mod audit;
 pub mod cert;
 pub mod crl;
 pub mod csr;
+pub mod explain;
 pub mod fuzzing;
 pub mod host;
 pub mod ids;

@@ -45,6 +45,7 @@ mod tickets;
 mod trust;
 mod unbuffered;
 mod undated;
+mod verdict;
 mod verifier_client;
 mod verifier_server;
 
@@ -73,4 +74,5 @@ pub use staple::ServerOcsp;
 pub use symptoms::{Code, SYMPTOMS, Symptom};
 pub use tickets::Resumption;
 pub use trust::{Generation, TrustGeneration};
+pub use verdict::{ServerHost, Verdict, VerdictSpec};
 pub use verifier_server::{LegacyServerCerts, VerifyServer};

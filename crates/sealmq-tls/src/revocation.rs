@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use sealmq_pki::cert::KeyUsageBit;
-use sealmq_pki::crl::{Crl, Scope};
+use sealmq_pki::crl::{Crl, Depth};
 use sealmq_pki::{Facts, KeyId, Timestamp};
 
 use crate::Finding;
@@ -148,7 +148,8 @@ impl CrlSet {
                 let detail = format!("{} by the CRL in {}", reason.as_str(), list.origin);
                 return Err(Refusal::about(Code::Revoked, &link.facts, detail));
             }
-            if !list.covers(&link.facts, depth) {
+            let place = if depth == 0 { Depth::Leaf } else { Depth::Authority };
+            if !list.crl.covers(&link.facts, place) {
                 elsewhere.get_or_insert(&list.origin);
                 continue;
             }
@@ -259,17 +260,6 @@ impl CrlSet {
 }
 
 impl List {
-    /// Whether a certificate that is not on it is thereby not revoked (RFC 5280 §6.3.3 (b)(2)).
-    fn covers(&self, facts: &Facts, depth: usize) -> bool {
-        let scope = match self.crl.scope() {
-            Scope::All => true,
-            Scope::Leaves => depth == 0,
-            Scope::Authorities => depth > 0,
-        };
-        let points = self.crl.points();
-        scope && (points.is_empty() || facts.crl_points.iter().any(|point| points.contains(point)))
-    }
-
     /// Whether this issuer made it: its name, its key, and the right to sign lists.
     fn is_of(&self, issuer: &Facts, algorithms: &WebPkiSupportedAlgorithms) -> bool {
         if *self.crl.issuer() != issuer.subject || !may_sign_lists(issuer) {

@@ -62,7 +62,7 @@ enum Under {
 
 impl Trust {
     /// Chain, name and stapled OCSP response, and what should be said about them.
-    fn decide(
+    pub(crate) fn decide(
         &self,
         chain: &[CertificateDer<'_>],
         name: &ServerName<'_>,

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::commands::{ban, broker, context, device, passwd, publish, subscribe, up, user};
+use crate::commands::{ban, broker, cert, context, device, passwd, publish, subscribe, up, user};
 
 /// An MQTT broker that is its own certificate authority.
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Broker(broker::Args),
     /// Make certificates and ready bundles for devices
     Device(device::Args),
+    /// Show and check certificates, ours and others'
+    Cert(cert::Args),
     /// Let devices in with a name and a password over TLS
     User(user::Args),
     /// Set passwords in the password file of a mosquitto.conf (the flags of mosquitto_passwd)

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         cli::Command::Up(args) => commands::up::run(args),
         cli::Command::Broker(args) => commands::broker::run(&args),
         cli::Command::Device(args) => commands::device::run(args),
+        cli::Command::Cert(args) => commands::cert::run(args),
         cli::Command::User(args) => commands::user::run(args),
         cli::Command::Passwd(args) => commands::passwd::run(&args),
         cli::Command::Ban(args) => commands::ban::run(args),

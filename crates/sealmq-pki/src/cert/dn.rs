@@ -53,6 +53,11 @@ impl DistinguishedName {
         self.rdns.iter().all(Vec::is_empty)
     }
 
+    /// The relative names, in the order of the certificate.
+    pub(crate) fn rdns(&self) -> impl Iterator<Item = &[Attribute]> {
+        self.rdns.iter().map(Vec::as_slice)
+    }
+
     /// All attributes, in the order of the certificate.
     pub fn attributes(&self) -> impl Iterator<Item = &Attribute> {
         self.rdns.iter().flatten()

@@ -46,6 +46,92 @@ pub fn signed_by(der: &[u8], issuer: &Facts) -> Result<SignedBy, ParseError> {
     Ok(envelope.check(&key))
 }
 
+/// What can be said about a signature to a person, weak algorithms included. Not for admission: see [`signed_by`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// It verifies, with an algorithm and a key that are accepted today.
+    Verified,
+    /// It verifies, with SHA-1 or an RSA key below 2048 bits: nobody should accept it.
+    VerifiedButWeak,
+    /// It does not verify with this key.
+    Wrong,
+    /// The algorithm or the key cannot be used here (MD5, DSA, an unknown curve).
+    Unverifiable,
+}
+
+/// What `key_of`'s key says about the signature of the certificate `der`, whatever the names in both.
+///
+/// # Errors
+/// [`ParseError`] of `der`.
+pub fn explain_signature(der: &[u8], key_of: &Facts) -> Result<Signature, ParseError> {
+    let envelope = Envelope::parse(der)?;
+    let (signed, signature) = (envelope.tbs.whole, envelope.signature);
+    explain_raw(envelope.algorithm.content, signed, signature, key_of)
+}
+
+/// As [`explain_signature`], of anything signed: `algorithm` is the content of its AlgorithmIdentifier.
+pub(crate) fn explain_raw(
+    algorithm: &[u8],
+    signed: &[u8],
+    signature: &[u8],
+    key_of: &Facts,
+) -> Result<Signature, ParseError> {
+    let key = key_facts::parse(tlv::sole(&key_of.spki_der, tlv::SEQUENCE, "subjectPublicKeyInfo")?)?;
+    let oid =
+        tlv::oid(tlv::Reader::new(algorithm).expect(tlv::OID, "signatureAlgorithm")?, "signatureAlgorithm")?;
+    let pss = || matches!(key.kind, KeyKind::Rsa { bits: 2048.. }).then(|| pss(algorithm)).flatten();
+    let strong = verification(&oid, &key.kind).or_else(pss);
+    let weak = || weak(&oid, &key.kind);
+    let (by, good) = match strong.map(|by| (by, Signature::Verified)) {
+        Some(found) => found,
+        None => match weak() {
+            Some(by) => (by, Signature::VerifiedButWeak),
+            None => return Ok(Signature::Unverifiable),
+        },
+    };
+    let verified = UnparsedPublicKey::new(by, key.bits).verify(signed, signature);
+    Ok(verified.map_or(Signature::Wrong, |()| good))
+}
+
+/// Algorithms that no check of ours accepts, so that a person can be told that the signature itself is right.
+fn weak(oid: &str, key: &KeyKind) -> Option<&'static dyn VerificationAlgorithm> {
+    match (oid, key) {
+        ("1.2.840.113549.1.1.5", KeyKind::Rsa { bits: 1024.. }) => {
+            Some(&signature::RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY)
+        }
+        ("1.2.840.113549.1.1.11", KeyKind::Rsa { bits: 1024..2048 }) => {
+            Some(&signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY)
+        }
+        ("1.2.840.113549.1.1.13", KeyKind::Rsa { bits: 1024..2048 }) => {
+            Some(&signature::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY)
+        }
+        ("1.2.840.10045.4.1", KeyKind::Ec(Curve::P256)) => Some(&signature::ECDSA_P256_SHA1_ASN1),
+        _ => None,
+    }
+}
+
+/// RSASSA-PSS with one hash throughout and a salt of its length, in the one encoding that is in use (RFC 4055 §3.1).
+fn pss(algorithm: &[u8]) -> Option<&'static dyn VerificationAlgorithm> {
+    const HASHES: [(u8, u8); 3] = [(1, 32), (2, 48), (3, 64)];
+    let (hash, _) = HASHES.into_iter().find(|(hash, salt)| algorithm == pss_identifier(*hash, *salt))?;
+    Some(match hash {
+        1 => &signature::RSA_PSS_2048_8192_SHA256,
+        2 => &signature::RSA_PSS_2048_8192_SHA384,
+        _ => &signature::RSA_PSS_2048_8192_SHA512,
+    })
+}
+
+fn pss_identifier(hash: u8, salt: u8) -> Vec<u8> {
+    let sha2 = [0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, hash, 0x05, 0x00];
+    let mut out = vec![0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a, 0x30, 0x34];
+    out.extend([0xa0, 0x0f]);
+    out.extend(sha2);
+    out.extend([0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08]);
+    out.extend(sha2);
+    out.extend([0xa2, 0x03, 0x02, 0x01, salt]);
+    out
+}
+
 /// What a signature check needs of a certificate, for a verifier with algorithms of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedParts<'a> {

@@ -8,6 +8,7 @@ use sealmq_pki::host::HostName;
 use sealmq_pki::inventory::{Actor, Record, Standing};
 use sealmq_pki::{Name, PublicKey, Timestamp};
 
+use super::certificate_status;
 use super::protocol::{BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status};
 use crate::home::passwords::{Hash, Removed};
 use crate::home::{DeviceRequest, Draft, Home, HomeError, Surroundings};
@@ -99,6 +100,7 @@ fn act(
             }),
         },
         Request::UserList => Ok(Response::Users(home.users()?)),
+        Request::CertificateStatus(asked) => certificate_status::answer(home, &asked),
         Request::BanList => running(home, broker).map(|broker| Response::Bans(broker.bans())),
         Request::BanLift { address } => match running(home, broker)?.lift_ban(address) {
             true => Ok(Response::Done),

@@ -7,6 +7,7 @@
 //! Invariants: one writer at a time (whoever holds the lock); a device's private key never crosses the socket; what a
 //! stranger on the machine sends is not read.
 
+mod certificate_status;
 mod client;
 mod desk;
 mod office;
@@ -14,6 +15,7 @@ mod protocol;
 mod serve;
 mod socket;
 
+pub use certificate_status::{CertificateId, CertificateStatus};
 pub use desk::Broker;
 pub use office::Office;
 pub use protocol::{BanRow, DeviceHolder, DeviceRow, DraftRequest, HostFrom, Issued, Status};

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sealmq_pki::PublicKey;
 
+use super::certificate_status::{CertificateId, CertificateStatus};
 use super::client::Connection;
 use super::desk::{self, Errand};
 use super::protocol::{BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status};
@@ -73,6 +74,18 @@ impl Office {
     pub fn users(&mut self) -> Result<Vec<String>, HomeError> {
         let Response::Users(names) = self.ask(Request::UserList)? else { return Err(unexpected()) };
         Ok(names)
+    }
+
+    /// What the inventory says about certificates of our own CA, in the same order.
+    pub fn certificate_statuses(
+        &mut self,
+        asked: Vec<CertificateId>,
+    ) -> Result<Vec<CertificateStatus>, HomeError> {
+        let count = asked.len();
+        let Response::CertificateStatuses(statuses) = self.ask(Request::CertificateStatus(asked))? else {
+            return Err(unexpected());
+        };
+        if statuses.len() == count { Ok(statuses) } else { Err(unexpected()) }
     }
 
     /// The addresses that are banned.

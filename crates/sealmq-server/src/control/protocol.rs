@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::certificate_status::{CertificateId, CertificateStatus};
+
 /// The longest line either way, in bytes.
 pub(super) const LINE_BYTES_MAX: usize = 256 * 1024;
 
@@ -33,6 +35,8 @@ pub(super) enum Request {
     },
     /// The names that log in with a password.
     UserList,
+    /// What the inventory says about certificates of our own CA.
+    CertificateStatus(Vec<CertificateId>),
     /// The addresses that are banned.
     BanList,
     /// End a ban.
@@ -54,6 +58,8 @@ pub(super) enum Response {
     Devices(Vec<DeviceRow>),
     /// To `UserList`.
     Users(Vec<String>),
+    /// To `CertificateStatus`, in the same order.
+    CertificateStatuses(Vec<CertificateStatus>),
     /// To `BanList`.
     Bans(Vec<BanRow>),
     /// It was done.
