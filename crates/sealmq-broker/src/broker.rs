@@ -201,6 +201,12 @@ impl Broker {
         self.limits.heap_bytes_max.is_some_and(|max| self.tables.heap.held() >= max)
     }
 
+    /// The connection that a client of this id has now.
+    pub fn connection_of(&self, client: &str) -> Option<ConnId> {
+        let session = self.session(self.sessions.of_client(client)?);
+        session.connection().map(|connection| connection.conn)
+    }
+
     /// What one session holds now, for `$SYS`, the control socket and tests of bounds.
     pub fn session_facts(&self, client: &str) -> Option<SessionFacts> {
         let session = self.session(self.sessions.of_client(client)?);

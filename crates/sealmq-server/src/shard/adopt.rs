@@ -96,8 +96,23 @@ impl Shard {
             proving: again.map(Proving::new),
             _guard: guard,
         }));
+        self.hear_out(now, peer.client_id.as_str(), lent);
         self.handle(now, Input::Connected { conn: id, connect: &connect, peer });
         self.make_dirty(id);
         self.make_ready(id, lent);
+    }
+
+    /// What an older connection of the same client has sent counts before the new one takes its place: a client that
+    /// publishes or disconnects, closes, and comes again at once must not lose the message, nor have its will published,
+    /// because its CONNECT was looked at first. As much as one turn reads. mosquitto takes sockets in the order in which
+    /// bytes came.
+    fn hear_out(&mut self, now: Now, client: &str, lent: &mut Lent) {
+        let Some(older) = self.broker.connection_of(client) else { return };
+        let Some(conn) = self.conns.get_mut(older) else { return };
+        if conn.is_open() && conn.is_heard() {
+            // The poll may not have told yet, neither of bytes nor of their end.
+            (conn.readable, conn.read_closed) = (true, true);
+            self.serve(now, older, lent);
+        }
     }
 }

@@ -140,6 +140,11 @@ impl Conn {
         self.is_open() && self.hearing != Hearing::Last && self.lines.has_too_many_answers()
     }
 
+    /// Whether it is read when there is something: it neither waits for publishers' turn nor for its client to read.
+    pub(crate) fn is_heard(&self) -> bool {
+        !self.held && self.hearing != Hearing::Waits
+    }
+
     /// Whether it has nothing left to write.
     pub(crate) fn is_flushed(&self) -> bool {
         self.batch.is_empty() && self.lines.is_empty()

@@ -333,8 +333,7 @@ impl Shard {
         if conn.must_read_first() {
             conn.hearing = Hearing::Waits;
         }
-        let heard = !conn.held && conn.hearing != Hearing::Waits;
-        let (readable, writable) = (conn.readable && heard, conn.writable);
+        let (readable, writable) = (conn.readable && conn.is_heard(), conn.writable);
         let wants_write =
             !conn.batch.is_empty() || conn.lines.has_ready() || matches!(conn.state, State::Finishing(_));
         if readable {

@@ -7,6 +7,7 @@ mod limits;
 mod options;
 mod refusals;
 mod stopping;
+mod take_over;
 pub(crate) mod websockets;
 
 use std::fs;
