@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::support::{Background, Broker, Client, Ends, Guide, PATIENCE, free_port, has, sealmq};
+use crate::support::{Background, Broker, Client, Ends, Guide, PATIENCE, free_port, has, sealmq, wait};
 
 /// CONNECT of MQTT 3.1.1 and the answer's return code; the connection stays.
 pub(crate) fn connect(port: u16, id: &str, login: Option<(&str, &str)>) -> (TcpStream, u8) {
@@ -258,6 +258,60 @@ fn a_log_file_that_is_moved_away_is_made_anew_at_sighup() {
     wait_for(&log, "as after");
     assert!(!fs::read_to_string(&moved).expect("it is there").contains("as after"));
     assert!(broker.log().is_empty(), "{}", broker.log());
+}
+
+#[test]
+fn a_log_file_that_is_moved_away_is_made_anew_at_sigrtmin_and_nothing_is_reloaded() {
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    let text = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\nlog_dest file log\n");
+    fs::write(folder.path().join("m.conf"), text).expect("write");
+    let broker = Broker::start_command(sealmq().args(["-c", "m.conf"]).current_dir(&folder));
+    let log = folder.path().join("log");
+    wait_for(&log, "running");
+    fs::rename(&log, folder.path().join("log.1")).expect("move");
+    broker.signal("RTMIN");
+    let by = std::time::Instant::now() + PATIENCE;
+    while !log.exists() {
+        assert!(std::time::Instant::now() < by, "no new log");
+        connect(port, "after", None);
+    }
+    assert_eq!(broker.stop().code(), Some(0));
+    let (before, after) = (fs::read_to_string(folder.path().join("log.1")), fs::read_to_string(log));
+    assert!(
+        !before.expect("it is there").contains("Reloading")
+            && !after.expect("it is there").contains("Reloading")
+    );
+}
+
+#[test]
+fn a_signal_that_the_first_client_sends_is_obeyed_and_not_the_end() {
+    let folder = TempDir::new().expect("a folder");
+    let log = folder.path().join("log");
+    for signal in ["HUP", "USR1", "USR2"] {
+        let port = free_port();
+        let text = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\n");
+        fs::write(folder.path().join("m.conf"), text).expect("write");
+        let mut command = sealmq();
+        command.args(["-c", "m.conf"]).current_dir(&folder).stderr(fs::File::create(&log).expect("a file"));
+        let mut broker = Ends(command.spawn().expect("it starts"));
+        let by = std::time::Instant::now() + PATIENCE;
+        // Not its word that it is ready: the first moment at which it can be reached.
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(std::time::Instant::now() < by, "nobody listens");
+        }
+        let send = |signal: &str| {
+            let sent = Command::new("kill").args(["-s", signal, &broker.0.id().to_string()]).status();
+            assert!(sent.expect("kill").success());
+        };
+        send(signal);
+        assert_eq!(connect(port, "next", None).1, 0, "{signal}");
+        if signal == "HUP" {
+            wait_for(&log, "Reloaded");
+        }
+        send("TERM");
+        assert_eq!(wait(&mut broker.0).expect("it ends").code(), Some(0), "{signal}");
+    }
 }
 
 #[test]

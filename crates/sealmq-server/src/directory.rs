@@ -33,7 +33,7 @@ pub fn hooks(home: &Home) -> Hooks {
     };
     let names = LivingNames { inventory, floor: home.floor().clone() };
     believed::raise_floor(home.floor().value());
-    Hooks { own: Some(own), names: Some(Arc::new(names)), source: None }
+    Hooks { own: Some(own), names: Some(Arc::new(names)), ..Hooks::default() }
 }
 
 /// Starts the control socket of a broker that runs on this directory.

@@ -24,6 +24,7 @@ pub mod dollar_control;
 pub mod door;
 pub mod established;
 pub mod fuzzing;
+mod hangup;
 pub mod home;
 pub mod http;
 pub mod inventory;

@@ -26,6 +26,7 @@ use crate::door::listener::ListenerState;
 use crate::door::name_proofs::NameProofs;
 use crate::door::passwords::PasswordTable;
 use crate::door::{Door, DoorSpec, Nodelay};
+use crate::hangup::Hangup;
 use crate::listening::Listening;
 pub use crate::listening::{BoundAddress, OpenListener};
 use crate::log::{Event, Line, Log};
@@ -68,6 +69,8 @@ pub struct ServerSpec {
     pub sys_interval: Option<Duration>,
     /// `enable_control_api`.
     pub control_api: ControlApi,
+    /// SIGHUPs; `None`: nobody acts on any.
+    pub(crate) hangup: Option<Arc<Hangup>>,
     /// How many shards and threads.
     pub threads: Threads,
     /// Where lines go.
@@ -152,6 +155,7 @@ pub fn start(spec: ServerSpec) -> io::Result<Running> {
         policy: spec.policy,
         observed: Arc::new(Observed::new(retained, spec.sys_interval)),
         endpoint,
+        asks: spec.hangup.map_or_else(Asks::default, Asks::hearing),
     }));
     let (roll, present) = crate::threads::roll_call(threads.door);
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -23,7 +23,7 @@ use crate::privileges;
 use crate::reload::{ConfigSource, ReloadThread, Reloader, ReloaderSpec, Seen};
 use crate::rereading;
 use crate::running::{OpenListener, Running, ServerSpec, Threads, start};
-use crate::signals::{Asked, Ended, wait};
+use crate::signals::{Asked, Caught, Ended, wait};
 use crate::startup;
 use crate::trust::TrustCounter;
 use crate::trust_watch;
@@ -40,6 +40,9 @@ pub struct Hooks {
     pub names: Option<Arc<dyn CertificateNames>>,
     /// Where the configuration comes from: a reload reads it again. `None`: a reload reads the files that it names.
     pub source: Option<Arc<dyn ConfigSource>>,
+    /// Signals, caught before the first socket is open. `None`: of a process that is not a broker only; [`run`] catches
+    /// them then, when clients are served already.
+    pub signals: Option<Arc<Caught>>,
 }
 
 /// A configuration whose files have been read and checked.
@@ -112,6 +115,7 @@ impl Prepared {
             nodelay: if config.global.set_tcp_nodelay { Nodelay::On } else { Nodelay::Off },
             sys_interval: plan::sys_interval(&config.global),
             control_api: plan::control_api(&config.global),
+            hangup: hooks.signals.as_ref().map(|signals| signals.hangup()),
             threads: Threads::default(),
             log: log.clone(),
         };
@@ -227,6 +231,7 @@ pub struct Served {
     reloader: Reloader,
     reloads: ReloadThread,
     pid_file: Option<PidFile>,
+    signals: Option<Arc<Caught>>,
 }
 
 impl Served {
@@ -255,6 +260,7 @@ impl Opened {
     pub fn start(self) -> Result<Served, StartError> {
         let Opened { spec, config, hooks, trust, pid_file, seen } = self;
         let log = spec.log.clone();
+        let signals = hooks.signals.clone();
         let failed = |error: io::Error| {
             StartError::new(format!("Error: the broker's threads cannot start: {error}"), 1)
         };
@@ -265,8 +271,20 @@ impl Opened {
         let reloader = Reloader::new(ReloaderSpec { config, hooks, trust, control, log: log.clone(), seen });
         reloader.attach(Box::new(LogPart(log)));
         let reloads = ReloadThread::start(reloader.clone()).map_err(failed)?;
-        Ok(Served { running, reloader, reloads, pid_file })
+        Ok(Served { running, reloader, reloads, pid_file, signals })
     }
+}
+
+/// For [`Hooks::signals`].
+///
+/// # Errors
+/// Signals cannot be caught: exit code 1.
+pub fn catch_signals() -> Result<Arc<Caught>, StartError> {
+    Caught::from_now_on().map(Arc::new).map_err(|error| uncaught(&error))
+}
+
+fn uncaught(error: &io::Error) -> StartError {
+    StartError::new(format!("Error: signals cannot be caught: {error}"), UNUSABLE)
 }
 
 /// Waits for signals; at the end tells clients and stops. `ready` runs when everything is open.
@@ -280,21 +298,25 @@ pub fn run(
     ready: impl FnOnce(&Running),
 ) -> Result<(), StartError> {
     // The file goes when this function ends: clients have been told then.
-    let Served { mut running, reloader: _, reloads, pid_file: _until_the_end } = served;
+    let Served { mut running, reloader: _, reloads, pid_file: _until_the_end, signals } = served;
+    let signals = match signals {
+        Some(signals) => signals,
+        None => catch_signals()?,
+    };
     let ended = wait(
         &mut running,
+        &signals,
         notify,
         |running| {
-            reloads.hear_signal()?;
             ready(running);
             notify.ready();
-            Ok(())
         },
         |asked| match asked {
             Asked::Reload => reloads.ask(notify),
+            Asked::ReopenLog => log.reopen(),
         },
     )
-    .map_err(|error| StartError::new(format!("Error: signals cannot be caught: {error}"), UNUSABLE))?;
+    .map_err(|error| uncaught(&error))?;
     notify.stopping();
     match ended {
         Ended::Signal(name) => {

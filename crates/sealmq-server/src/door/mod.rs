@@ -95,6 +95,7 @@ pub(crate) struct DoorSpec {
     pub(crate) policy: Policy,
     pub(crate) observed: Arc<Observed>,
     pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) asks: Asks,
 }
 
 impl Door {
@@ -115,7 +116,7 @@ impl Door {
             policy: spec.policy,
             observed: spec.observed,
             endpoint: spec.endpoint,
-            asks: Arc::default(),
+            asks: Arc::new(spec.asks),
             muted: Mutex::new(Mute::default()),
         }
     }

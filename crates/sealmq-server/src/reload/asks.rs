@@ -4,12 +4,12 @@
 //! are read on a thread of their own while clients come. What it is not: a lock. A reload that takes longer than
 //! [`WAIT_MAX`] (a network file system) does not keep newcomers out; they are judged again when it is done, like everyone.
 
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+
+use crate::hangup::Hangup;
 
 /// How long a newcomer waits at most.
 const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -17,39 +17,42 @@ const WAIT_MAX: Duration = Duration::from_secs(2);
 /// How often a reload was asked for, and up to which of these it has been done.
 #[derive(Debug)]
 pub(crate) struct Asks {
-    /// A SIGHUP that nobody has turned into [`Asks::ask`] yet. Set in the signal handler: between it and the thread that
-    /// waits for signals others may run.
-    raised: Arc<AtomicBool>,
-    asked: AtomicU64,
+    /// SIGHUPs that nobody has turned into [`Asks::ask`] yet.
+    hangup: Option<Arc<Hangup>>,
+    asked: Mutex<u64>,
     done: watch::Sender<u64>,
 }
 
 impl Default for Asks {
     fn default() -> Asks {
-        Asks { raised: Arc::default(), asked: AtomicU64::new(0), done: watch::Sender::new(0) }
+        Asks { hangup: None, asked: Mutex::default(), done: watch::Sender::new(0) }
     }
 }
 
 impl Asks {
-    /// From now on a SIGHUP counts from the moment it comes. For a process whose SIGHUPs end in [`Asks::ask`] already:
-    /// one that did not would let newcomers wait for nothing.
-    ///
-    /// # Errors
-    /// The signal cannot be caught.
-    pub(super) fn hear_signal(&self) -> io::Result<()> {
-        signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&self.raised)).map(|_| ())
+    /// A SIGHUP counts from the moment it is sent. For a process whose SIGHUPs end in [`Asks::ask`]: one that did not
+    /// would let newcomers wait for nothing.
+    pub(crate) fn hearing(hangup: Arc<Hangup>) -> Asks {
+        Asks { hangup: Some(hangup), ..Asks::default() }
     }
 
     /// Somebody asks.
     pub(super) fn ask(&self) {
-        // Cleared first: what is asked twice is only read twice, but nobody must wait for a reload that does not come.
-        self.raised.store(false, Ordering::SeqCst);
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        // Under the lock: who looks in between would see neither, or both and wait for a reload that does not come.
+        let mut asked = self.asked();
+        if let Some(hangup) = &self.hangup {
+            hangup.acted_on();
+        }
+        *asked += 1;
+    }
+
+    fn asked(&self) -> MutexGuard<'_, u64> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A reload begins, before it reads anything: it answers all who have asked until now.
     pub(super) fn begin(&self) -> u64 {
-        self.asked.load(Ordering::SeqCst)
+        *self.asked()
     }
 
     /// It is over, whatever came of it.
@@ -63,7 +66,10 @@ impl Asks {
     }
 
     async fn settled_within(&self, max: Duration) {
-        let asked = self.asked.load(Ordering::SeqCst) + u64::from(self.raised.load(Ordering::SeqCst));
+        let asked = {
+            let asked = self.asked();
+            *asked + u64::from(self.hangup.as_ref().is_some_and(|hangup| hangup.is_raised()))
+        };
         if *self.done.borrow() >= asked {
             return;
         }
@@ -79,7 +85,8 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
-    use super::{Asks, Duration};
+    use super::{Arc, Asks, Duration, Hangup};
+    use crate::hangup::Hangups;
 
     #[test]
     fn a_newcomer_waits_for_what_was_asked_before_it_and_for_nothing_else() {
@@ -104,18 +111,29 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_counts_before_anybody_has_asked_for_it() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    fn a_signal_counts_from_when_it_is_sent_until_a_reload_has_answered_it() {
+        // Only this thread has it blocked: it is sent to this thread alone.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let _inside = runtime.enter();
-        let asks = Asks::default();
-        asks.hear_signal().unwrap();
-        signal_hook::low_level::raise(signal_hook::consts::SIGHUP).unwrap();
+        let hangup = Arc::new(Hangup::from_now_on().unwrap());
+        let asks = Asks::hearing(Arc::clone(&hangup));
+        let mut hangups = Hangups::of(&hangup).unwrap();
         let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(pin!(asks.settled()).poll(&mut context), Poll::Ready(()));
+        signal_hook::low_level::raise(signal_hook::consts::SIGHUP).unwrap();
         let mut newcomer = pin!(asks.settled());
-        assert_eq!(newcomer.as_mut().poll(&mut context), Poll::Pending);
+        assert_eq!(newcomer.as_mut().poll(&mut context), Poll::Pending, "pending");
+        runtime.block_on(hangups.next()).unwrap();
+        let mut next = pin!(asks.settled());
+        assert_eq!(next.as_mut().poll(&mut context), Poll::Pending, "taken");
         asks.ask();
+        let mut last = pin!(asks.settled());
+        assert_eq!(last.as_mut().poll(&mut context), Poll::Pending, "asked");
         asks.end(asks.begin());
-        assert_eq!(newcomer.as_mut().poll(&mut context), Poll::Ready(()));
+        for who in [newcomer, next, last] {
+            let mut who = who;
+            assert_eq!(who.as_mut().poll(&mut context), Poll::Ready(()));
+        }
         assert_eq!(pin!(asks.settled()).poll(&mut context), Poll::Ready(()));
     }
 

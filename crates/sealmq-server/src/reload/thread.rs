@@ -30,11 +30,6 @@ impl ReloadThread {
         Ok(ReloadThread { ask, asks })
     }
 
-    /// See [`Asks::hear_signal`]: once SIGHUP leads to [`ReloadThread::ask`].
-    pub(crate) fn hear_signal(&self) -> std::io::Result<()> {
-        self.asks.hear_signal()
-    }
-
     /// Reloads soon.
     pub(crate) fn ask(&self, notify: &Notify) {
         self.asks.ask();

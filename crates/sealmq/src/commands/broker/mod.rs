@@ -24,6 +24,7 @@ use sealmq_server::privileges::{self, Target};
 use sealmq_server::rereading;
 use sealmq_server::secrets;
 use sealmq_server::serve::{self, Hooks};
+use sealmq_server::signals::Caught;
 use sealmq_server::startup;
 
 use self::flags::{Asked, BadFlags, Flags};
@@ -79,6 +80,7 @@ fn command(flags: &Flags) -> Result<(), StartError> {
         privileges::daemonise()
             .map_err(|error| StartError::new(format!("Error: cannot go into the background: {error}"), 1))?;
     }
+    let signals = serve::catch_signals()?;
     let keeper = start_log(&config, target.as_ref())?;
     let log = keeper.log();
     log.line(Line::new(Event::Starting, format!("sealmq version {} starting", env!("CARGO_PKG_VERSION"))));
@@ -91,8 +93,8 @@ fn command(flags: &Flags) -> Result<(), StartError> {
         }
     }
     startup::log_diagnostics(&log, &diagnostics);
-    let outcome =
-        write_secrets(flags, target.as_ref(), &log).and_then(|()| serve_until_told(config, flags, &log));
+    let outcome = write_secrets(flags, target.as_ref(), &log)
+        .and_then(|()| serve_until_told(config, flags, signals, &log));
     keeper.finish();
     outcome
 }
@@ -156,12 +158,18 @@ fn write_secrets(flags: &Flags, target: Option<&Target>, log: &Log) -> Result<()
     Ok(())
 }
 
-fn serve_until_told(config: Config, flags: &Flags, log: &Log) -> Result<(), StartError> {
+fn serve_until_told(
+    config: Config,
+    flags: &Flags,
+    signals: Arc<Caught>,
+    log: &Log,
+) -> Result<(), StartError> {
     let notify = Notify::from_environment(&NotifyEnvironment::of_process());
     let home = config.global.data_dir.as_ref().map(open_home).transpose()?;
     let port = sealmq_server::plan::tls_port(&config);
     let hooks = Hooks {
         source: Some(Arc::new(FromCommandLine(flags.clone()))),
+        signals: Some(signals),
         ..home.as_ref().map(directory::hooks).unwrap_or_default()
     };
     let served = serve::prepare(config, hooks)?.open(log)?.start()?;

@@ -11,6 +11,7 @@ use sealmq_server::notify::{Notify, NotifyEnvironment};
 use sealmq_server::plan::StartError;
 use sealmq_server::reload::ConfigSource;
 use sealmq_server::serve::{self, Hooks};
+use sealmq_server::signals::Caught;
 
 use super::self_test;
 use crate::report::Failure;
@@ -31,11 +32,12 @@ pub(super) fn serve_home(
 ) -> Result<(), Failure> {
     let Served { config, .. } = &served;
     check_data_dir(&home, config)?;
+    let signals = serve::catch_signals().map_err(start_failure)?;
     let keeper = LogKeeper::start(logging::log_spec(config))
         .map_err(|error| Failure::new(format!("the log's thread cannot be made: {error}")))?;
     let log = keeper.log();
     log.line(Line::new(Event::Starting, format!("sealmq version {} starting", env!("CARGO_PKG_VERSION"))));
-    let outcome = serve_logging(home, served, around, &log, ready);
+    let outcome = serve_logging(home, served, around, signals, &log, ready);
     keeper.finish();
     outcome
 }
@@ -44,6 +46,7 @@ fn serve_logging(
     home: Home,
     served: Served,
     around: &Surroundings,
+    signals: Arc<Caught>,
     log: &Log,
     ready: impl FnOnce(),
 ) -> Result<(), Failure> {
@@ -51,7 +54,7 @@ fn serve_logging(
     let Served { config, source } = served;
     let port = tls_port_of(&config);
     let test = port.map(|port| self_test::SelfTest::prepare(&home, port, around)).transpose()?;
-    let hooks = Hooks { source: Some(source), ..directory::hooks(&home) };
+    let hooks = Hooks { source: Some(source), signals: Some(signals), ..directory::hooks(&home) };
     let prepared = serve::prepare(config, hooks).map_err(start_failure)?;
     let served = prepared.open(log).and_then(serve::Opened::start).map_err(start_failure)?;
     let control = directory::control(home, &served, port.unwrap_or_default(), log).map_err(start_failure)?;
