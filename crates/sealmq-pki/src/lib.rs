@@ -28,6 +28,7 @@ pub mod ocsp;
 pub mod pem;
 pub mod profile;
 pub mod time;
+pub mod watch;
 
 pub use cert::{AltName, Facts, ParseError};
 pub use crl::Crl;

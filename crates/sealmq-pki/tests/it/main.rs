@@ -20,3 +20,4 @@ mod ocsp;
 mod profiles;
 mod published;
 mod reading;
+mod watch;
