@@ -163,6 +163,31 @@ fn who_came_without_a_certificate_goes_when_certificates_name_clients() {
     goes(&mut nobody);
 }
 
+/// A password's name does not count beside those of certificates where it did not do so when its client came.
+#[test]
+fn who_has_a_password_goes_when_certificates_name_clients() {
+    let pki = Pki::new();
+    let optional = MUTUAL.replace("require_certificate true", "require_certificate optional");
+    let beside = format!("{optional}password_file DIR/passwd\n");
+    let alone = beside.replace("use_identity_as_username true\n", "");
+    let anna = |conf: &str| {
+        let prepare = |folder: &std::path::Path| {
+            pki.write_server(folder);
+            fs::write(folder.join("passwd"), password_line("anna", "one")).unwrap();
+        };
+        let broker = Broker::start(prepare, conf);
+        let mut anna = TlsClient::connect(broker.tcp(), &pki.ca_pem, None, Versions::OnlyV1_3);
+        anna.send(&connect("c", Some(("anna", "one"))));
+        anna.expect(&ACCEPTED);
+        broker.reload(&format!("{conf}max_topic_alias 3\n")).unwrap();
+        stays(&mut anna);
+        (broker, anna)
+    };
+    let (broker, mut before) = anna(&alone);
+    broker.reload(&beside).unwrap();
+    goes(&mut before);
+}
+
 #[test]
 fn a_certificate_that_only_came_along_is_not_missed() {
     let pki = Pki::new();
