@@ -126,6 +126,8 @@ pub struct Watched {
     pub serial: Option<Serial>,
     /// The file as the configuration names it, or where else it is.
     pub place: String,
+    /// Who holds it, where that is known by name.
+    pub name: Option<String>,
     /// First second of its validity; thisUpdate.
     pub not_before: Timestamp,
     /// Last second of its validity; nextUpdate.
@@ -141,6 +143,7 @@ impl Watched {
             subject: facts.subject.rfc2253().escape_debug().to_string(),
             serial: Some(facts.serial.clone()),
             place: place.into(),
+            name: None,
             not_before: facts.not_before,
             not_after: facts.not_after,
         }
@@ -154,6 +157,7 @@ impl Watched {
             subject: crl.issuer().rfc2253().escape_debug().to_string(),
             serial: None,
             place: place.into(),
+            name: None,
             not_before: crl.this_update(),
             not_after: crl.next_update(),
         }

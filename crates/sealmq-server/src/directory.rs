@@ -31,9 +31,9 @@ pub fn hooks(home: &Home) -> Hooks {
         certificates: PemSource::new("the data directory's CA", pem),
         known: Arc::clone(&inventory) as _,
     };
-    let names = LivingNames { inventory, floor: home.floor().clone() };
+    let names = LivingNames { inventory: Arc::clone(&inventory), floor: home.floor().clone() };
     believed::raise_floor(home.floor().value());
-    Hooks { own: Some(own), names: Some(Arc::new(names)), ..Hooks::default() }
+    Hooks { own: Some(own), names: Some(Arc::new(names)), inventory: Some(inventory), ..Hooks::default() }
 }
 
 /// Starts the control socket of a broker that runs on this directory.

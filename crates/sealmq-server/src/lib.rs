@@ -23,6 +23,7 @@ pub mod directory;
 pub mod dollar_control;
 pub mod door;
 pub mod established;
+mod expiry;
 pub mod fuzzing;
 mod hangup;
 pub mod home;

@@ -26,6 +26,7 @@ use crate::door::listener::ListenerState;
 use crate::door::name_proofs::NameProofs;
 use crate::door::passwords::PasswordTable;
 use crate::door::{Door, DoorSpec, Nodelay};
+use crate::expiry::seen::Seen;
 use crate::hangup::Hangup;
 use crate::listening::Listening;
 pub use crate::listening::{BoundAddress, OpenListener};
@@ -455,6 +456,16 @@ impl Control {
     /// Every shard goes by these from its next turn on, and judges by them whom [`Control::raise`] makes it judge.
     pub(crate) fn publish_ruling(&self, policy: Policy, limits: Limits, packet_bytes_max: u32) {
         self.post.publish_ruling(Ruling { policy: Arc::new(policy), limits, packet_bytes_max });
+    }
+
+    /// The generation of trust.
+    pub(crate) fn generation(&self) -> u64 {
+        sealmq_broker::TrustGeneration::current(&*self.trust)
+    }
+
+    /// The certificates that clients have shown.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.door.seen
     }
 
     /// How many shards there are.

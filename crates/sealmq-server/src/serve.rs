@@ -14,6 +14,8 @@ use crate::door::Nodelay;
 use crate::door::accept::{self, OpenSocket};
 use crate::door::authenticate::CertificateNames;
 use crate::door::limits::DoorLimits;
+use crate::expiry::{self, Watcher};
+use crate::inventory::Inventory;
 use crate::log::{Event, Line, Log};
 use crate::logging::{self, LogPart};
 use crate::notify::Notify;
@@ -43,6 +45,8 @@ pub struct Hooks {
     /// Signals, caught before the first socket is open. `None`: of a process that is not a broker only; [`run`] catches
     /// them then, when clients are served already.
     pub signals: Option<Arc<Caught>>,
+    /// The inventory, whose certificates are watched.
+    pub inventory: Option<Arc<Inventory>>,
 }
 
 /// A configuration whose files have been read and checked.
@@ -230,6 +234,7 @@ pub struct Served {
     pub running: Running,
     reloader: Reloader,
     reloads: ReloadThread,
+    watcher: Watcher,
     pid_file: Option<PidFile>,
     signals: Option<Arc<Caught>>,
 }
@@ -268,10 +273,11 @@ impl Opened {
         trust_watch::start(&running, &log);
         let control = running.control();
         logging::connect_topics(&log, control.clone());
+        let watcher = expiry::start(&running, hooks.inventory.clone(), &log).map_err(failed)?;
         let reloader = Reloader::new(ReloaderSpec { config, hooks, trust, control, log: log.clone(), seen });
         reloader.attach(Box::new(LogPart(log)));
         let reloads = ReloadThread::start(reloader.clone()).map_err(failed)?;
-        Ok(Served { running, reloader, reloads, pid_file, signals })
+        Ok(Served { running, reloader, reloads, watcher, pid_file, signals })
     }
 }
 
@@ -298,7 +304,7 @@ pub fn run(
     ready: impl FnOnce(&Running),
 ) -> Result<(), StartError> {
     // The file goes when this function ends: clients have been told then.
-    let Served { mut running, reloader: _, reloads, pid_file: _until_the_end, signals } = served;
+    let Served { mut running, reloader: _, reloads, watcher, pid_file: _until_the_end, signals } = served;
     let signals = match signals {
         Some(signals) => signals,
         None => catch_signals()?,
@@ -318,6 +324,7 @@ pub fn run(
     )
     .map_err(|error| uncaught(&error))?;
     notify.stopping();
+    drop(watcher);
     match ended {
         Ended::Signal(name) => {
             log.line(Line::new(Event::Stopping, format!("sealmq stops ({name}).")));

@@ -48,6 +48,7 @@ mod undated;
 mod verdict;
 mod verifier_client;
 mod verifier_server;
+mod watched;
 
 pub use alpn::{Alpn, UnknownAlpn};
 pub use anchors::{AnchorError, PemSource};

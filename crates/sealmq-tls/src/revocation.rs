@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use sealmq_pki::cert::KeyUsageBit;
 use sealmq_pki::crl::{Crl, Depth};
+use sealmq_pki::watch::Watched;
 use sealmq_pki::{Facts, KeyId, Timestamp};
 
 use crate::Finding;
@@ -203,6 +204,11 @@ impl CrlSet {
         self.lists
             .iter()
             .flat_map(move |list| [list.crl.this_update(), list.crl.next_update().plus_secs(grace)])
+    }
+
+    /// The lists, as what ends.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = Watched> {
+        self.lists.iter().map(|list| Watched::list(&list.crl, list.origin.as_str()))
     }
 
     /// What should be said about the lists now: each with its age, so that a change of age can be noticed.

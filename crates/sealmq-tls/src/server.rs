@@ -12,6 +12,7 @@ use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{DistinguishedName, ServerConfig};
 use sealmq_pki::Timestamp;
+use sealmq_pki::watch::Watched;
 use thiserror::Error;
 
 use crate::Finding;
@@ -34,6 +35,7 @@ use crate::session::{RecordSize, Seen, TlsSession};
 use crate::tickets::{Resumption, SessionTickets, TicketKeys};
 use crate::trust::TrustGeneration;
 use crate::verifier_client::HandshakeVerifier;
+use crate::watched::watched;
 
 /// What a listener's TLS is made of.
 #[derive(Clone, Debug)]
@@ -111,6 +113,7 @@ struct Snapshot {
     names: Arc<[DistinguishedName]>,
     record_size_max: RecordSize,
     alpn: Alpn,
+    watched: Vec<Watched>,
     secrets: Option<Secrets>,
 }
 
@@ -152,6 +155,7 @@ impl ServerTls {
             (pair.leaf(), pair.certified(chain::complete(pair.chain(), &store, algorithms.all)))
         }));
         let names = store.names_at(now).into();
+        let watched = watched(&pairs, &store, crls.as_ref());
         let judge = Judge {
             store,
             own: spec.own.map(|own| OwnCas { keys: own_keys, known: own.known }),
@@ -176,6 +180,7 @@ impl ServerTls {
             names,
             record_size_max: spec.record_size_max,
             alpn: spec.alpn,
+            watched,
             secrets: None,
         };
         let tls = ServerTls(Arc::new(snapshot));
@@ -249,6 +254,11 @@ impl ServerTls {
     /// What should be said about the revocation lists at `now`, each with its age: to be said again when that changes.
     pub fn crl_alarms(&self, now: Timestamp) -> Vec<(CrlAge, Finding)> {
         self.0.judge.crls.iter().flat_map(|crls| crls.alarms(now)).collect()
+    }
+
+    /// Everything here that ends: certificates that are shown or trusted, revocation lists.
+    pub fn watched(&self) -> &[Watched] {
+        &self.0.watched
     }
 
     /// How many certificates are presented: the leaf and those that complete its chain.

@@ -15,6 +15,7 @@ fn watched(id: u8, kind: Kind, days: i64) -> Watched {
         subject: format!("CN={id}"),
         serial: None,
         place: "server.crt".to_owned(),
+        name: None,
         not_before: NOW,
         not_after: NOW.plus_days(days),
     }

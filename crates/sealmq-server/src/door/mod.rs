@@ -37,6 +37,7 @@ use sealmq_broker::{Policy, ShardId, TrustGeneration};
 
 use crate::dollar_control::Endpoint;
 use crate::established::Established;
+use crate::expiry::seen::Seen;
 use crate::log::mute::{Mute, Symptom, Verdict};
 use crate::log::{Event, Line, Log};
 use crate::post::{Mail, PostOffice};
@@ -66,6 +67,7 @@ pub struct Door {
     /// The policy at the start, for those who ask over HTTP; a reload posts another.
     pub(crate) policy: Policy,
     pub(crate) observed: Arc<Observed>,
+    pub(crate) seen: Seen,
     pub(crate) endpoint: Arc<Endpoint>,
     /// Reloads that were asked for: who comes behind one waits for it.
     pub(crate) asks: Arc<Asks>,
@@ -115,6 +117,7 @@ impl Door {
             nodelay: AtomicBool::new(spec.nodelay == Nodelay::On),
             policy: spec.policy,
             observed: spec.observed,
+            seen: Seen::default(),
             endpoint: spec.endpoint,
             asks: Arc::new(spec.asks),
             muted: Mutex::new(Mute::default()),

@@ -165,6 +165,12 @@ impl Visit<'_> {
         };
         match outcome {
             Ok(Authenticated { peer, admitted }) => {
+                // Certificates of our own CA have a role, and are in the inventory.
+                if let Some(proof) = admitted.proofs.certificate.as_ref().filter(|proof| proof.role.is_none())
+                    && let Some(leaf) = proof.chain.certificates().first()
+                {
+                    self.door.seen.note(leaf, proof.name.as_deref(), believed::now());
+                }
                 let again = peer.authentication.is_some().then_some(admitted);
                 Ok(Admission { peer, again, connect_bytes })
             }

@@ -28,7 +28,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 use sealmq_pki::audit::{Draft, Subject, What};
 use sealmq_pki::inventory::{self, Act, InventoryError, Record, State};
-use sealmq_pki::{KeyId, NameKey, Serial};
+use sealmq_pki::{KeyId, NameKey, Serial, Timestamp};
 
 pub use change::Change;
 pub use error::StoreError;
@@ -110,6 +110,15 @@ impl Inventory {
     /// Keeps a value under `key`.
     pub fn keep_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
         self.writer()?.execute(change::KEEP_SETTING, [key, value]).map(|_| ()).map_err(|e| self.failed(e))
+    }
+
+    /// Valid certificates that no later one of the same holder takes the place of: all that end until `by`, and the
+    /// first that ends after it.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub fn not_replaced_until(&self, by: Timestamp) -> Result<Vec<Record>, StoreError> {
+        rows::not_replaced_until(&*self.writer()?, by).map_err(|e| self.failed(e))
     }
 
     fn writer(&self) -> Result<MutexGuard<'_, Connection>, StoreError> {

@@ -75,6 +75,22 @@ pub(super) fn list(
         .collect()
 }
 
+/// Valid and not replaced by a later one of the same role and name: until `by`, and the first after it.
+pub(super) fn not_replaced_until(connection: &Connection, by: Timestamp) -> rusqlite::Result<Vec<Record>> {
+    const LATEST: &str = "state = 'valid' AND NOT EXISTS (SELECT 1 FROM certificate AS newer
+        WHERE newer.name_key IS certificate.name_key AND newer.role = certificate.role
+        AND newer.state = 'valid' AND newer.not_after > certificate.not_after)";
+    let until = format!("WHERE not_after <= ?1 AND {LATEST}");
+    let behind = format!("WHERE not_after > ?1 AND {LATEST} ORDER BY not_after LIMIT 1");
+    let mut found = Vec::new();
+    for condition in [until, behind] {
+        let mut statement = connection.prepare_cached(&select(&condition))?;
+        let records: rusqlite::Result<Vec<Record>> = statement.query_map([by.as_secs()], record)?.collect();
+        found.extend(records?);
+    }
+    Ok(found)
+}
+
 /// Writes the state of a record that is there.
 pub(super) fn set_state(
     connection: &Connection,

@@ -47,6 +47,19 @@ impl Inventory {
             });
         rows.map_err(|e| self.failed(e))
     }
+
+    /// Certificates that were seen, end at `until` or earlier, and are the last that their holder (issuer and subject)
+    /// has shown; at most `rows_max`, those that end first.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub fn seen_last(&self, until: Timestamp, rows_max: u32) -> Result<Vec<Sighting>, StoreError> {
+        let writer = self.writer()?;
+        let rows = writer.prepare_cached(LAST).and_then(|mut statement| {
+            statement.query_map((until.as_secs(), rows_max), sighting)?.collect::<Result<_, _>>()
+        });
+        rows.map_err(|e| self.failed(e))
+    }
 }
 
 fn sighting(row: &Row<'_>) -> rusqlite::Result<Sighting> {
@@ -63,6 +76,12 @@ fn sighting(row: &Row<'_>) -> rusqlite::Result<Sighting> {
         last_seen: Timestamp::from_secs(row.get(7)?),
     })
 }
+
+/// With one max(), SQLite takes the other columns from the row that has it.
+const LAST: &str = "
+SELECT fingerprint, issuer, serial, subject, not_before, not_after, first_seen, last_seen FROM
+    (SELECT *, max(last_seen) FROM seen GROUP BY issuer, subject)
+WHERE not_after <= ?1 ORDER BY not_after, fingerprint LIMIT ?2";
 
 const NOTE: &str = "
 INSERT INTO seen (fingerprint, issuer, serial, subject, not_before, not_after, first_seen, last_seen)

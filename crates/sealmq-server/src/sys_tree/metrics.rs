@@ -96,6 +96,31 @@ pub const METRICS: &[Metric] = &[
     metric("$SYS/broker/publish/messages/sent", |s| s.tally.core.publish_sent, "PUBLISH packets sent."),
 ];
 
+/// What ends when: SealMQ's own numbers, which the HTTP API of mosquitto does not have.
+#[rustfmt::skip]
+pub const CERTIFICATES: &[Metric] = &[
+    metric("$SYS/broker/certificates/expiring/30d", |s| s.certificates.reached[0],
+        "Certificates and revocation lists, served, trusted, issued or seen, that end within 30 days (or within a quarter of a \
+         life shorter than 120 days). Those that end sooner are counted here, too, those that have ended are not."),
+    metric("$SYS/broker/certificates/expiring/14d", |s| s.certificates.reached[1], "Within 14 days, or an eighth."),
+    metric("$SYS/broker/certificates/expiring/7d", |s| s.certificates.reached[2], "Within 7 days, or a sixteenth."),
+    metric("$SYS/broker/certificates/expiring/1d", |s| s.certificates.reached[3], "Within one day, or a 64th."),
+    metric("$SYS/broker/certificates/ended", |s| s.certificates.reached[4], "Those that have ended; issued and seen ones for 30 days."),
+    metric("$SYS/broker/certificates/soonest/served", |s| soonest(s, 0),
+        "The soonest end of a certificate that a listener shows, in seconds since 1970 (UTC); 0: none."),
+    metric("$SYS/broker/certificates/soonest/anchor", |s| soonest(s, 1), "Of a self-signed CA that a listener trusts."),
+    metric("$SYS/broker/certificates/soonest/intermediate", |s| soonest(s, 2), "Of an intermediate CA."),
+    metric("$SYS/broker/certificates/soonest/crl", |s| soonest(s, 3), "Of a revocation list: its nextUpdate."),
+    metric("$SYS/broker/certificates/soonest/issued", |s| soonest(s, 4), "Of a certificate that our own CA issued and has not replaced."),
+    metric("$SYS/broker/certificates/soonest/seen", |s| soonest(s, 5), "Of a certificate that a client has shown."),
+];
+
+/// In the order of `sealmq_pki::watch::Kind::ALL`.
+fn soonest(snapshot: &Snapshot, kind: usize) -> u64 {
+    let end = snapshot.certificates.soonest[kind];
+    end.and_then(|end| u64::try_from(end.as_secs()).ok()).unwrap_or(0)
+}
+
 /// All averages.
 #[rustfmt::skip]
 pub const LOADS: [Load; 9] = [

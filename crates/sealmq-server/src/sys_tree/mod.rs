@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use sealmq_broker::Retain;
+use sealmq_pki::watch::Counts as CertificateCounts;
 use tokio::sync::watch;
 
 use crate::door::fence::Fence;
@@ -21,7 +22,7 @@ use crate::post::{OwnMessage, PostOffice, Tally};
 use crate::running::Control;
 use crate::tables::{RetainedGauge, RetainedHeld};
 use load::Averages;
-use metrics::{LOADS, METRICS, UPTIME, VERSION};
+use metrics::{CERTIFICATES, LOADS, METRICS, UPTIME, VERSION};
 
 /// How long the shards have to say what they have counted.
 const COUNTING: Duration = Duration::from_secs(1);
@@ -47,6 +48,8 @@ pub struct Snapshot {
     pub sessions_max: u64,
     /// Whole seconds since the start.
     pub uptime_secs: u64,
+    /// What ends when.
+    pub certificates: CertificateCounts,
 }
 
 /// What is remembered between two looks.
@@ -55,12 +58,23 @@ pub(crate) struct Observed {
     retained: RetainedGauge,
     interval: watch::Sender<Option<Duration>>,
     last: Mutex<Option<(Instant, Snapshot)>>,
+    certificates: Mutex<CertificateCounts>,
 }
 
 impl Observed {
     pub(crate) fn new(retained: RetainedGauge, interval: Option<Duration>) -> Observed {
         let interval = watch::Sender::new(interval);
-        Observed { started: Instant::now(), retained, interval, last: Mutex::new(None) }
+        Observed {
+            started: Instant::now(),
+            retained,
+            interval,
+            last: Mutex::new(None),
+            certificates: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn replace_certificates(&self, counts: CertificateCounts) {
+        *self.certificates.lock().unwrap_or_else(PoisonError::into_inner) = counts;
     }
 
     pub(crate) fn replace_interval(&self, every: Option<Duration>) {
@@ -87,6 +101,7 @@ pub(crate) async fn look(observed: &Observed, post: &PostOffice, fence: &Fence) 
         heap_bytes_max: before.heap_bytes_max.max(heap_bytes),
         sessions_max: before.sessions_max.max(tally.core.sessions),
         uptime_secs: observed.started.elapsed().as_secs(),
+        certificates: *observed.certificates.lock().unwrap_or_else(PoisonError::into_inner),
     };
     *observed.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), snapshot));
     snapshot
@@ -147,7 +162,7 @@ impl Tree {
             (VERSION.to_owned(), format!("sealmq version {}", env!("CARGO_PKG_VERSION"))),
             (UPTIME.to_owned(), format!("{} seconds", snapshot.uptime_secs)),
         ];
-        for metric in METRICS {
+        for metric in METRICS.iter().chain(CERTIFICATES) {
             let value = (metric.value)(snapshot);
             values.extend(metric.topics().map(|topic| (topic.to_owned(), value.to_string())));
         }
@@ -190,8 +205,8 @@ mod tests {
     fn the_first_time_everything_is_said_and_later_what_has_changed() {
         let (mut tree, now) = (Tree::default(), Instant::now());
         let all = tree.update(&Snapshot::default(), now);
-        // 2 texts, 24 numbers, 3 second names, 9 averages over 3 windows.
-        assert_eq!(all.len(), 2 + 24 + 3 + 27);
+        // 2 texts, 24 numbers of mosquitto and 11 about ends, 3 second names, 9 averages over 3 windows.
+        assert_eq!(all.len(), 2 + 24 + 11 + 3 + 27);
         assert!(tree.update(&Snapshot::default(), now + Duration::from_secs(10)).is_empty());
         let busier = with(Counters { subscriptions: 3, shared_subscriptions: 1, ..Counters::default() });
         assert_eq!(

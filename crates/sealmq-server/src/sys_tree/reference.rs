@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::load::WINDOWS;
-use super::metrics::{LOADS, METRICS, UPTIME, VERSION};
+use super::metrics::{CERTIFICATES, LOADS, METRICS, UPTIME, VERSION};
 
 const HEAD: &str = "\
 # $SYS
@@ -31,6 +31,15 @@ decimals, exponentially averaged as the load of a Unix system is; said when it h
 |---|---|
 ";
 
+const CERTIFICATES_HEAD: &str = "
+## Ends of certificates
+
+SealMQ's own; not in the HTTP API, whose keys are mosquitto's. [Watching ends](../guides/expiry.md).
+
+| topic | value |
+|---|---|
+";
+
 const RELOADS_HEAD: &str = "
 ## Reloads
 
@@ -55,6 +64,10 @@ pub fn page() -> String {
     for load in &LOADS {
         let topics: Vec<String> = WINDOWS.iter().map(|window| format!("`{}`", load.topic(*window))).collect();
         let _ = writeln!(page, "| {} | {} |", topics.join(", "), load.doc);
+    }
+    page.push_str(CERTIFICATES_HEAD);
+    for metric in CERTIFICATES {
+        let _ = writeln!(page, "| `{}` | {} |", metric.topic, metric.doc);
     }
     page.push_str(RELOADS_HEAD);
     for (topic, doc) in crate::reload::TOPICS {

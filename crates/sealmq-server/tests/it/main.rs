@@ -5,6 +5,7 @@ mod audit_log;
 mod control;
 mod corpus;
 mod data_plane;
+mod expiry;
 mod fail_open;
 mod home;
 mod inventory;

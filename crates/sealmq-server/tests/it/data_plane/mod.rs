@@ -288,9 +288,14 @@ pub(super) struct Pki {
 
 impl Pki {
     pub(super) fn new() -> Pki {
+        Pki::since(now())
+    }
+
+    /// A CA that was made at that time.
+    pub(super) fn since(at: Timestamp) -> Pki {
         let key: Arc<dyn Signer> = Arc::new(SoftKey::generate().unwrap());
         let subject = CaSubject::root("Test CA", 1).unwrap();
-        let ca = issue_root(Arc::clone(&key), &subject, serial(1), now()).unwrap();
+        let ca = issue_root(Arc::clone(&key), &subject, serial(1), at).unwrap();
         let ca_pem = ca.certificate().pem();
         Pki { ca, key, ca_pem }
     }
@@ -301,6 +306,14 @@ impl Pki {
         fs::write(folder.join("ca.crt"), &self.ca_pem).unwrap();
         fs::write(folder.join("server.crt"), certificate.pem()).unwrap();
         fs::write(folder.join("server.key"), key.to_pem().as_bytes()).unwrap();
+    }
+
+    /// The same, made at another time: it lives 90 days.
+    pub(super) fn write_server_at(&self, folder: &Path, at: Timestamp) {
+        let hosts = [HostName::parse("localhost").unwrap()];
+        let (certificate, key) = self.leaf_of(Holder::Server(&hosts), 2, at, End::Profile);
+        fs::write(folder.join("ca.crt"), &self.ca_pem).unwrap();
+        write_pair(folder, "server", &certificate, &key);
     }
 
     /// `NAME.crt` and `NAME.key` of a server of that name.
