@@ -7,6 +7,7 @@
 //! signs wrongly (a faulty token) is found at once.
 
 mod builder;
+mod extend;
 mod published;
 mod subject;
 
@@ -17,9 +18,10 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub(crate) use builder::alt_names as alt_names_extension;
+pub use extend::{ExtendError, Extended, Extension, SerialRule, extend};
 pub use published::{BaseUrl, BaseUrlError};
 pub(crate) use subject::common_name;
-pub use subject::{CaSubject, CaSubjectError};
+pub use subject::{CaSubject, CaSubjectError, OrganizationError};
 
 use crate::cert::{AltName, Facts, ParseError, SignedBy, signed_by};
 use crate::host::HostName;

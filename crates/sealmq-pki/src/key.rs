@@ -11,7 +11,7 @@ use spki::AlgorithmIdentifierOwned;
 use thiserror::Error;
 
 pub use encrypted::EncryptionSalts;
-pub use soft::SoftKey;
+pub use soft::{NewKey, SoftKey};
 
 use crate::cert::{self, Curve, KeyKind};
 use crate::ids::{Fingerprint, KeyId};

@@ -175,7 +175,7 @@ pub(crate) fn alt_names(names: &[AltName]) -> der::Result<SubjectAltName> {
 }
 
 /// UTCTime through 2049, GeneralizedTime from then on (RFC 5280 §4.1.2.5).
-fn moment(at: Timestamp) -> Result<Time, IssueError> {
+pub(super) fn moment(at: Timestamp) -> Result<Time, IssueError> {
     let secs = u64::try_from(at.as_secs())
         .map_err(|_| IssueError::Encoding { reason: format!("{at} lies before 1970") })?;
     let date = DateTime::from_unix_duration(std::time::Duration::from_secs(secs)).map_err(encoding)?;

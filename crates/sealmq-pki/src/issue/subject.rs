@@ -17,15 +17,19 @@ const COMMON_NAME_CHARS_MAX: usize = 64;
 /// The longest label of an installation, so that `LABEL Issuing CA G99999` is a CN.
 const LABEL_CHARS_MAX: usize = 40;
 
+/// The upper bound of an O (RFC 5280 appendix A.1).
+const ORGANIZATION_CHARS_MAX: usize = 64;
+
 const ORGANIZATION: &str = "SealMQ";
 
-/// The name of a CA: `CN=LABEL Root CA G1, O=SealMQ`.
+/// The name of a CA: `CN=LABEL Root CA G1, O=SealMQ`, or another organization's.
 ///
 /// The label tells installations apart (a host name and a few random digits), the number the generations of the key:
 /// two CAs with one name and two keys confuse every verifier that looks issuers up by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaSubject {
     common_name: String,
+    organization: String,
 }
 
 /// Why a label cannot name a CA.
@@ -36,6 +40,16 @@ pub struct CaSubject {
 pub struct CaSubjectError {
     /// The label, escaped and bounded.
     pub label: String,
+}
+
+/// Why a text cannot be a CA's organization.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "'{organization}' cannot be a CA's organization\nhint: 1 to 64 characters, no control characters, not starting or ending with a space"
+)]
+pub struct OrganizationError {
+    /// The text, escaped and bounded.
+    pub organization: String,
 }
 
 impl CaSubject {
@@ -62,7 +76,23 @@ impl CaSubject {
             let label = label.chars().take(LABEL_CHARS_MAX).flat_map(char::escape_debug).collect();
             return Err(CaSubjectError { label });
         }
-        Ok(CaSubject { common_name: format!("{label} {kind} G{generation}") })
+        let common_name = format!("{label} {kind} G{generation}");
+        Ok(CaSubject { common_name, organization: ORGANIZATION.to_owned() })
+    }
+
+    /// The same CA as another organization's: any text without control characters, kept as UTF-8.
+    ///
+    /// # Errors
+    /// [`OrganizationError`].
+    pub fn of_organization(mut self, organization: &str) -> Result<CaSubject, OrganizationError> {
+        let chars = (1..=ORGANIZATION_CHARS_MAX).contains(&organization.chars().count());
+        if !chars || organization.trim() != organization || organization.chars().any(char::is_control) {
+            let organization =
+                organization.chars().take(ORGANIZATION_CHARS_MAX).flat_map(char::escape_debug).collect();
+            return Err(OrganizationError { organization });
+        }
+        organization.clone_into(&mut self.organization);
+        Ok(self)
     }
 
     /// Its CN.
@@ -71,7 +101,7 @@ impl CaSubject {
     }
 
     pub(super) fn to_der(&self) -> Result<Vec<u8>, IssueError> {
-        encode(&[(rfc4519::O, ORGANIZATION), (rfc4519::CN, &self.common_name)])
+        encode(&[(rfc4519::O, &self.organization), (rfc4519::CN, &self.common_name)])
     }
 }
 

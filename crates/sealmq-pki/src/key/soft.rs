@@ -27,6 +27,16 @@ pub struct SoftKey {
     public_key: PublicKey,
 }
 
+/// The kinds of key that we make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NewKey {
+    /// P-256: what the smallest devices verify fastest.
+    #[default]
+    P256,
+    /// P-384, for a root where somebody asks for it.
+    P384,
+}
+
 enum Pair {
     Ecdsa(EcdsaKeyPair),
     Rsa(rsa::KeyPair),
@@ -38,8 +48,20 @@ impl SoftKey {
     /// # Errors
     /// The library fails: no randomness.
     pub fn generate() -> Result<SoftKey, KeyError> {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)
-            .map_err(|_| KeyError::Library { action: "generated a key" })?;
+        SoftKey::generate_on(NewKey::P256)
+    }
+
+    /// A new key on this curve.
+    ///
+    /// # Errors
+    /// The library fails: no randomness.
+    pub fn generate_on(curve: NewKey) -> Result<SoftKey, KeyError> {
+        let algorithm = match curve {
+            NewKey::P256 => &ECDSA_P256_SHA256_ASN1_SIGNING,
+            NewKey::P384 => &ECDSA_P384_SHA384_ASN1_SIGNING,
+        };
+        let pair =
+            EcdsaKeyPair::generate(algorithm).map_err(|_| KeyError::Library { action: "generated a key" })?;
         SoftKey::from_ecdsa(pair)
     }
 
