@@ -10,9 +10,10 @@ use crate::guide_walkthrough::a2;
 use crate::support::{Broker, Client, Guide, Home, Outcome, free_port, shell, tests_file};
 
 /// The pages whose commands are typed below.
-const TYPED: [&str; 6] = [
+const TYPED: [&str; 7] = [
     "README.md",
     "docs/guides/browsers-and-proxies.md",
+    "docs/guides/certificate-authority.md",
     "docs/guides/first-broker.md",
     "docs/guides/from-mosquitto.md",
     "docs/guides/names-and-access.md",
@@ -137,6 +138,18 @@ fn the_first_broker() {
     for sketch in ["thermometer1-arduino", "new/thermometer1-arduino"] {
         assert!(home.folder().join(sketch).join("sealmq_device/sealmq_device.ino").is_file(), "{sketch}");
     }
+}
+
+#[test]
+fn the_certificate_authority() {
+    let home = Home::new();
+    // A folder beside the data directory, as a stick would be.
+    std::fs::create_dir(home.folder().join("stick")).expect("a folder can be made");
+    for line in commands("docs/guides/certificate-authority.md", &[]) {
+        types(typed(home.folder(), &line).env("SEALMQ_DATA", home.data())).succeeded();
+    }
+    assert!(home.folder().join("stick/root.key").is_file());
+    assert!(home.up().stop().success(), "a broker starts under the CA that the page leaves");
 }
 
 #[test]

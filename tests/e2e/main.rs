@@ -11,6 +11,7 @@
 mod as_another_user;
 mod bounds;
 mod bridges;
+mod ca;
 mod fleet;
 mod guide_walkthrough;
 mod guides;

@@ -24,7 +24,7 @@ fn what_up_prints_works_as_printed_and_a_second_start_reuses_everything() {
     let broker = home.up();
     broker.wait_for_line(&["The root's key still lies here"]);
     let commands = printed_commands(&broker.log());
-    assert_eq!(commands.len(), 3, "{}", broker.log());
+    assert_eq!(commands.len(), 4, "{}", broker.log());
     let log = broker.log();
     let foreign = log.lines().map(str::trim).find(|line| line.starts_with("mosquitto_pub")).expect("a line");
     for publish in [commands[1].as_str(), foreign] {

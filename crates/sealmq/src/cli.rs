@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::commands::{ban, broker, cert, context, device, passwd, publish, subscribe, up, user};
+use crate::commands::{ban, broker, ca, cert, context, device, passwd, publish, subscribe, up, user};
 
 /// An MQTT broker that is its own certificate authority.
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ pub(crate) enum Command {
     /// Run a broker from a mosquitto.conf (the flags of mosquitto)
     #[command(disable_help_flag = true)]
     Broker(broker::Args),
+    /// The certificate authority: show, make, encrypt its keys, move the root's away, extend
+    Ca(ca::Args),
     /// Make certificates and ready bundles for devices
     Device(device::Args),
     /// Show and check certificates, ours and others'

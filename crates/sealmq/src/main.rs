@@ -17,6 +17,13 @@ mod report;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Before anything is read, opened or started: see there.
+    if let Err(error) = sealmq_server::home::passphrase::hide_environment() {
+        let what =
+            format!("the passphrase in SEALMQ_CA_PASSPHRASE cannot be kept from other processes: {error}");
+        let hint = "unset it, and give the passphrase in a file: --ca-passphrase-file FILE";
+        return report::finish(Err(report::Failure::new(what).hint(hint)));
+    }
     let arguments = cli::with_broker_as_default(std::env::args_os().collect());
     let arguments = match connection::with_options_file(arguments) {
         Ok(arguments) => arguments,
@@ -25,6 +32,7 @@ fn main() -> ExitCode {
     match cli::parse(arguments).command {
         cli::Command::Up(args) => commands::up::run(args),
         cli::Command::Broker(args) => commands::broker::run(&args),
+        cli::Command::Ca(args) => commands::ca::run(args),
         cli::Command::Device(args) => commands::device::run(args),
         cli::Command::Cert(args) => commands::cert::run(args),
         cli::Command::User(args) => commands::user::run(args),

@@ -9,7 +9,7 @@ use super::client::Connection;
 use super::desk::{self, Errand};
 use super::protocol::{BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status};
 use crate::home::passwords::Hash;
-use crate::home::{Home, HomeError, Place, Surroundings, tls_port};
+use crate::home::{Home, HomeError, Place, Surroundings, Unlock, tls_port};
 
 /// Who does the work.
 pub struct Office(Kind);
@@ -29,7 +29,7 @@ impl Office {
             return Ok(Self(Kind::Broker(connection)));
         }
         check_sole_owner(place)?;
-        let home = Box::new(Home::open(place, &Surroundings::look()?)?);
+        let home = Box::new(Home::open_with(place, &Surroundings::look()?, &Unlock::of_process(None))?);
         let port = tls_port(place)?;
         Ok(Self(Kind::Directory { home, errand: Errand::of_user(crate::home::files::own_uid()), port }))
     }

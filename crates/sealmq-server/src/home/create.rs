@@ -10,11 +10,13 @@ use std::sync::Arc;
 
 use sealmq_pki::inventory::{Act, Role};
 use sealmq_pki::issue::{self, Ca, CaSubject};
-use sealmq_pki::{Serial, Signer, SoftKey, Timestamp};
+use sealmq_pki::{KeyError, NewKey, Serial, Signer, SoftKey, Timestamp};
 
 use super::Surroundings;
+use super::authority;
 use super::error::HomeError;
 use super::files::{self, Mode};
+use super::passphrase::Passphrase;
 use super::place::{CaFolder, KeyPairFiles, Place};
 use crate::inventory::Inventory;
 
@@ -55,6 +57,49 @@ pub enum Step {
     Conf,
     /// The folder of the control socket.
     Run,
+    /// A CA's key, encrypted or decrypted, beside the one that still counts.
+    KeyWritten,
+    /// It was read back, opened and found to be the same key.
+    KeyCompared,
+    /// It stands in the old one's place.
+    KeyReplaced,
+    /// The root's certificate, on the medium that is to be locked away.
+    RootCertificateCopied,
+    /// The root's key, on that medium.
+    RootKeyCopied,
+    /// The copy was read back and is the same.
+    RootKeyCompared,
+    /// The root's key is no longer here.
+    RootKeyRemoved,
+}
+
+/// What a new CA is to be.
+#[derive(Default)]
+pub struct Blueprint {
+    /// What its names begin with; made up where there is none.
+    pub name: Option<String>,
+    /// Its organization; this program's name where there is none.
+    pub organization: Option<String>,
+    /// Its keys.
+    pub keys: NewKey,
+    /// Under which its keys are encrypted, before they reach the disk.
+    pub passphrase: Option<Passphrase>,
+}
+
+impl Blueprint {
+    fn subjects(&self) -> Result<(CaSubject, CaSubject), HomeError> {
+        let label = match &self.name {
+            Some(name) => name.clone(),
+            None => fresh_label()?,
+        };
+        let (root, issuing) = (CaSubject::root(&label, 1), CaSubject::issuing(&label, 1));
+        let (root, issuing) = (root.map_err(said)?, issuing.map_err(said)?);
+        let Some(organization) = &self.organization else { return Ok((root, issuing)) };
+        Ok((
+            root.of_organization(organization).map_err(said)?,
+            issuing.of_organization(organization).map_err(said)?,
+        ))
+    }
 }
 
 /// Hears of finished steps; its error ends the work there, as a crash would.
@@ -97,15 +142,21 @@ pub(super) fn check_no_traces(place: &Place) -> Result<(), HomeError> {
 }
 
 /// Makes root, issuing CA and inventory.
-pub(super) fn create_ca(place: &Place, around: &Surroundings, done: Progress<'_>) -> Result<(), HomeError> {
+pub(super) fn create_ca(
+    place: &Place,
+    blueprint: &Blueprint,
+    around: &Surroundings,
+    done: Progress<'_>,
+) -> Result<(), HomeError> {
     let now = around.now;
+    let subjects = blueprint.subjects()?;
     let aside = place.ca_being_made();
     throw_away(aside.folder())?;
     for folder in [aside.folder(), aside.root().folder(), aside.issuing().folder()] {
         files::create_folder(folder)?;
     }
     done(Step::Staged)?;
-    let (root, issuing) = create_key_pairs(&aside, now, done)?;
+    let (root, issuing) = create_key_pairs(&aside, blueprint, &subjects, now, done)?;
     files::create(&aside.anchors(), root.certificate().pem().as_bytes(), Mode::Public)?;
     done(Step::Anchors)?;
     let records = [
@@ -137,37 +188,50 @@ pub(super) fn fresh_serial() -> Result<Serial, HomeError> {
 
 /// A fresh P-256 key; `path` is where it will stand.
 pub(super) fn fresh_key(path: &Path) -> Result<SoftKey, HomeError> {
-    SoftKey::generate().map_err(|error| HomeError::Key {
+    SoftKey::generate().map_err(|error| no_key(path, &error))
+}
+
+fn no_key(path: &Path, error: &KeyError) -> HomeError {
+    HomeError::Key {
         path: path.to_owned(),
         text: error.to_string(),
         hint: "check that getrandom(2) is allowed where this runs".to_owned(),
-    })
+    }
 }
 
-fn create_key_pairs(aside: &CaFolder, now: Timestamp, done: Progress<'_>) -> Result<(Ca, Ca), HomeError> {
-    let label = fresh_label()?;
-    let subject =
-        |made: Result<CaSubject, issue::CaSubjectError>| made.expect("the label is six letters and digits");
-
-    let root_signer = create_key(&aside.root())?;
+fn create_key_pairs(
+    aside: &CaFolder,
+    blueprint: &Blueprint,
+    (root_subject, issuing_subject): &(CaSubject, CaSubject),
+    now: Timestamp,
+    done: Progress<'_>,
+) -> Result<(Ca, Ca), HomeError> {
+    let root_signer = create_key(&aside.root(), blueprint)?;
     done(Step::RootKey)?;
-    let root = issue::issue_root(root_signer, &subject(CaSubject::root(&label, 1)), fresh_serial()?, now)?;
+    let root = issue::issue_root(root_signer, root_subject, fresh_serial()?, now)?;
     create_certificate(&aside.root(), &root)?;
     done(Step::RootCertificate)?;
 
-    let issuing_signer = create_key(&aside.issuing())?;
+    let issuing_signer = create_key(&aside.issuing(), blueprint)?;
     done(Step::IssuingKey)?;
-    let issuing_subject = subject(CaSubject::issuing(&label, 1));
-    let issuing = issue::issue_intermediate(&root, issuing_signer, &issuing_subject, fresh_serial()?, now)?;
+    let issuing = issue::issue_intermediate(&root, issuing_signer, issuing_subject, fresh_serial()?, now)?;
     create_certificate(&aside.issuing(), &issuing)?;
     done(Step::IssuingCertificate)?;
     Ok((root, issuing))
 }
 
-fn create_key(files: &KeyPairFiles) -> Result<Arc<dyn Signer>, HomeError> {
-    let key = fresh_key(&files.key())?;
-    files::create(&files.key(), key.to_pem().as_bytes(), Mode::Private)?;
+fn create_key(files: &KeyPairFiles, blueprint: &Blueprint) -> Result<Arc<dyn Signer>, HomeError> {
+    let key = SoftKey::generate_on(blueprint.keys).map_err(|error| no_key(&files.key(), &error))?;
+    let text = authority::key_text(&key, blueprint.passphrase.as_ref())?;
+    files::create(&files.key(), text.as_bytes(), Mode::Private)?;
     Ok(Arc::new(key))
+}
+
+/// A name that cannot be, in the words of sealmq-pki.
+fn said(error: impl std::fmt::Display) -> HomeError {
+    let text = error.to_string();
+    let (what, hint) = text.split_once("\nhint: ").unwrap_or((&text, "choose another"));
+    HomeError::Refused { what: what.to_owned(), hint: hint.to_owned() }
 }
 
 fn create_certificate(files: &KeyPairFiles, ca: &Ca) -> Result<(), HomeError> {

@@ -35,10 +35,21 @@ impl Mode {
 
 /// Writes `bytes` to `path` in one step, replacing what is there.
 pub fn replace(path: &Path, bytes: &[u8], mode: Mode) -> Result<(), HomeError> {
+    let aside = write_aside(path, bytes, mode)?;
+    move_into_place(&aside, path)
+}
+
+/// The first half of [`replace`]: what is to stand at `path`, on disk under a temporary name, which is returned.
+pub(super) fn write_aside(path: &Path, bytes: &[u8], mode: Mode) -> Result<PathBuf, HomeError> {
     let temporary = temporary_name(path);
     remove_if_there(&temporary)?;
     write_synced(&temporary, bytes, mode).map_err(|e| HomeError::io("write", path, e))?;
-    fs::rename(&temporary, path).map_err(|e| HomeError::io("write", path, e))?;
+    Ok(temporary)
+}
+
+/// The second half of [`replace`].
+pub(super) fn move_into_place(aside: &Path, path: &Path) -> Result<(), HomeError> {
+    fs::rename(aside, path).map_err(|e| HomeError::io("write", path, e))?;
     sync_folder(parent(path))
 }
 

@@ -7,6 +7,7 @@
 //! rename and is never made a second time beside traces of an older one; the root key is read by nobody after that.
 
 mod addresses;
+pub mod authority;
 mod clock;
 mod conf;
 pub mod contexts;
@@ -16,6 +17,8 @@ mod error;
 pub mod files;
 mod leaves;
 mod lock;
+pub mod offline;
+pub mod passphrase;
 pub mod passwords;
 mod place;
 mod prompt;
@@ -26,21 +29,23 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use sealmq_pki::Timestamp;
 use sealmq_pki::audit::{Draft as AuditDraft, Subject, What};
 use sealmq_pki::host::HostName;
 use sealmq_pki::inventory::{Act, Actor};
 use sealmq_pki::issue::Ca;
-use sealmq_pki::{SoftKey, Timestamp};
 
 pub use addresses::{default_route_address, own_addresses, own_names};
 pub use clock::{Floor, Seen, Watch, build_date, check_creation, wall_now};
 pub use conf::{OWN_BRANCH_RULE, read_conf, set_port, tls_port, tls_port_of};
-pub use create::{Progress, Step, fresh_bytes};
+pub use create::{Blueprint, Progress, Step, fresh_bytes};
 pub use devices::{DeviceHolder, DeviceRequest, Draft, HostFrom};
 pub use error::HomeError;
 pub use leaves::{Cause, Leaf};
 pub use lock::Lock;
 
+pub use authority::Protection;
+pub use passphrase::{Passphrase, Unlock};
 pub use place::{CaFolder, Chosen, Environment, KeyPairFiles, Place};
 pub use prompt::{password as prompt_password, without_echo};
 
@@ -84,6 +89,8 @@ pub struct Wanted {
     pub names: Vec<HostName>,
     /// `--port`, which is written into a new configuration.
     pub port: Option<u16>,
+    /// Where the passphrase of the CA's keys comes from. A CA that is made now is encrypted under one that is there.
+    pub unlock: Unlock,
 }
 
 /// What [`Home::up`] found and did.
@@ -97,6 +104,8 @@ pub struct Report {
     pub operator: Leaf,
     /// Where the root's key is.
     pub root_key: RootKey,
+    /// How the issuing CA's key lies on disk.
+    pub issuing_key: Protection,
 }
 
 /// Whether something was there before.
@@ -145,11 +154,16 @@ impl Home {
             Origin::New if files::is_there(place.ca().folder())? => Origin::Old,
             Origin::New => {
                 create::check_no_traces(place)?;
-                create::create_ca(place, around, done)?;
+                let passphrase = wanted.unlock.passphrase_of_new_keys()?;
+                let blueprint = Blueprint { passphrase, ..Blueprint::default() };
+                create::create_ca(place, &blueprint, around, done)?;
                 Origin::New
             }
         };
-        let home = Self::open_locked(place, lock, around)?;
+        let home = Self::open_locked(place, lock, around, &wanted.unlock)?;
+        let key = place.ca().issuing().key();
+        let issuing_key =
+            authority::protection(&key)?.ok_or_else(|| HomeError::Incomplete { path: key.clone() })?;
         home.remember_names(&wanted.names, home.judge_at(around))?;
         let server = home.ensure_server(around, done)?;
         let operator = home.ensure_operator(around, done)?;
@@ -158,18 +172,47 @@ impl Home {
         done(Step::Run)?;
         home.check_one_proof_each(around)?;
         let root_key = home.root_key()?;
-        Ok((home, Report { ca, server, operator, root_key }))
+        Ok((home, Report { ca, server, operator, root_key, issuing_key }))
+    }
+
+    /// Makes the CA of a new data directory and nothing else; [`Home::up`] makes the rest when a broker starts there.
+    pub fn init(
+        place: &Place,
+        blueprint: &Blueprint,
+        around: &Surroundings,
+        done: Progress<'_>,
+    ) -> Result<(), HomeError> {
+        let is_there = || HomeError::Refused {
+            what: format!("{} holds a CA already", place.folder().display()),
+            hint: "`sealmq ca show` says which; name a new folder with --data-dir DIR for another one"
+                .to_owned(),
+        };
+        if Self::make_if_missing(place, around, done)? == Origin::Old {
+            return Err(is_there());
+        }
+        let _lock = Lock::take(place)?;
+        done(Step::Lock)?;
+        if files::is_there(place.ca().folder())? {
+            return Err(is_there());
+        }
+        create::check_no_traces(place)?;
+        create::create_ca(place, blueprint, around, done)
+    }
+
+    /// As [`Home::open_with`], with no passphrase: an encrypted issuing key is refused.
+    pub fn open(place: &Place, around: &Surroundings) -> Result<Self, HomeError> {
+        Self::open_with(place, around, &Unlock::default())
     }
 
     /// Opens a data directory that is there, for one change while no broker runs.
-    pub fn open(place: &Place, around: &Surroundings) -> Result<Self, HomeError> {
+    pub fn open_with(place: &Place, around: &Surroundings, unlock: &Unlock) -> Result<Self, HomeError> {
         files::check_owner(place.folder())?;
         if !files::is_there(place.ca().folder())? {
             return Err(HomeError::Absent { path: place.folder().to_owned() });
         }
         files::check_folder(place.folder())?;
         let lock = Lock::take(place)?;
-        Self::open_locked(place, lock, around)
+        Self::open_locked(place, lock, around, unlock)
     }
 
     /// Its place.
@@ -236,17 +279,28 @@ impl Home {
         Ok(Origin::New)
     }
 
-    fn open_locked(place: &Place, lock: Lock, around: &Surroundings) -> Result<Self, HomeError> {
+    fn open_locked(
+        place: &Place,
+        lock: Lock,
+        around: &Surroundings,
+        unlock: &Unlock,
+    ) -> Result<Self, HomeError> {
         let ca = place.ca();
         files::check_folder(ca.folder())?;
         files::check_folder(ca.issuing().folder())?;
         files::sweep(place.folder())?;
+        files::sweep(ca.issuing().folder())?;
         let act = Act::new(around.now, around.actor.clone());
         let inventory = Inventory::open(&ca.inventory(), &place.passwd(), &act)?;
         let anchors_pem = read_anchors(&ca)?;
-        let issuing = open_issuing(&ca).inspect_err(|error| note_key_failure(&inventory, error, &act))?;
+        let issuing =
+            open_issuing(&ca, unlock).inspect_err(|error| note_key_failure(&inventory, error, &act))?;
         check_same_ca(&inventory, &issuing, &ca)?;
         let loaded = vec![Subject::Key(issuing.signer().public_key().key_id().clone())];
+        if authority::protection(&ca.issuing().key())? == Some(Protection::Encrypted) {
+            inventory
+                .note(&AuditDraft::new(What::KeyDecrypted, loaded.clone()).saying("issuing CA"), &act)?;
+        }
         inventory.note(&AuditDraft::new(What::KeyLoaded, loaded).saying("issuing CA"), &act)?;
         // The CA was made by a clock that passed a check: its beginning has passed too.
         let beginning = issuing.facts().not_before;
@@ -276,16 +330,12 @@ fn read_anchors(ca: &CaFolder) -> Result<String, HomeError> {
     String::from_utf8(bytes).map_err(|_| HomeError::Corrupt { path, text: "it is not text".to_owned() })
 }
 
-fn open_issuing(ca: &CaFolder) -> Result<Ca, HomeError> {
+fn open_issuing(ca: &CaFolder, unlock: &Unlock) -> Result<Ca, HomeError> {
     let pair = ca.issuing();
     let certificate = leaves::first_certificate(&pair.certificate())?
         .ok_or_else(|| HomeError::Incomplete { path: pair.certificate() })?;
-    let pem = files::read_secret(&pair.key())?.ok_or_else(|| HomeError::Incomplete { path: pair.key() })?;
-    let key = SoftKey::from_pem(&pem).map_err(|error| HomeError::Key {
-        path: pair.key(),
-        text: error.to_string(),
-        hint: "restore it from a backup of the whole data directory".to_owned(),
-    })?;
+    let key = authority::open_key(&pair.key(), unlock)?;
+    unlock.forget();
     Ok(Ca::open(certificate, Arc::new(key))?)
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod ban;
 pub(crate) mod broker;
+pub(crate) mod ca;
 pub(crate) mod cert;
 pub(crate) mod context;
 pub(crate) mod device;

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use sealmq_config::{Config, LogTypes};
 use sealmq_pki::HostName;
-use sealmq_server::home::{self, Environment, Home, Place, Report, Surroundings, Wanted};
+use sealmq_server::home::{self, Environment, Home, Place, Protection, Report, Surroundings, Unlock, Wanted};
 
 use super::broker;
 use super::device::{home_failure, text_failure};
@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// A name or address by which devices reach this broker; remembered, may be repeated
     #[arg(long = "name", value_name = "HOST")]
     names: Vec<String>,
+    /// A file with the passphrase of the CA's keys, in its first line; - is standard input
+    #[arg(long, value_name = "FILE")]
+    ca_passphrase_file: Option<PathBuf>,
     /// Log everything, whatever sealmq.conf says
     #[arg(short, long)]
     verbose: bool,
@@ -48,6 +51,10 @@ Examples:
   sealmq up                            makes the data directory, or uses it again
   sealmq up --name mqtt.example.com    devices reach it by that name, too
   sealmq up --data-dir ./try -p 8884   a second broker, to try things out
+
+The passphrase of encrypted CA keys comes from --ca-passphrase-file, else SEALMQ_CA_PASSPHRASE, else systemd's \
+credential sealmq-ca-passphrase, else the terminal. A CA that is made while one of the first three is there is encrypted \
+under it.
 
 Stop it with Ctrl-C. Its configuration is sealmq.conf in the data directory, in mosquitto's syntax.";
 
@@ -63,11 +70,15 @@ fn command(args: &Args) -> Result<(), Failure> {
     let place = Place::find(args.data_dir.as_deref(), &Environment::of_process()).map_err(home_failure)?;
     let around = Surroundings::look().map_err(home_failure)?;
     let names = args.names.iter().map(|text| HostName::parse(text).map_err(|error| text_failure(&error)));
-    let wanted = Wanted { names: names.collect::<Result<_, _>>()?, port: args.port };
+    let unlock = Unlock::of_process(args.ca_passphrase_file.as_deref());
+    let wanted = Wanted { names: names.collect::<Result<_, _>>()?, port: args.port, unlock };
     let (home, report) = Home::up(&place, &wanted, &around, &mut |_| Ok(())).map_err(home_failure)?;
     let config = configuration(&place, args)?;
     let announce = words::Announcement::new(&home, &report, &config, &around).map_err(home_failure)?;
     say_what_was_made(&report);
+    if args.ca_passphrase_file.is_some() && report.issuing_key == Protection::Plain {
+        println!("the CA's key is not encrypted, the passphrase opens nothing: sealmq ca encrypt");
+    }
     let source = FromPlace { place, verbose: args.verbose, log_format: args.log_format };
     own::serve_home(home, own::Served { config, source: source.shared() }, &around, || announce.print())
 }

@@ -2,6 +2,7 @@
 
 mod broken;
 mod crash;
+mod keys;
 mod proofs;
 mod renewal;
 

@@ -169,7 +169,7 @@ fn a_device_that_can_not_renew_lives_to_the_end_of_its_ca() {
 #[test]
 fn the_host_of_a_bundle_is_one_that_the_server_vouches_for() {
     let machine = Machine::new();
-    let wanted = Wanted { names: vec![host("mqtt.example.com")], port: None };
+    let wanted = Wanted { names: vec![host("mqtt.example.com")], port: None, ..Wanted::default() };
     let (home, _report) = Home::up(&machine.place(), &wanted, &machine.around, &mut |_| Ok(())).unwrap();
     let plain = draft(&home, &machine, "a").unwrap();
     assert_eq!((plain.host, plain.host_from), (host("mqtt.example.com"), HostFrom::GivenName));

@@ -61,7 +61,7 @@ fn a_running_broker_makes_the_certificate_new_when_an_address_comes() {
 #[test]
 fn a_name_that_was_given_is_remembered_and_comes_first() {
     let machine = Machine::new();
-    let wanted = Wanted { names: vec![host("mqtt.example.com")], port: None };
+    let wanted = Wanted { names: vec![host("mqtt.example.com")], port: None, ..Wanted::default() };
     drop(Home::up(&machine.place(), &wanted, &machine.around, &mut |_| Ok(())).unwrap());
     let (home, report) = machine.up();
     assert_eq!(cause(&report.server), None);

@@ -15,7 +15,7 @@ use sealmq_config::{
     Arguments, Config, Diagnostic, Exit, FileSetting, Loader, Parsed, SourceFile, Unreadable, Verbosity,
 };
 use sealmq_server::directory;
-use sealmq_server::home::{Home, Place, Surroundings};
+use sealmq_server::home::{Home, Place, Surroundings, Unlock};
 use sealmq_server::log::{Event, Line, Log, LogKeeper, OpenLog};
 use sealmq_server::logging;
 use sealmq_server::notify::{Notify, NotifyEnvironment};
@@ -183,7 +183,8 @@ fn serve_until_told(
 
 /// `data_dir`: this broker is that directory's.
 fn open_home(setting: &FileSetting) -> Result<Home, StartError> {
-    let opened = Surroundings::look().and_then(|around| Home::open(&Place::at(&setting.path), &around));
+    let opened = Surroundings::look()
+        .and_then(|around| Home::open_with(&Place::at(&setting.path), &around, &Unlock::of_process(None)));
     opened.map_err(|error| StartError::new(format!("Error: {error}"), 1).hint(error.hint()).at(&setting.at))
 }
 

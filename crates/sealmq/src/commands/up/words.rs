@@ -93,10 +93,7 @@ fn root_end(place: &Place) -> Result<Option<Timestamp>, HomeError> {
 
 fn next_commands(place: &Place, port: u16) -> Vec<String> {
     let sealmq = quoted(&own_path());
-    let data = match place.chosen() {
-        Chosen::ByDefault => String::new(),
-        Chosen::ByFlag | Chosen::ByEnvironment => format!(" --data-dir {}", quoted(place.folder())),
-    };
+    let data = data_dir_flag(place);
     let file = |path: PathBuf| quoted(&path);
     vec![
         "In another terminal:".to_owned(),
@@ -113,6 +110,13 @@ fn next_commands(place: &Place, port: u16) -> Vec<String> {
     ]
 }
 
+fn data_dir_flag(place: &Place) -> String {
+    match place.chosen() {
+        Chosen::ByDefault => String::new(),
+        Chosen::ByFlag | Chosen::ByEnvironment => format!(" --data-dir {}", quoted(place.folder())),
+    }
+}
+
 fn how_to_restrict(place: &Place) -> Vec<String> {
     vec![
         "Every certificate of this CA may publish and subscribe to every application topic. To give each device its own".to_owned(),
@@ -121,10 +125,10 @@ fn how_to_restrict(place: &Place) -> Vec<String> {
 }
 
 fn root_line(place: &Place) -> String {
-    let root = place.ca().root();
     format!(
-        "The root's key still lies here: move the folder {} to a stick that you lock away; the broker does not need it.",
-        root.folder().display()
+        "The root's key still lies here and the broker does not need it. Move it to a stick that you lock away:\n  {} ca offline{} DIR",
+        quoted(&own_path()),
+        data_dir_flag(place),
     )
 }
 
