@@ -293,6 +293,19 @@ impl fmt::Debug for Crl {
     }
 }
 
+/// Whose list this is, also of one that cannot be used: whoever explains must know whom it concerns.
+///
+/// # Errors
+/// The bytes are no list at all.
+pub fn issuer_of(der: &[u8]) -> Result<DistinguishedName, CrlError> {
+    let parts = Parts::of(der)?;
+    let mut reader = parts.tbs.reader();
+    version(&mut reader)?;
+    reader.expect(tlv::SEQUENCE, "tbsCertList.signature")?;
+    let name = reader.expect(tlv::SEQUENCE, "tbsCertList.issuer")?;
+    Ok(DistinguishedName::parse(name, "tbsCertList.issuer")?)
+}
+
 /// Where a part lies in the whole: it was cut out of it.
 fn range(whole: &[u8], part: &[u8]) -> std::ops::Range<usize> {
     let start = part.as_ptr().addr() - whole.as_ptr().addr();

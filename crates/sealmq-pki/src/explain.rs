@@ -12,7 +12,6 @@ mod findings;
 mod general_name;
 mod names;
 mod path;
-mod policy;
 mod problem;
 mod revocation;
 mod specimen;

@@ -26,6 +26,7 @@ pub mod key;
 pub mod name;
 pub mod ocsp;
 pub mod pem;
+pub mod policy;
 pub mod profile;
 pub mod time;
 pub mod watch;

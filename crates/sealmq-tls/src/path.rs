@@ -8,6 +8,7 @@ use std::cell::RefCell;
 
 use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use sealmq_pki::cert::{BasicConstraints, Version};
+use sealmq_pki::policy::{self, POLICY_CONSTRAINTS, Policies};
 use sealmq_pki::{Facts, KeyId, Serial, Timestamp};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
@@ -119,7 +120,7 @@ impl Check<'_> {
             .collect();
         let ours: RefCell<Option<Refusal>> = RefCell::new(None);
         let seen = |path: &VerifiedPath<'_>| {
-            self.beyond_webpki(path).map(|_| ()).map_err(|refusal| {
+            self.beyond_webpki(&leaf, path).map(|_| ()).map_err(|refusal| {
                 *ours.borrow_mut() = Some(refusal);
                 webpki::Error::UnknownIssuer
             })
@@ -140,7 +141,7 @@ impl Check<'_> {
         );
         match verified {
             Ok(path) => {
-                let (between, anchor) = self.beyond_webpki(&path)?;
+                let (between, anchor) = self.beyond_webpki(&leaf, &path)?;
                 Ok(Path::new(leaf, between, anchor, self.dates))
             }
             // A path that webpki found good and we did not says more than the paths that it did not find.
@@ -151,7 +152,11 @@ impl Check<'_> {
     }
 
     /// What RFC 5280 §6.1 asks and webpki leaves to its caller.
-    fn beyond_webpki(&self, path: &VerifiedPath<'_>) -> Result<(Vec<Facts>, &CaCertificate), Refusal> {
+    fn beyond_webpki(
+        &self,
+        leaf: &Facts,
+        path: &VerifiedPath<'_>,
+    ) -> Result<(Vec<Facts>, &CaCertificate), Refusal> {
         let anchor = self
             .store
             .webpki_anchor_of(path.anchor())
@@ -169,6 +174,7 @@ impl Check<'_> {
             }
             between.push(facts);
         }
+        policies_hold(leaf, &between, path)?;
         let below = between.iter().filter(|facts| !facts.is_self_issued()).count();
         match anchor.facts.basic_constraints {
             Some(BasicConstraints { path_len: Some(max), .. }) if below > max as usize => {
@@ -199,6 +205,26 @@ impl Check<'_> {
         };
         Refusal::about(code, facts, detail)
     }
+}
+
+/// RFC 5280 §6.1: webpki reads no policies, and refuses policyConstraints only where they are critical.
+fn policies_hold(leaf: &Facts, between: &[Facts], path: &VerifiedPath<'_>) -> Result<(), Refusal> {
+    let demands = |facts: &Facts| facts.extensions.iter().any(|oid| oid == POLICY_CONSTRAINTS);
+    if !between.iter().chain([leaf]).any(demands) {
+        return Ok(());
+    }
+    let ends = [path.end_entity().der()].into_iter();
+    let ders: Vec<_> = ends.chain(path.intermediate_certificates().map(|cert| cert.der())).collect();
+    let facts: Vec<&Facts> = [leaf].into_iter().chain(between).collect();
+    let mut read = Vec::with_capacity(ders.len());
+    for (der, facts) in ders.iter().zip(&facts) {
+        let policies = Policies::of(der)
+            .map_err(|error| Refusal::about(Code::BadCertificate, facts, error.to_string()))?;
+        read.push(policies);
+    }
+    let down: Vec<(&Facts, &Policies)> = facts.into_iter().zip(&read).rev().collect();
+    policy::check(&down)
+        .map_err(|(index, unfit)| Refusal::about(Code::CaMisuse, down[index].0, unfit.to_string()))
 }
 
 /// webpki's time; what lies before 1970 is drawn there.

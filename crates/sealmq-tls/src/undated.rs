@@ -3,10 +3,12 @@
 //! webpki has one time for a whole path, and an old leaf and its CA's present certificate often have no day in common.
 //! So the leaf is verified by webpki at a moment of its own life, with the CA that issued it as anchor (an anchor has no
 //! dates there); and that CA is followed up to a configured anchor here, as of now. Stricter than webpki where it is not
-//! its equal: above the issuer nothing with name constraints or another critical extension is followed.
+//! its equal: above the issuer nothing with name constraints or another critical extension is followed, and nothing
+//! that demands a policy.
 
 use rustls::pki_types::CertificateDer;
 use sealmq_pki::cert::ExtKeyUsage;
+use sealmq_pki::policy::POLICY_CONSTRAINTS;
 use sealmq_pki::{Facts, Timestamp};
 use webpki::{EndEntityCert, KeyUsage};
 
@@ -140,8 +142,9 @@ impl<'c> Climb<'c> {
         // What webpki has checked as the leaf's anchor, it has: name constraints of the issuer among them.
         let above_issuer = !below.is_empty();
         let unknown = facts.critical_extensions.iter().any(|oid| !UNDERSTOOD.contains(&oid.as_str()));
-        let constrained = facts.extensions.iter().any(|oid| oid == "2.5.29.30");
-        if (unknown && !is_anchor) || (above_issuer && constrained) {
+        let has = |extension: &str| facts.extensions.iter().any(|oid| oid == extension);
+        let (constrained, demands_policy) = (has("2.5.29.30"), has(POLICY_CONSTRAINTS));
+        if ((unknown || demands_policy) && !is_anchor) || (above_issuer && constrained) {
             return about(
                 Code::CaMisuse,
                 "it limits what is below it in a way that is not checked for a leaf out of its dates",

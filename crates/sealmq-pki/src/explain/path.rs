@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use super::constraints::Violation;
 use super::names::{CanonicalName, Matched, host_matches};
-use super::policy::{self, Unfit};
 use super::problem::{Class, Problem, ProblemCode};
 use super::revocation::{self, List};
 use super::specimen::Specimen;
@@ -16,6 +15,7 @@ use crate::cert::{
     explain_signature,
 };
 use crate::host::HostName;
+use crate::policy::{self, Policies, Unfit};
 use crate::{Facts, Timestamp};
 
 /// The most certificates that are looked at, trusted ones included.
@@ -397,15 +397,18 @@ impl<'a, 'q> Search<'a, 'q> {
     fn policies(&self, links: &[Link<'_>], problems: &mut Vec<Problem>) {
         let anchored = links.last().is_some_and(|link| link.signed == Signed::Anchor);
         let below = links.len() - usize::from(anchored);
-        let down: Vec<&Specimen> = links[..below].iter().rev().map(|link| link.specimen).collect();
+        let down: Vec<(&Facts, &Policies)> = links[..below]
+            .iter()
+            .rev()
+            .map(|link| (link.specimen.facts(), &link.specimen.policies))
+            .collect();
         if let Err((index, unfit)) = policy::check(&down) {
             let depth = below - 1 - index;
-            let (code, text) = match unfit {
-                Unfit::NoExplicitPolicy => {
-                    (ProblemCode::NoPolicy, "a CA above demands a policy, and none holds for the whole path")
-                }
-                Unfit::AnyPolicyMapped => (ProblemCode::PolicyMapping, "it maps anyPolicy"),
+            let code = match unfit {
+                Unfit::NoExplicitPolicy => ProblemCode::NoPolicy,
+                Unfit::AnyPolicyMapped => ProblemCode::PolicyMapping,
             };
+            let text = unfit.to_string();
             problems.push(Problem::new(code, depth, text));
         }
     }
@@ -416,10 +419,11 @@ impl<'a, 'q> Search<'a, 'q> {
             RevocationCheck::Leaf => 1,
             RevocationCheck::Chain => links.len(),
         };
-        problems.extend(revocation::unusable(self.question.lists));
-        for (depth, pair) in links.windows(2).enumerate().take(depths) {
-            let (subject, issuer) = (pair[0].specimen, pair[1].specimen.facts());
-            problems.extend(revocation::check(self.question.lists, subject, issuer, depth, self.question.at));
+        let facts: Vec<&Facts> = links.iter().map(|link| link.specimen.facts()).collect();
+        for (depth, link) in links.iter().enumerate().take(depths.min(links.len() - 1)) {
+            let above = &facts[depth + 1..];
+            let lists = self.question.lists;
+            problems.extend(revocation::check(lists, link.specimen, above, depth, self.question.at));
         }
     }
 }

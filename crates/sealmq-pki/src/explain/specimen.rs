@@ -2,8 +2,8 @@
 
 use super::constraints::NameConstraints;
 use super::general_name::{self, GeneralName};
-use super::policy::Policies;
 use crate::cert::{Extension, Facts, ParseError, Reader, raw_extensions, tlv};
+use crate::policy::Policies;
 
 /// A certificate, and where it came from.
 #[derive(Clone, Debug)]
@@ -71,12 +71,8 @@ impl Specimen {
             "2.5.29.17" => self.names = general_name::sequence(value, "subjectAltName")?,
             "2.5.29.30" => self.constraints = Some(NameConstraints::parse(value)?),
             "2.5.29.31" => self.urls.extend(crl_urls(value)?),
-            "2.5.29.32" => self.policies.take_policies(value)?,
-            "2.5.29.33" => self.policies.take_mappings(value)?,
-            "2.5.29.36" => self.policies.take_constraints(value)?,
-            "2.5.29.54" => self.policies.take_inhibit_any(value)?,
             "1.3.6.1.5.5.7.1.1" => self.urls.extend(access_urls(value)?),
-            _ => {}
+            _ => self.policies.take(extension)?,
         }
         Ok(())
     }

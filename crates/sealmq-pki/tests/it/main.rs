@@ -8,6 +8,7 @@ mod audit;
 mod crl;
 mod crl_made;
 mod csr;
+mod explain;
 mod extending;
 mod fixture;
 mod foreign;

@@ -14,6 +14,7 @@ mod keys;
 mod names;
 mod openssl_peer;
 mod pair;
+mod pkits;
 mod policy;
 mod resumption;
 mod revocation;

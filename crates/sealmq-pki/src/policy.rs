@@ -1,19 +1,24 @@
 //! Certificate policies (RFC 5280 §6.1.2 to §6.1.5), with every policy acceptable to the user.
 //!
-//! With that set, whether a path is valid depends only on whether any policy is left where one is required, so a level of
+//! One algorithm for the verifier of handshakes (webpki reads no policies) and for the explanation. With that set, whether a path is valid depends only on whether any policy is left where one is required, so a level of
 //! the policy tree is a map and the tree's levels above are not kept: what grows with a stranger's certificates is one
 //! level, which holds no more policies than one certificate and the one before it name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::specimen::Specimen;
-use crate::cert::{ParseError, Reader, tlv};
+use thiserror::Error;
+
+use crate::Facts;
+use crate::cert::{Extension, ParseError, Reader, raw_extensions, tlv};
 
 const ANY_POLICY: &str = "2.5.29.32.0";
 
+/// policyConstraints: a path without it in any certificate demands no policy.
+pub const POLICY_CONSTRAINTS: &str = "2.5.29.36";
+
 /// What one certificate says about policies.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Policies {
+pub struct Policies {
     /// certificatePolicies.
     policies: Option<BTreeSet<String>>,
     /// policyMappings: issuerDomainPolicy and subjectDomainPolicy.
@@ -24,7 +29,29 @@ pub(super) struct Policies {
 }
 
 impl Policies {
-    pub(super) fn take_policies(&mut self, value: &[u8]) -> Result<(), ParseError> {
+    /// Reads them from a certificate.
+    ///
+    /// # Errors
+    /// One of the extensions is broken.
+    pub fn of(der: &[u8]) -> Result<Policies, ParseError> {
+        let mut policies = Policies::default();
+        raw_extensions(der)?.iter().try_for_each(|extension| policies.take(extension))?;
+        Ok(policies)
+    }
+
+    /// Takes an extension if it is one of these.
+    pub(crate) fn take(&mut self, extension: &Extension<'_>) -> Result<(), ParseError> {
+        let value = extension.value;
+        match extension.oid.as_str() {
+            "2.5.29.32" => self.take_policies(value),
+            "2.5.29.33" => self.take_mappings(value),
+            POLICY_CONSTRAINTS => self.take_constraints(value),
+            "2.5.29.54" => self.take_inhibit_any(value),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_policies(&mut self, value: &[u8]) -> Result<(), ParseError> {
         const FIELD: &str = "certificatePolicies";
         let mut list = tlv::sole(value, tlv::SEQUENCE, FIELD)?.reader();
         let mut found = BTreeSet::new();
@@ -36,7 +63,7 @@ impl Policies {
         Ok(())
     }
 
-    pub(super) fn take_mappings(&mut self, value: &[u8]) -> Result<(), ParseError> {
+    fn take_mappings(&mut self, value: &[u8]) -> Result<(), ParseError> {
         const FIELD: &str = "policyMappings";
         let mut list = tlv::sole(value, tlv::SEQUENCE, FIELD)?.reader();
         while !list.is_empty() {
@@ -49,7 +76,7 @@ impl Policies {
         Ok(())
     }
 
-    pub(super) fn take_constraints(&mut self, value: &[u8]) -> Result<(), ParseError> {
+    fn take_constraints(&mut self, value: &[u8]) -> Result<(), ParseError> {
         const FIELD: &str = "policyConstraints";
         let mut reader = tlv::sole(value, tlv::SEQUENCE, FIELD)?.reader();
         self.require_explicit = skip_certs(&mut reader, 0x80, FIELD)?;
@@ -57,7 +84,7 @@ impl Policies {
         reader.finish(FIELD)
     }
 
-    pub(super) fn take_inhibit_any(&mut self, value: &[u8]) -> Result<(), ParseError> {
+    fn take_inhibit_any(&mut self, value: &[u8]) -> Result<(), ParseError> {
         const FIELD: &str = "inhibitAnyPolicy";
         self.inhibit_any = Some(tlv::small_integer(tlv::sole(value, tlv::INTEGER, FIELD)?, FIELD)?);
         Ok(())
@@ -69,11 +96,13 @@ fn skip_certs(reader: &mut Reader<'_>, tag: u8, field: &'static str) -> Result<O
 }
 
 /// Why the policies of a path fit nobody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unfit {
     /// A policy is required, and none holds for all of the path.
+    #[error("a CA above demands a policy, and none holds for the whole path")]
     NoExplicitPolicy,
     /// anyPolicy is mapped (RFC 5280 §6.1.4 (a)).
+    #[error("it maps anyPolicy")]
     AnyPolicyMapped,
 }
 
@@ -86,16 +115,18 @@ struct State {
     inhibit_any: u32,
 }
 
-/// Checks the certificates below the anchor, the one that the anchor signed first. Gives the index of the one at fault.
-pub(super) fn check(below_anchor: &[&Specimen]) -> Result<(), (usize, Unfit)> {
+/// Checks the certificates below the anchor, the one that the anchor signed first.
+///
+/// # Errors
+/// What is wrong, and the index of the certificate at fault.
+pub fn check(below_anchor: &[(&Facts, &Policies)]) -> Result<(), (usize, Unfit)> {
     let count = u32::try_from(below_anchor.len()).unwrap_or(u32::MAX - 1) + 1;
     let any: BTreeSet<String> = [ANY_POLICY.to_owned()].into();
     let level = [(ANY_POLICY.to_owned(), any)].into();
     let mut state = State { level, explicit: count, mapping: count, inhibit_any: count };
-    for (index, certificate) in below_anchor.iter().enumerate() {
+    for (index, (facts, policies)) in below_anchor.iter().enumerate() {
         let last = index + 1 == below_anchor.len();
-        let self_issued = certificate.facts().is_self_issued();
-        let policies = &certificate.policies;
+        let self_issued = facts.is_self_issued();
         state.descend(policies, !last && self_issued);
         if last {
             state.explicit = state.explicit.saturating_sub(1);
