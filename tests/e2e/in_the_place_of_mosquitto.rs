@@ -148,6 +148,11 @@ fn for_this_machine_only_one_of_the_two_addresses_is_enough() {
         Broker::start_command(sealmq().args(["broker", "-p", &port.to_string()]).current_dir(&folder));
     broker.wait_for_line(&["Address already in use", "127.0.0.1"]);
     assert!(TcpStream::connect(("::1", port)).is_ok());
+    broker.wait_for_line(&["Listening on ", "::1"]);
+    assert!(!broker.log().contains("Listening on 127.0.0.1"), "{}", broker.log());
+    broker.signal("HUP");
+    broker.wait_for_line(&["Reloaded"]);
+    assert!(!broker.log().contains("Listening on 127.0.0.1"), "{}", broker.log());
 }
 
 fn nix_is_root() -> bool {

@@ -105,7 +105,9 @@ fn value(row: &OptionRow) -> String {
         Kind::TextUpTo(max, _) => format!("text, at most {max} bytes"),
         Kind::Path | Kind::Plugin => "path".to_owned(),
         Kind::MountPoint => "topic without wildcards".to_owned(),
-        Kind::Word(choices, _) => choices.iter().map(|choice| choice.word).collect::<Vec<_>>().join(", "),
+        Kind::Word(choices, _) | Kind::WholeWord(choices, _) => {
+            choices.iter().map(|choice| choice.word).collect::<Vec<_>>().join(", ")
+        }
         Kind::Listen => "port, address or socket path".to_owned(),
         Kind::Addresses => "host:port …".to_owned(),
         Kind::BridgeTopic => "pattern direction QoS prefixes".to_owned(),

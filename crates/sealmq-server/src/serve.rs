@@ -105,7 +105,13 @@ impl Prepared {
             listeners.push(OpenListener { state: plan::listener_state(&config, listener, files), sockets });
         }
         somebody_can_come(&listeners)?;
-        startup::log_material(log, &config, &material, now());
+        startup::log_material(
+            log,
+            &config,
+            &material,
+            |position| !listeners[position].sockets.is_empty(),
+            now(),
+        );
         let pid_file = config.global.pid_file.as_ref().map(PidFile::write).transpose()?;
         leave_root(&config, &listeners, log)?;
         let spec = ServerSpec {

@@ -88,9 +88,19 @@ fn admits_nobody(listener: &Listener) -> bool {
     !by_certificate && !listener.access.allow_anonymous && !listener.access.checks_names()
 }
 
-/// Every line about a listener's files.
-pub(crate) fn log_material(log: &Log, config: &Config, material: &Material, now: Timestamp) {
-    for (listener, material) in config.listeners.iter().zip(&material.listeners) {
+/// Every line about a listener's files, and where it listens: `is_open` tells by its position, since a broker for this
+/// machine only goes without those that it could not open.
+pub(crate) fn log_material(
+    log: &Log,
+    config: &Config,
+    material: &Material,
+    is_open: impl Fn(usize) -> bool,
+    now: Timestamp,
+) {
+    for (position, (listener, material)) in config.listeners.iter().zip(&material.listeners).enumerate() {
+        if !is_open(position) {
+            continue;
+        }
         log.line(listener_line(listener, material.passwords.as_deref()));
         log_files(log, listener, material, now);
     }

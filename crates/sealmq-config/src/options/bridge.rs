@@ -33,7 +33,7 @@ pub(super) const ROWS: &[OptionRow] = &[
     bridge("bridge_max_packet_size", clamped(0, INT_MAX), "0 (no limit)", "65536", "Largest packet sent to the other broker."),
     bridge("bridge_max_topic_alias", integer(0, 65_535, "bridge_max_topic_alias must be > 0 and <= 65535."), "10", "0", "Topic aliases."),
     bridge("bridge_outgoing_retain", Boolean, "true", "false", "false clears the retain bit outwards."),
-    bridge("bridge_protocol_version", Kind::Word(PROTOCOLS, "Invalid 'bridge_protocol_version' value ({})."), "mqttv311", "mqttv50", "MQTT version."),
+    bridge("bridge_protocol_version", Kind::WholeWord(PROTOCOLS, "Invalid 'bridge_protocol_version' value ({})."), "mqttv311", "mqttv50", "MQTT version."),
     bridge("bridge_receive_maximum", Kind::Integer { min: 1, max: 65_535, outside: Outside::Errors { below: "bridge_receive_maximum must be greater than 0.", above: "bridge_receive_maximum must be lower than 65535." } }, "", "20", "Receive Maximum (5.0)."),
     bridge("bridge_session_expiry_interval", integer(0, u32::MAX as i64, "bridge_session_expiry_interval must not be negative."), "0", "86400", "Seconds that the other broker keeps the session (5.0); 4294967295: for ever."),
     bridge("bridge_tcp_keepalive", Kind::TcpKeepalive, "", "60 10 3", "Idle seconds, interval, count."),

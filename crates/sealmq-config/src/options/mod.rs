@@ -90,6 +90,8 @@ pub enum Kind {
     MountPoint,
     /// One of these words; the error text for others, `{}` stands for the value.
     Word(&'static [Choice], &'static str),
+    /// The same, and nothing else may stand on the line, no comment either.
+    WholeWord(&'static [Choice], &'static str),
     /// `PORT [ADDRESS | UNIX-PATH]`.
     Listen,
     /// `HOST[:PORT] …`.
@@ -138,6 +140,7 @@ impl Kind {
             | Kind::TextUpTo(..)
             | Kind::Path
             | Kind::MountPoint
+            | Kind::WholeWord(..)
             | Kind::Plugin
             | Kind::PluginOption
             | Kind::IncludeDir => true,

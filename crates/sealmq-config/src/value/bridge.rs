@@ -71,9 +71,9 @@ pub(super) fn start_type(word: &str) -> Result<Value, BadValue> {
     super::choice(word, &CHOICES, "Invalid 'start_type' value in configuration ({}).")
 }
 
-/// Seconds in the file, milliseconds from here on; mosquitto clamps each of them.
+/// Seconds in the file, milliseconds from here on; mosquitto clamps each of them, and reads them by their leading digits.
 pub(super) fn restart_timeout<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
-    let numbers = words(rest).take(3).map(|word| integer(word, name)).collect::<Result<Vec<_>, _>>()?;
+    let numbers: Vec<_> = words(rest).take(3).map(leading_number).collect();
     let milliseconds = |seconds: i64| u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000);
     let shortest = |base: i64| base.clamp(1, 3_600);
     let restart = match numbers[..] {

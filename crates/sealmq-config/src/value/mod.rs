@@ -97,6 +97,10 @@ pub(crate) fn read<'a>(
             first(rest, name, |word| ranged(word, name, min, max, outside))
         }
         Kind::Word(choices, error) => first(rest, name, |word| choice(word, choices, error)),
+        Kind::WholeWord(choices, error) => match rest {
+            "" => Err(BadValue::empty(name)),
+            rest => choice(rest, choices, error).map(whole),
+        },
         Kind::Duration => first(rest, name, duration),
         Kind::CertificateAndKey => certificate_and_key(rest, name),
         Kind::CrlPolicy => crl_policy::read(rest, name),
@@ -179,8 +183,9 @@ fn boolean(word: &str, name: &str) -> Result<Value, BadValue> {
     }
 }
 
-/// As C's `strtol` with base 0: `0x10` is 16 and `010` is 8.
+/// As C's `strtol` with base 0: `0x10` is 16, `010` is 8, and white space in front (a tab behind the blank) is nothing.
 fn integer(word: &str, name: &str) -> Result<i64, BadValue> {
+    let word = word.trim_start_matches(|c: char| c.is_ascii_whitespace());
     let (negative, digits) = match word.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, word.strip_prefix('+').unwrap_or(word)),
@@ -202,6 +207,7 @@ fn integer(word: &str, name: &str) -> Result<i64, BadValue> {
 
 /// As C's `atoi`: the digits that a word begins with, 0 without any.
 fn leading_number(word: &str) -> i64 {
+    let word = word.trim_start_matches(|c: char| c.is_ascii_whitespace());
     let digits = word.strip_prefix(['-', '+']).unwrap_or(word);
     let digits = &digits[..digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len())];
     let number = digits.parse().unwrap_or(if digits.is_empty() { 0 } else { i64::from(i32::MAX) });
@@ -272,7 +278,11 @@ fn seconds(word: &str) -> Option<u64> {
         _ => None,
     };
     let unit = seconds(word.chars().next_back()?)?;
-    let count: u64 = word[..word.len() - 1].parse().ok().filter(|count| *count > 0)?;
+    let count: u64 = word[..word.len() - 1]
+        .trim_start_matches(|c: char| c.is_ascii_whitespace())
+        .parse()
+        .ok()
+        .filter(|count| *count > 0)?;
     count.checked_mul(unit)
 }
 

@@ -70,6 +70,9 @@ fn what_is_written_counts() {
     assert_eq!(bridge("cleansession true\nlocal_cleansession false\n").local_cleansession, Start::Resume);
     assert_eq!(bridge("keepalive_interval 2\n").keepalive_interval, 5);
     assert_eq!(bridge("restart_timeout 7\n").restart_timeout, Restart::Constant(7_000));
+    // As far as they are numbers; the first is 1 at least.
+    assert_eq!(bridge("restart_timeout 7s\n").restart_timeout, Restart::Constant(7_000));
+    assert_eq!(bridge("restart_timeout soon\n").restart_timeout, Restart::Constant(1_000));
     assert_eq!(
         bridge("restart_timeout 10 9999 20\n").restart_timeout,
         Restart::Jitter { base: 10_000, cap: 7_200_000, stable: 20_000 }
@@ -172,6 +175,7 @@ fn errors_of_bridges_are_mosquittos() {
         ("address b", "Invalid bridge configuration, 'address' only allowed once."),
         ("bridge_max_topic_alias 65536", "bridge_max_topic_alias must be > 0 and <= 65535."),
         ("bridge_protocol_version mqttv4", "Invalid 'bridge_protocol_version' value (mqttv4)."),
+        ("bridge_protocol_version mqttv50 # 5.0", "Invalid 'bridge_protocol_version' value (mqttv50 # 5.0)."),
         ("bridge_reload_type never", "Invalid 'bridge_reload_type' value in configuration (never)."),
         ("bridge_tcp_keepalive 1 2", "Empty 'bridge_tcp_keepalive_counter' value in configuration."),
         ("bridge_tcp_keepalive 0 2 3", "invalid TCP keepalive idle value."),

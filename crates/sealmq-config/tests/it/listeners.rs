@@ -307,3 +307,12 @@ fn a_star_for_an_address_is_every_one() {
     let bind = config("listener 1883 *\n").listeners.remove(0).bind;
     assert!(matches!(bind, Bind::Tcp { port: 1883, address: None, .. }), "{bind:?}");
 }
+
+#[test]
+fn a_tab_between_the_blank_and_a_number_is_nothing() {
+    let read = config("listener \t1883\nmax_packet_size \t2000\npersistent_client_expiration \t2d\n");
+    assert!(matches!(read.listeners[0].bind, Bind::Tcp { port: 1883, .. }));
+    assert_eq!(read.global.max_packet_size, 2_000);
+    // Any other value has it in front, or is refused with it.
+    assert_eq!(errors("allow_anonymous \ttrue\n"), ["1: Error: Invalid 'allow_anonymous' value (\ttrue)."]);
+}

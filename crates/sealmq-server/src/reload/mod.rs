@@ -282,7 +282,7 @@ impl Reloader {
                 crate::serve::cannot_open(listener, &error)
             })?;
         let sockets = exchange.keep();
-        self.say(&prepared);
+        self.say(state, &prepared);
         self.commit(state, prepared, wanted.into_iter().map(|(index, _)| index).zip(sockets), &going);
         state.watch.taken(seen);
         Ok(())
@@ -307,13 +307,19 @@ impl Reloader {
         Ok(Prepared { config, ids, material, commits, needs_restart, diagnostics })
     }
 
-    fn say(&self, prepared: &Prepared) {
+    fn say(&self, state: &State, prepared: &Prepared) {
         let log = &self.0.log;
         startup::log_diagnostics(log, &prepared.diagnostics);
         for difference in &prepared.needs_restart {
             log.line(difference.line());
         }
-        startup::log_material(log, &prepared.config, &prepared.material, now());
+        let open = self.0.control.listening.addresses();
+        // One that stays may have none: of a broker for this machine only.
+        let is_open = |position: usize| {
+            let id = prepared.ids[position];
+            !state.ids.contains(&id) || open.iter().any(|bound| bound.listener == id)
+        };
+        startup::log_material(log, &prepared.config, &prepared.material, is_open, now());
     }
 
     /// Everything is published first and the generation raised last: who is judged again is judged by all of it.
