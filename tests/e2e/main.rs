@@ -9,6 +9,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
 mod as_another_user;
+mod audit;
 mod bounds;
 mod bridges;
 mod ca;

@@ -6,7 +6,9 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::commands::{ban, broker, ca, cert, context, device, passwd, publish, subscribe, up, user};
+use crate::commands::{
+    audit_log, ban, broker, ca, cert, context, device, passwd, publish, subscribe, up, user,
+};
 
 /// An MQTT broker that is its own certificate authority.
 #[derive(Debug, Parser)]
@@ -35,6 +37,8 @@ pub(crate) enum Command {
     /// Set passwords in the password file of a mosquitto.conf (the flags of mosquitto_passwd)
     #[command(disable_help_flag = true)]
     Passwd(passwd::Args),
+    /// Show who did what to the CA, and check that nobody has edited that
+    AuditLog(audit_log::Args),
     /// Show and end bans of addresses that failed to authenticate
     Ban(ban::Args),
     /// Remember a broker that `pub` and `sub` on this computer use without flags

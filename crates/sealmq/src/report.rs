@@ -16,6 +16,11 @@ impl Failure {
         Self { what: what.into(), hint: None, exit_code: 1 }
     }
 
+    /// What went wrong, as it was said.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     /// Adds the line that says how to mend it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -122,9 +122,17 @@ impl SignedHead {
         }
     }
 
-    /// Number of the record that it names, believed by nobody yet.
-    pub fn claimed_number(&self) -> u64 {
-        self.head.number
+    /// What it says, which nobody has reason to believe yet.
+    pub fn claimed(&self) -> Head {
+        self.head
+    }
+
+    /// Every head in a text, a whole log for example; what looks like one and is none is an error.
+    ///
+    /// # Errors
+    /// [`HeadError::Unreadable`].
+    pub fn find_all(text: &str) -> Result<Vec<SignedHead>, HeadError> {
+        text.lines().filter(|line| line.contains(PREFIX)).map(SignedHead::parse).collect()
     }
 }
 

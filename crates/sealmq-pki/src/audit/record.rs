@@ -115,10 +115,14 @@ impl Draft {
         Draft { what, subjects, details: String::new() }
     }
 
-    /// The same with more to say.
+    /// The same with more to say, of which 4,096 bytes are kept: a subject of an imported CA may be long.
     #[must_use]
     pub fn saying(self, details: impl Into<String>) -> Draft {
-        Draft { details: details.into(), ..self }
+        let mut details: String = details.into();
+        while details.len() > DETAILS_BYTES_MAX {
+            details.pop();
+        }
+        Draft { details, ..self }
     }
 
     /// The record after `tip`.
@@ -261,4 +265,5 @@ impl fmt::Debug for Digest {
     }
 }
 
+const DETAILS_BYTES_MAX: usize = 4096;
 const RECORD_FORMAT: &[u8] = b"sealmq audit record 1\n";

@@ -169,6 +169,13 @@ fn a_head_is_believed_by_the_signature_of_the_issuing_key_only() {
     let forged = head(&records).sign(&other).unwrap().to_string();
     let forged = forged.replace(&other.public_key().key_id().to_string(), &key.key_id().to_string());
     assert!(matches!(SignedHead::parse(&forged).unwrap().verify(key), Err(HeadError::BadSignature)));
+    let both =
+        format!("started\n{line}\nconnected\n{}\n", head(&records[..1]).sign(pki.issuing.signer()).unwrap());
+    let found: Vec<u64> =
+        SignedHead::find_all(&both).unwrap().iter().map(|head| head.claimed().number).collect();
+    assert_eq!(found, [3, 1]);
+    assert!(SignedHead::find_all("nothing of the kind\n").unwrap().is_empty());
+    assert!(SignedHead::find_all(&both.replace(":3:", ":x:")).is_err());
     let error = SignedHead::parse(&line[..line.len() / 2]).unwrap_err();
     assert!(error.to_string().contains("hint: "), "{error}");
 }

@@ -36,10 +36,14 @@ impl Connection {
         self.stream.get_mut().write_all(&line).map_err(|e| io("write to", e))?;
         let mut answer = String::new();
         let limit = u64::try_from(LINE_BYTES_MAX).expect("a small constant");
-        (&mut self.stream)
+        let read = (&mut self.stream)
             .take(limit)
             .read_line(&mut answer)
             .map_err(|e| HomeError::io("read from", &self.path, e))?;
+        if read == 0 {
+            let ended = std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the broker is gone");
+            return Err(HomeError::io("read from", &self.path, ended));
+        }
         serde_json::from_str(&answer).map_err(|_| HomeError::Refused {
             what: format!("the broker at {} gave no answer that can be read", self.path.display()),
             hint: "use the sealmq that the broker runs; look at the broker's log".to_owned(),

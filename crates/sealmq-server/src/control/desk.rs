@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sealmq_pki::host::HostName;
 use sealmq_pki::inventory::{Actor, Record, Standing};
-use sealmq_pki::{Name, PublicKey, Timestamp};
+use sealmq_pki::{Name, PublicKey, Serial, Timestamp};
 
 use super::certificate_status;
 use super::protocol::{BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status};
@@ -84,6 +84,13 @@ fn act(
             Ok(Response::Issued(Box::new(issued)))
         }
         Request::DeviceEnter => enter(home, broker, errand, around),
+        Request::IsEntered { serial } => {
+            let serial = Serial::parse_hex(&serial).map_err(|error| HomeError::Refused {
+                what: error.to_string(),
+                hint: "use the sealmq that the broker runs".to_owned(),
+            })?;
+            Ok(Response::IsEntered(home.is_entered(&serial)?))
+        }
         Request::DeviceList => {
             let now = home.judge_at(around);
             Ok(Response::Devices(home.devices()?.iter().map(|record| row(record, now)).collect()))
@@ -101,6 +108,7 @@ fn act(
         },
         Request::UserList => Ok(Response::Users(home.users()?)),
         Request::CertificateStatus(asked) => certificate_status::answer(home, &asked),
+        Request::AuditLog { first } => super::audit::answer(home, first).map(Response::AuditLog),
         Request::BanList => running(home, broker).map(|broker| Response::Bans(broker.bans())),
         Request::BanLift { address } => match running(home, broker)?.lift_ban(address) {
             true => Ok(Response::Done),

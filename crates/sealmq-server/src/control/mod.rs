@@ -7,6 +7,7 @@
 //! Invariants: one writer at a time (whoever holds the lock); a device's private key never crosses the socket; what a
 //! stranger on the machine sends is not read.
 
+mod audit;
 mod certificate_status;
 mod client;
 mod desk;
@@ -15,6 +16,7 @@ mod protocol;
 mod serve;
 mod socket;
 
+pub use audit::{AuditLog, Page as AuditPage};
 pub use certificate_status::{CertificateId, CertificateStatus};
 pub use desk::Broker;
 pub use office::Office;

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use sealmq_pki::PublicKey;
+use sealmq_pki::{PublicKey, Serial};
 
 use super::certificate_status::{CertificateId, CertificateStatus};
 use super::client::Connection;
@@ -24,11 +24,9 @@ enum Kind {
 impl Office {
     /// Reaches whoever may change the directory.
     pub fn reach(place: &Place) -> Result<Self, HomeError> {
-        check_owner(place)?;
-        if let Some(connection) = Connection::open(place)? {
+        if let Some(connection) = reach_broker(place)? {
             return Ok(Self(Kind::Broker(connection)));
         }
-        check_sole_owner(place)?;
         let home = Box::new(Home::open_with(place, &Surroundings::look()?, &Unlock::of_process(None))?);
         let port = tls_port(place)?;
         Ok(Self(Kind::Directory { home, errand: Errand::of_user(crate::home::files::own_uid()), port }))
@@ -52,6 +50,16 @@ impl Office {
     /// Makes the certificate that was drafted last count.
     pub fn enter(&mut self) -> Result<(), HomeError> {
         self.ask_done(Request::DeviceEnter)
+    }
+
+    /// Whether the certificate with this serial counts: whoever lost the broker while it answered
+    /// [`enter`](Self::enter) asks anew, through an office of its own.
+    pub fn is_entered(&mut self, serial: &Serial) -> Result<bool, HomeError> {
+        let Response::IsEntered(entered) = self.ask(Request::IsEntered { serial: serial.to_string() })?
+        else {
+            return Err(unexpected());
+        };
+        Ok(entered)
     }
 
     /// The certificates of devices.
@@ -109,11 +117,26 @@ impl Office {
             Kind::Broker(connection) => connection.ask(&request)?,
             Kind::Directory { home, errand, port } => desk::answer(home, None, *port, errand, request),
         };
-        if let Response::Refused { what, hint } = response {
-            return Err(HomeError::Refused { what, hint });
-        }
-        Ok(response)
+        unless_refused(response)
     }
+}
+
+/// The answer, if it is none that refuses.
+pub(super) fn unless_refused(response: Response) -> Result<Response, HomeError> {
+    if let Response::Refused { what, hint } = response {
+        return Err(HomeError::Refused { what, hint });
+    }
+    Ok(response)
+}
+
+/// The running broker; `None` where there is none and this user may open the directory itself.
+pub(super) fn reach_broker(place: &Place) -> Result<Option<Connection>, HomeError> {
+    check_owner(place)?;
+    let connection = Connection::open(place)?;
+    if connection.is_none() {
+        check_sole_owner(place)?;
+    }
+    Ok(connection)
 }
 
 /// The owner and root may ask the broker; for others the socket is out of reach, and this says why.
@@ -145,7 +168,7 @@ fn wrong_owner(place: &Place, owner: u32, uid: u32) -> HomeError {
     HomeError::WrongOwner { path: place.folder().to_owned(), owner, uid }
 }
 
-fn unexpected() -> HomeError {
+pub(super) fn unexpected() -> HomeError {
     HomeError::Refused {
         what: "the broker gave an answer to another question".to_owned(),
         hint: "use the sealmq that the broker runs".to_owned(),

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::PageRow;
 use super::certificate_status::{CertificateId, CertificateStatus};
 
 /// The longest line either way, in bytes.
@@ -19,6 +20,11 @@ pub(super) enum Request {
     DeviceDraft(DraftRequest),
     /// Enter the certificate that was drafted on this connection.
     DeviceEnter,
+    /// Whether the issuing CA's certificate with this serial is in the inventory.
+    IsEntered {
+        /// Its serial number, hex.
+        serial: String,
+    },
     /// The certificates of devices.
     DeviceList,
     /// Let a name in with a password.
@@ -37,6 +43,11 @@ pub(super) enum Request {
     UserList,
     /// What the inventory says about certificates of our own CA.
     CertificateStatus(Vec<CertificateId>),
+    /// Records of the audit log.
+    AuditLog {
+        /// The number of the first.
+        first: u64,
+    },
     /// The addresses that are banned.
     BanList,
     /// End a ban.
@@ -52,6 +63,8 @@ pub(super) enum Request {
 pub(super) enum Response {
     /// To `Status`.
     Status(Status),
+    /// To `IsEntered`.
+    IsEntered(bool),
     /// To `DeviceDraft`.
     Issued(Box<Issued>),
     /// To `DeviceList`.
@@ -62,6 +75,8 @@ pub(super) enum Response {
     CertificateStatuses(Vec<CertificateStatus>),
     /// To `BanList`.
     Bans(Vec<BanRow>),
+    /// To `AuditLog`.
+    AuditLog(PageRow),
     /// It was done.
     Done,
     /// It was refused, and nothing was changed.

@@ -147,7 +147,15 @@ async fn keep(spec: Rc<ControlSpec>) {
         addresses: None,
         certificates_at: Duration::ZERO,
         clock_said: false,
+        audit_head_from: Duration::ZERO,
     };
+    // Whatever was done while no broker ran is vouched for from now on.
+    let first = Surroundings::look().map(|around| around.asked_by(Actor::Broker));
+    let signed =
+        first.map_err(|error| control_fault(&error)).and_then(|around| sign_audit_head(&spec, &around));
+    if let Err(line) = signed {
+        spec.log.line(line);
+    }
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         keeper.look(&spec, start.elapsed());
@@ -159,6 +167,7 @@ struct Keeper {
     addresses: Option<std::collections::BTreeSet<std::net::IpAddr>>,
     certificates_at: Duration,
     clock_said: bool,
+    audit_head_from: Duration,
 }
 
 impl Keeper {
@@ -180,6 +189,7 @@ impl Keeper {
                     .hint(error.hint()),
             );
         }
+        self.look_after_audit_head(spec, &around, mono);
         let moved = self.addresses.as_ref() != Some(&around.addresses);
         let due = mono.saturating_sub(self.certificates_at) >= CERTIFICATES_EVERY;
         if seen.may_renew() && (moved || due) {
@@ -190,6 +200,17 @@ impl Keeper {
                 spec.log.line(Line::new(Event::RenewalFailed, text).hint(error.hint()));
             }
             self.addresses = Some(around.addresses);
+        }
+    }
+
+    /// What fails is said, and tried again some minutes later.
+    fn look_after_audit_head(&mut self, spec: &ControlSpec, around: &Surroundings, mono: Duration) {
+        if mono < self.audit_head_from || !spec.home.audit_head_is_due(around).unwrap_or(true) {
+            return;
+        }
+        if let Err(line) = sign_audit_head(spec, around) {
+            spec.log.line(line);
+            self.audit_head_from = mono + AUDIT_HEAD_AGAIN;
         }
     }
 
@@ -205,6 +226,21 @@ impl Keeper {
             Seen::Together | Seen::Good(_) | Seen::Settled => self.clock_said = false,
         }
     }
+}
+
+/// One line for every destination of the log: where the audit log stands.
+fn sign_audit_head(spec: &ControlSpec, around: &Surroundings) -> Result<(), Line> {
+    let head = spec.home.sign_audit_head(around).map_err(|error| {
+        let text = format!("The head of the audit log could not be signed: {error}.");
+        Line::new(Event::ControlFault, text).hint(error.hint())
+    })?;
+    let text = format!("The audit log stands at record {}: {head}", head.claimed().number);
+    spec.log.line(Line::new(Event::AuditHead, text));
+    Ok(())
+}
+
+fn control_fault(error: &HomeError) -> Line {
+    Line::new(Event::ControlFault, format!("{error}.")).hint(error.hint())
 }
 
 fn renew(spec: &ControlSpec, around: &Surroundings) -> Result<(), HomeError> {
@@ -233,4 +269,5 @@ const CONNECTIONS_MAX: usize = 8;
 /// Long enough to write a bundle between draft and entry.
 const REQUEST_WAIT: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+const AUDIT_HEAD_AGAIN: Duration = Duration::from_secs(300);
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(3600);

@@ -10,7 +10,7 @@ use sealmq_pki::audit::{Draft as AuditDraft, Subject, What};
 use sealmq_pki::host::HostName;
 use sealmq_pki::inventory::{Inventory as _, Record, Role, name_is_free, predecessors};
 use sealmq_pki::issue::{End, Holder, LeafRequest, issue_leaf};
-use sealmq_pki::{AltName, Name, NameKey, PublicKey, ReservedNames, Timestamp};
+use sealmq_pki::{AltName, Name, NameKey, PublicKey, ReservedNames, Serial, Timestamp};
 
 use super::create::fresh_serial;
 use super::error::HomeError;
@@ -123,6 +123,11 @@ impl Home {
             DeviceHolder::Known => self.inventory().insert_successor(&draft.record, &act)?,
         }
         Ok(())
+    }
+
+    /// Whether the issuing CA's certificate with this serial is in the inventory, whatever its state.
+    pub fn is_entered(&self, serial: &Serial) -> Result<bool, HomeError> {
+        Ok(self.inventory().find(self.issuing().key_id(), serial)?.is_some())
     }
 
     /// The records of devices, oldest first.

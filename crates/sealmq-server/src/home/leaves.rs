@@ -228,7 +228,7 @@ enum Found {
 }
 
 /// The DER of the first certificate in a PEM file; `None` where there is no file.
-pub(super) fn first_certificate(path: &std::path::Path) -> Result<Option<Vec<u8>>, HomeError> {
+pub(crate) fn first_certificate(path: &std::path::Path) -> Result<Option<Vec<u8>>, HomeError> {
     let Some(text) = files::read(path)? else { return Ok(None) };
     let corrupt = |text: String| HomeError::Corrupt { path: path.to_owned(), text };
     let blocks = pem::of_label(&text, "CERTIFICATE").map_err(|error| corrupt(error.to_string()))?;

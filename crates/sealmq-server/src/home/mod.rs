@@ -7,6 +7,7 @@
 //! rename and is never made a second time beside traces of an older one; the root key is read by nobody after that.
 
 mod addresses;
+mod audit;
 pub mod authority;
 mod clock;
 mod conf;
@@ -36,11 +37,13 @@ use sealmq_pki::inventory::{Act, Actor};
 use sealmq_pki::issue::Ca;
 
 pub use addresses::{default_route_address, own_addresses, own_names};
+pub(crate) use audit::AUDIT_HEAD;
 pub use clock::{Floor, Seen, Watch, build_date, check_creation, wall_now};
 pub use conf::{OWN_BRANCH_RULE, read_conf, set_port, tls_port, tls_port_of};
 pub use create::{Blueprint, Progress, Step, fresh_bytes};
 pub use devices::{DeviceHolder, DeviceRequest, Draft, HostFrom};
 pub use error::HomeError;
+pub(crate) use leaves::first_certificate;
 pub use leaves::{Cause, Leaf};
 pub use lock::Lock;
 

@@ -2,12 +2,14 @@
 //!
 //! A record is appended in the transaction of the change that it tells of, or the change does not happen.
 
+use std::path::{Path, PathBuf};
+
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use sealmq_pki::Timestamp;
-use sealmq_pki::audit::{Broken, Chain, Digest, Draft, Head, Record, Tip};
+use sealmq_pki::audit::{Broken, Chain, Digest, Draft, Head, Record, Tip, What};
 use sealmq_pki::inventory::Act;
 
-use super::{Inventory, StoreError, immediate};
+use super::{Inventory, StoreError, immediate, schema};
 
 /// Appends a record to what is there.
 pub(super) fn append(transaction: &Transaction<'_>, draft: &Draft, act: &Act) -> rusqlite::Result<()> {
@@ -89,6 +91,33 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     })
 }
 
+/// The audit log of an inventory that no broker has open and that need not be whole: this is how one finds out.
+pub struct AuditFile {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl AuditFile {
+    /// Opens the file for reading alone.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = schema::open_to_read(path)?;
+        Ok(Self { path: path.to_owned(), connection })
+    }
+
+    /// Up to `rows_max` records from number `first` on, as they stand.
+    pub fn records(&self, first: u64, rows_max: u32) -> Result<Vec<Record>, StoreError> {
+        read(&self.connection, first, rows_max).map_err(|e| schema::failed(&self.path, e))
+    }
+
+    /// A value that was kept under `key`.
+    pub fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.connection
+            .query_row("SELECT value FROM setting WHERE key = ?1", [key], |row| row.get(0))
+            .optional()
+            .map_err(|e| schema::failed(&self.path, e))
+    }
+}
+
 impl Inventory {
     /// Up to `rows_max` records of the audit log from number `first` on, as they stand.
     pub fn audit_records(&self, first: u64, rows_max: u32) -> Result<Vec<Record>, StoreError> {
@@ -98,6 +127,22 @@ impl Inventory {
     /// The end of the audit log at `at`, to be signed.
     pub fn audit_head(&self, at: Timestamp) -> Result<Head, StoreError> {
         Ok(Head::of(tip(&*self.writer()?).map_err(|e| self.failed(e))?, at))
+    }
+
+    /// Whether one of these was done after record `number`.
+    pub fn audit_has_since(&self, number: u64, what: &[What]) -> Result<bool, StoreError> {
+        let writer = self.writer()?;
+        let sql = "SELECT EXISTS (SELECT 1 FROM audit WHERE number > ?1 AND what = ?2)";
+        let mut statement = writer.prepare_cached(sql).map_err(|e| self.failed(e))?;
+        for what in what {
+            let found: bool = statement
+                .query_row((as_integer(number), what.as_str()), |row| row.get(0))
+                .map_err(|e| self.failed(e))?;
+            if found {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Appends a record of something that changes no row: a key that was loaded, exported, or failed.

@@ -30,6 +30,7 @@ use sealmq_pki::audit::{Draft, Subject, What};
 use sealmq_pki::inventory::{self, Act, InventoryError, Record, State};
 use sealmq_pki::{KeyId, NameKey, Serial, Timestamp};
 
+pub use audit::AuditFile;
 pub use change::Change;
 pub use error::StoreError;
 pub use list::{Filter, NamePattern, NamePatternError, Order};

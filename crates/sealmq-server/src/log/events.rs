@@ -127,6 +127,7 @@ events! {
     PrivilegesDropped "SMQ-L016" "privileges_dropped" Information "the process goes on as another user"
     CertificateRenewed "SMQ-L017" "certificate_renewed" Notice "the broker made itself a new certificate, and why"
     RenewalFailed "SMQ-L018" "renewal_failed" Error "the broker could not make itself a new certificate"
+    AuditHead "SMQ-L041" "audit_head" Notice "where the CA's audit log stands, signed: keep it outside this machine"
     ClockLeapt "SMQ-L019" "clock_leapt" Warning "the wall clock left the monotonic one by more than an hour"
     ReloadBegins "SMQ-L021" "reload_begins" Information "the configuration is read again"
     ReloadWaits "SMQ-L022" "reload_waits" Warning "a key was changed that only a restart can put in force; the rest was taken"

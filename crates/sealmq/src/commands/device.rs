@@ -3,11 +3,13 @@
 //! Order of an add: the key is made here, the certificate is signed, the bundle is written, and only then does the
 //! certificate count. What fails before that leaves no name taken; what was written is removed again.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use sealmq_device::{Bundle, BundleFile, BundleRequest, Mode as BundleMode, Randomness, Target};
-use sealmq_pki::{Certificate, HostName, Name, Signer, SoftKey, Timestamp, pem};
+use sealmq_pki::{Certificate, HostName, Name, Serial, Signer, SoftKey, Timestamp, pem};
 use sealmq_server::control::{DeviceHolder, DraftRequest, HostFrom, Issued, Office};
 use sealmq_server::home::files::{self, Mode};
 use sealmq_server::home::{Environment, HomeError, Place, fresh_bytes};
@@ -112,8 +114,8 @@ fn issue(args: AddArgs, holder: DeviceHolder) -> Result<(), Failure> {
     let issued = office.draft_device(request, key.public_key()).map_err(home_failure)?;
     let written = write_bundles(&targets, &issued, &key, &args.out)?;
     if let Err(error) = office.enter() {
-        written.iter().for_each(Written::take_back);
-        return Err(home_failure(error));
+        drop(office);
+        enter_failed(error, args.data_dir.as_deref(), &issued, &written)?;
     }
     print_issued(&issued, args.days, &written);
     if holder == DeviceHolder::Known {
@@ -123,6 +125,52 @@ fn issue(args: AddArgs, holder: DeviceHolder) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// The broker may have entered the certificate and died before it said so. A certificate that counts must not lose its
+/// bundle, nor a bundle that opens nothing stay: so it is asked again, of whoever has the directory now.
+fn enter_failed(
+    error: HomeError,
+    data_dir: Option<&Path>,
+    issued: &Issued,
+    written: &[Written],
+) -> Result<(), Failure> {
+    let serial = certificates(&issued.certificate_pem)?.first().map(|leaf| leaf.facts().serial.clone());
+    // What the broker has not read after all this time it may still read.
+    let late = matches!(&error, HomeError::Io { source, .. } if matches!(source.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock));
+    let asked = match serial {
+        Some(serial) if !late => ask_again(data_dir, &serial),
+        Some(_) | None => None,
+    };
+    match asked {
+        Some(true) => {
+            eprintln!("warning: the broker went away while it answered; the certificate of {} counts", issued.name);
+            Ok(())
+        }
+        Some(false) => {
+            written.iter().for_each(Written::take_back);
+            Err(home_failure(error))
+        }
+        None => Err(Failure::new(format!("whether the certificate of {} counts is not known: {error}", issued.name))
+            .hint(format!(
+                "its bundle stays: if `sealmq device list` shows {}, use it, else remove it and add the device again",
+                issued.name
+            ))),
+    }
+}
+
+/// A process that was killed holds the directory for a moment still; another broker may be starting on it.
+fn ask_again(data_dir: Option<&Path>, serial: &Serial) -> Option<bool> {
+    let begin = Instant::now();
+    loop {
+        match office(data_dir).ok().and_then(|mut office| office.is_entered(serial).ok()) {
+            None if begin.elapsed() < ASK_AGAIN_WITHIN => std::thread::sleep(ASK_AGAIN_EVERY),
+            answer => return answer,
+        }
+    }
+}
+
+const ASK_AGAIN_WITHIN: Duration = Duration::from_secs(10);
+const ASK_AGAIN_EVERY: Duration = Duration::from_millis(50);
 
 /// A bundle's folder on disk.
 struct Written {
