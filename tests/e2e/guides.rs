@@ -10,17 +10,19 @@ use crate::guide_walkthrough::a2;
 use crate::support::{Broker, Client, Guide, Home, Outcome, free_port, shell, tests_file};
 
 /// The pages whose commands are typed below.
-const TYPED: [&str; 7] = [
+const TYPED: [&str; 8] = [
     "README.md",
     "docs/guides/browsers-and-proxies.md",
     "docs/guides/certificate-authority.md",
+    "docs/guides/certificates.md",
     "docs/guides/first-broker.md",
     "docs/guides/from-mosquitto.md",
     "docs/guides/names-and-access.md",
     "docs/guides/passwords-scram-tokens.md",
 ];
-/// What a block may be: commands, a configuration, an access list, haproxy's configuration, or what a program prints.
-const KINDS: [&str; 5] = ["sh", "conf", "acl", "haproxy", "text"];
+/// What a block may be: commands, a configuration, an access list, haproxy's configuration, what a
+/// program prints, or profiles.
+const KINDS: [&str; 6] = ["sh", "conf", "acl", "haproxy", "text", "toml"];
 
 /// A page of the repository.
 pub(crate) fn page(path: &str) -> String {
@@ -102,6 +104,37 @@ fn each_block_says_what_it_is_and_each_page_with_commands_is_typed() {
         let has_commands = !blocks(&page, "sh").is_empty();
         assert_eq!(has_commands, TYPED.contains(&path.as_str()), "{path} and the list of typed pages");
     }
+}
+
+/// Certificates one by one; what the page has from another CA is made as the guides of the field make it.
+#[test]
+fn certificates() {
+    let home = Home::new();
+    let _broker = home.up();
+    let theirs = [("client1", "client1"), ("server", "mqtt.lan")].map(|(file, cn)| {
+        format!(
+            "openssl req -new -newkey rsa:2048 -nodes -keyout {file}.key -out {file}.csr -subj /CN={cn} && \
+             openssl x509 -req -in {file}.csr -CA theirs.crt -CAkey theirs.key -CAcreateserial -out {file}.crt\n"
+        )
+    });
+    let their_ca =
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout theirs.key -out theirs.crt -subj /CN=Theirs\n";
+    shell(home.folder(), &(their_ca.to_owned() + &theirs.concat()));
+    // Nobody sits at a terminal here.
+    for line in commands("docs/guides/certificates.md", &[("cert adopt", "cert adopt --yes")]) {
+        if line.contains("cert adopt") {
+            home.forget("pump");
+        }
+        types(typed(home.folder(), &line).env("SEALMQ_DATA", home.data())).succeeded();
+    }
+    for made in ["pump.crt", "web/web.lan.key", "sensor/ca.der", "client1.sealmq.crt", "server.sealmq.crt"] {
+        assert!(home.folder().join(made).is_file(), "{made}");
+    }
+    let profiles = blocks(&page("docs/guides/certificates.md"), "toml").concat();
+    std::fs::write(home.data().join("profiles.toml"), profiles).expect("write the profiles");
+    home.succeeds(&["cert", "issue", "fan"]);
+    let text = home.refused(&["cert", "issue", "gw", "--profile", "gateway"]);
+    assert!(text.contains("RSA from 3072 bits"), "{text}");
 }
 
 /// Types the commands of a page about `sealmq up`: the broker and the subscriber stay, the rest comes to its end.

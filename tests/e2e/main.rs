@@ -13,6 +13,7 @@ mod audit;
 mod bounds;
 mod bridges;
 mod ca;
+mod certs;
 mod fleet;
 mod guide_walkthrough;
 mod guides;

@@ -9,9 +9,10 @@ use sealmq_pki::inventory::{Actor, Record, Standing};
 use sealmq_pki::{Name, PublicKey, Serial, Timestamp};
 
 use super::certificate_status;
+use super::certs;
 use super::protocol::{BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status};
 use crate::home::passwords::{Hash, Removed};
-use crate::home::{DeviceRequest, Draft, Home, HomeError, Surroundings};
+use crate::home::{DeviceRequest, Draft, Home, HomeError, SignedCsr, Surroundings};
 
 /// The broker that runs on the directory, as far as a change concerns it.
 pub trait Broker: Send {
@@ -44,12 +45,13 @@ pub trait Broker: Send {
 pub(super) struct Errand {
     by: Actor,
     draft: Option<Draft>,
+    pub(super) signed: Option<SignedCsr>,
 }
 
 impl Errand {
     /// Nothing yet, for a user of this machine.
     pub(super) fn of_user(uid: u32) -> Self {
-        Self { by: Actor::User { uid }, draft: None }
+        Self { by: Actor::User { uid }, draft: None, signed: None }
     }
 }
 
@@ -83,6 +85,9 @@ fn act(
             errand.draft = Some(draft);
             Ok(Response::Issued(Box::new(issued)))
         }
+        Request::CertDraft(request) => certs::draft(home, errand, &request, around),
+        Request::CertEnter => certs::enter(home, broker, errand, around),
+        Request::CertAdopt { certificate, why } => certs::adopt(home, broker, &certificate, &why, around),
         Request::DeviceEnter => enter(home, broker, errand, around),
         Request::IsEntered { serial } => {
             let serial = Serial::parse_hex(&serial).map_err(|error| HomeError::Refused {

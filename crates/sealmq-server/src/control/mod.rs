@@ -9,6 +9,7 @@
 
 mod audit;
 mod certificate_status;
+mod certs;
 mod client;
 mod desk;
 mod office;
@@ -18,6 +19,7 @@ mod socket;
 
 pub use audit::{AuditLog, Page as AuditPage};
 pub use certificate_status::{CertificateId, CertificateStatus};
+pub use certs::{Adopted, CertIssued, CertRequest};
 pub use desk::Broker;
 pub use office::Office;
 pub use protocol::{BanRow, DeviceHolder, DeviceRow, DraftRequest, HostFrom, Issued, Status};

@@ -112,7 +112,7 @@ impl Office {
         Ok(())
     }
 
-    fn ask(&mut self, request: Request) -> Result<Response, HomeError> {
+    pub(super) fn ask(&mut self, request: Request) -> Result<Response, HomeError> {
         let response = match &mut self.0 {
             Kind::Broker(connection) => connection.ask(&request)?,
             Kind::Directory { home, errand, port } => desk::answer(home, None, *port, errand, request),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::PageRow;
 use super::certificate_status::{CertificateId, CertificateStatus};
+use super::certs::{Adopted, CertIssued, CertRequest};
 
 /// The longest line either way, in bytes.
 pub(super) const LINE_BYTES_MAX: usize = 256 * 1024;
@@ -27,6 +28,17 @@ pub(super) enum Request {
     },
     /// The certificates of devices.
     DeviceList,
+    /// Sign a request. The certificate counts only after `CertEnter` on the same connection.
+    CertDraft(CertRequest),
+    /// Enter the certificate that was signed on this connection.
+    CertEnter,
+    /// Enter a certificate of this CA that the inventory does not know.
+    CertAdopt {
+        /// The certificate, DER in Base64.
+        certificate: String,
+        /// Why, for the audit log.
+        why: String,
+    },
     /// Let a name in with a password.
     UserAdd {
         /// The name.
@@ -69,6 +81,10 @@ pub(super) enum Response {
     Issued(Box<Issued>),
     /// To `DeviceList`.
     Devices(Vec<DeviceRow>),
+    /// To `CertDraft`.
+    CertIssued(Box<CertIssued>),
+    /// To `CertAdopt`.
+    Adopted(Adopted),
     /// To `UserList`.
     Users(Vec<String>),
     /// To `CertificateStatus`, in the same order.

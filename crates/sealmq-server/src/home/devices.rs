@@ -8,14 +8,15 @@ use std::num::NonZeroU32;
 
 use sealmq_pki::audit::{Draft as AuditDraft, Subject, What};
 use sealmq_pki::host::HostName;
-use sealmq_pki::inventory::{Inventory as _, Record, Role, name_is_free, predecessors};
-use sealmq_pki::issue::{End, Holder, LeafRequest, issue_leaf};
+use sealmq_pki::inventory::{Inventory as _, Record, Role};
+use sealmq_pki::issue::{End, Holder, LeafRequest, issue_leaf_under};
 use sealmq_pki::{AltName, Name, NameKey, PublicKey, ReservedNames, Serial, Timestamp};
 
 use super::create::fresh_serial;
 use super::error::HomeError;
 use super::leaves::names;
 use super::passwords::{self, Hash, Removed};
+use super::requests::refused;
 use super::{Home, Surroundings, addresses};
 use crate::inventory::Filter;
 
@@ -85,7 +86,7 @@ impl Home {
     /// Signs a device's certificate without entering it.
     pub fn draft_device(&self, request: &DeviceRequest, around: &Surroundings) -> Result<Draft, HomeError> {
         let now = self.judge_at(around);
-        let name = self.device_name(request, now)?;
+        let name = self.holders_name(&request.name, request.holder, now)?;
         let holder = request.holder;
         let (host, host_from) = self.bundle_host(request.host.as_ref())?;
         let request = (
@@ -95,10 +96,13 @@ impl Home {
                 public_key: &request.public_key,
                 serial: fresh_serial()?,
                 now,
-                end: request.days.map_or(End::WithIssuer, End::Days),
+                end: request.days.map_or(End::Profile, End::Days),
             },
         );
-        let certificate = issue_leaf(self.issuing(), &request.1)?;
+        // A bundle cannot renew itself: it lives as long as the profile of such devices says.
+        let profiles = self.profiles()?;
+        let profile = profiles.find("static-device").map_err(|error| refused(&error))?;
+        let certificate = issue_leaf_under(self.issuing(), profile, &request.1)?;
         let mut record = certificate.record(self.issuing(), Role::Device, Some(&name), now);
         record.bundles.clone_from(&request.0.bundles);
         Ok(Draft {
@@ -185,23 +189,9 @@ impl Home {
         Ok(())
     }
 
-    /// The name that a certificate is to have, free or taken as the request wants it.
-    fn device_name(&self, request: &DeviceRequest, now: Timestamp) -> Result<Name, HomeError> {
-        match request.holder {
-            DeviceHolder::New => {
-                let name = self.reserved()?.parse_new(&request.name)?;
-                let records = self.inventory().by_name(&name.key())?;
-                let has_password = self.inventory().has_password(&name.key())?;
-                name_is_free(&name, &records, has_password, now)?;
-                Ok(name)
-            }
-            DeviceHolder::Known => {
-                let name = Name::parse(&request.name)?;
-                let records = self.inventory().by_name(&name.key())?;
-                predecessors(&name, &records, now)?;
-                Ok(name)
-            }
-        }
+    /// Reads a name for somebody new: well-formed and not reserved.
+    pub(super) fn new_name(&self, text: &str) -> Result<Name, HomeError> {
+        Ok(self.reserved()?.parse_new(text)?)
     }
 
     fn reserved(&self) -> Result<ReservedNames, HomeError> {

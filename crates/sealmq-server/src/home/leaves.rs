@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use sealmq_pki::audit::{Draft, Subject, What};
 use sealmq_pki::host::HostName;
 use sealmq_pki::inventory::Role;
-use sealmq_pki::issue::{Certificate, End, Holder, LeafRequest, issue_leaf};
+use sealmq_pki::issue::{Certificate, End, Holder, LeafRequest, issue_leaf_under};
 use sealmq_pki::{AltName, Facts, Name, Signer, SoftKey, Timestamp, pem, profile};
 
 use super::create::{Progress, Step, fresh_key, fresh_serial};
@@ -200,8 +200,10 @@ impl Home {
             now,
             end: End::Profile,
         };
-        let certificate = issue_leaf(self.issuing(), &request)?;
         let role = holder.role();
+        let profiles = self.profiles()?;
+        let profile = if role == Role::Server { profiles.server() } else { profiles.operator() };
+        let certificate = issue_leaf_under(self.issuing(), profile, &request)?;
         let record = certificate.record(self.issuing(), role, name, now);
         let made = vec![Subject::Key(key.public_key().key_id().clone())];
         self.inventory().change(&self.act(around), |change| {

@@ -22,7 +22,9 @@ pub mod offline;
 pub mod passphrase;
 pub mod passwords;
 mod place;
+mod profiles;
 mod prompt;
+mod requests;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -51,6 +53,7 @@ pub use authority::Protection;
 pub use passphrase::{Passphrase, Unlock};
 pub use place::{CaFolder, Chosen, Environment, KeyPairFiles, Place};
 pub use prompt::{password as prompt_password, without_echo};
+pub use requests::{CsrRequest, SignedCsr};
 
 use crate::inventory::{Inventory, Status};
 

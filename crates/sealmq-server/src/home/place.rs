@@ -118,6 +118,11 @@ impl Place {
         self.folder.join("passwd")
     }
 
+    /// What certificates look like, where a person wants them otherwise.
+    pub fn profiles(&self) -> PathBuf {
+        self.folder.join("profiles.toml")
+    }
+
     /// The CA.
     pub fn ca(&self) -> CaFolder {
         CaFolder { folder: self.folder.join("ca") }

@@ -5,6 +5,7 @@ mod crash;
 mod keys;
 mod proofs;
 mod renewal;
+mod requests;
 
 use std::path::{Path, PathBuf};
 

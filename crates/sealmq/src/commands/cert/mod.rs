@@ -1,13 +1,22 @@
 //! `sealmq cert …`: certificates, ours and others'. One file per action.
+//!
+//! What is signed is written first and counts second: a crash in between leaves a file that opens nothing.
 
+mod adopt;
 mod files;
 mod home;
+mod io;
+mod issue;
+mod renew;
 mod rows;
 mod show;
+mod sign;
 mod verdict;
 mod verify;
 
 use std::process::ExitCode;
+
+use crate::report;
 
 /// Options of this command.
 #[derive(Debug, clap::Args)]
@@ -18,6 +27,21 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    /// Sign a certificate request (PKCS#10) under a profile, for a name that you give
+    #[command(after_help = sign::HELP)]
+    Sign(sign::Args),
+    /// Make a key and its certificate, for a client or a server
+    #[command(after_help = issue::HELP)]
+    Issue(issue::Args),
+    /// Give a certificate of this CA a successor with the same key and names
+    #[command(after_help = renew::RENEW_HELP)]
+    Renew(renew::Args),
+    /// Give a certificate of another CA, version 1 too, a version 3 certificate of this one: same key, same names
+    #[command(after_help = renew::REISSUE_HELP)]
+    Reissue(renew::ReissueArgs),
+    /// Let a certificate count that this CA's key has signed and its inventory does not know
+    #[command(after_help = adopt::HELP)]
+    Adopt(adopt::Args),
     /// Show what certificates, requests and revocation lists say, whoever made them
     Show(show::Args),
     /// Explain whether a certificate is good, and everything that is wrong with it
@@ -27,6 +51,11 @@ enum Action {
 /// Runs the command.
 pub(crate) fn run(args: Args) -> ExitCode {
     match args.action {
+        Action::Sign(args) => report::finish(sign::run(args)),
+        Action::Issue(args) => report::finish(issue::run(args)),
+        Action::Renew(args) => report::finish(renew::renew(args)),
+        Action::Reissue(args) => report::finish(renew::reissue(args)),
+        Action::Adopt(args) => report::finish(adopt::run(&args)),
         Action::Show(args) => show::run(&args),
         Action::Verify(args) => verify::run(&args),
     }
