@@ -24,6 +24,7 @@ mod mbedtls;
 mod ocsp;
 mod options_file;
 mod paho;
+mod published;
 mod refusals;
 mod scram;
 mod service;

@@ -38,9 +38,9 @@ pub use config::{
     Access, BanAfter, Bind, Bridge, BridgeAddress, BridgeReload, BridgeTls, CertificateAndKey,
     ClientCertificates, ClientDates, ClientTls, Config, ConnectionRate, CrlCheck, CrlPolicy, CrlSettings,
     FileSetting, Global, IdentityRule, Jwt, LegacyClientCerts, LegacyServerCerts, Listener, ListenerTls,
-    LiveSession, Log, LogDest, LogFormat, LogTypes, MaxQos, Mode, Network, NetworkError, Protocol,
-    ProtocolVersions, Proxy, ProxySources, ProxyVersion, Resumption, SessionOwner, SocketFamily, TakenBack,
-    TextSetting, UnknownAlpn, WillOfTheRefused,
+    LiveSession, Log, LogDest, LogFormat, LogTypes, MaxQos, Mode, Network, NetworkError, PkiListener,
+    Protocol, ProtocolVersions, Proxy, ProxySources, ProxyVersion, Resumption, SessionOwner, SocketFamily,
+    TakenBack, TextSetting, UnknownAlpn, WillOfTheRefused,
 };
 pub use diagnostic::{Diagnostic, Exit, Place, Severity};
 pub use options::{OPTIONS, OptionRow};

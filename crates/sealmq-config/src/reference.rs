@@ -109,6 +109,8 @@ fn value(row: &OptionRow) -> String {
             choices.iter().map(|choice| choice.word).collect::<Vec<_>>().join(", ")
         }
         Kind::Listen => "port, address or socket path".to_owned(),
+        Kind::SocketAddress => "port, or address:port".to_owned(),
+        Kind::HttpUrl => "http:// address".to_owned(),
         Kind::Addresses => "host:port …".to_owned(),
         Kind::BridgeTopic => "pattern direction QoS prefixes".to_owned(),
         Kind::TlsVersions => "tlsv1.2, tlsv1.3, or both".to_owned(),

@@ -25,7 +25,7 @@ pub use tlv::{ParseError, Problem};
 pub(crate) use ext::Extension;
 pub(crate) use oids::signature_name;
 pub(crate) use points::full_names;
-pub(crate) use signed::{explain_raw, verify_signature};
+pub(crate) use signed::{explain_raw, list_signed_by, verify_signature};
 pub(crate) use tlv::Reader;
 
 use crate::ids::KeyId;

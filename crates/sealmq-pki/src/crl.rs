@@ -17,7 +17,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::Facts;
-use crate::cert::{DistinguishedName, ParseError, PointName, Problem, Reader, tlv};
+use crate::cert::{DistinguishedName, ParseError, PointName, Problem, Reader, SignedBy, tlv};
 use crate::ids::{Fingerprint, KeyId, Serial};
 use crate::time::Timestamp;
 pub use build::{CrlDraft, CrlDraftError, Listing, Why};
@@ -250,6 +250,17 @@ impl Crl {
             (Scope::Leaves, Depth::Authority) | (Scope::Authorities, Depth::Leaf) => false,
         };
         scope && (self.points.is_empty() || facts.crl_points.iter().any(|point| self.points.contains(point)))
+    }
+
+    /// Whether this issuer made it: its name stands there, and its key made the signature.
+    ///
+    /// # Errors
+    /// The issuer's key cannot be read.
+    pub fn signed_by(&self, issuer: &Facts) -> Result<SignedBy, ParseError> {
+        if self.issuer != issuer.subject {
+            return Ok(SignedBy::No);
+        }
+        crate::cert::list_signed_by(&self.der, issuer)
     }
 
     /// What the signature is over.

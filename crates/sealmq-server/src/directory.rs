@@ -17,6 +17,7 @@ use crate::door::ban::Ban;
 use crate::home::{Floor, Home, wall_now};
 use crate::inventory::Inventory;
 use crate::log::Log;
+use crate::pki_http::Publisher;
 use crate::plan::StartError;
 use crate::reload::Reloader;
 use crate::serve::{Hooks, Served};
@@ -33,7 +34,13 @@ pub fn hooks(home: &Home) -> Hooks {
     };
     let names = LivingNames { inventory: Arc::clone(&inventory), floor: home.floor().clone() };
     believed::raise_floor(home.floor().value());
-    Hooks { own: Some(own), names: Some(Arc::new(names)), inventory: Some(inventory), ..Hooks::default() }
+    Hooks {
+        own: Some(own),
+        names: Some(Arc::new(names)),
+        publisher: Some(Arc::new(Publisher::of(home))),
+        inventory: Some(inventory),
+        ..Hooks::default()
+    }
 }
 
 /// Starts the control socket of a broker that runs on this directory.

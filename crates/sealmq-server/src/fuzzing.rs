@@ -5,6 +5,8 @@
 use std::path::Component;
 use std::sync::OnceLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use sealmq_broker::{ClientId, ConnId, ControlRequest};
 use sealmq_config::ProxyVersion;
 
@@ -16,6 +18,7 @@ use crate::http::files::{percent_decoded, relative_path};
 use crate::http::request::{self, Head};
 use crate::http::upgrade::{Wanted, judge};
 use crate::log::{LogKeeper, LogSpec};
+use crate::pki_http::route as pki;
 
 /// Any bytes as a PROXY header of either version: what is taken is there and bounded, each piece of it is incomplete, and
 /// no header needs more bytes than the bound.
@@ -48,6 +51,27 @@ pub fn http_upgrade(bytes: &[u8]) {
             assert_eq!(answer.lines().count(), 6);
             assert!(origins.is_empty() || request.values("Origin").all(|origin| origin == only[0]));
         }
+    }
+}
+
+/// Any bytes as a request of `pki_listener`: what it asks for has a name here, no body is larger than an OCSP request, and
+/// an OCSP request that a path carries is the same one after it was written into a path again.
+pub fn pki_request(bytes: &[u8]) {
+    let Ok(Head::Whole { request, .. }) = request::parse(bytes) else { return };
+    let Ok(wanted) = pki::route(&request) else { return };
+    if let Ok(body) = pki::body_bytes(&request, &wanted) {
+        assert!(body <= pki::BODY_BYTES_MAX && (body == 0 || wanted == pki::Wanted::OcspPost));
+    }
+    if let pki::Wanted::OcspGet(der) = wanted {
+        let encoded = BASE64.encode(&der).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+        let again = format!("GET /ocsp/{encoded} HTTP/1.0\r\n\r\n");
+        // One letter of a path may have been three in it before.
+        if let Ok(Head::Whole { request, .. }) = request::parse(again.as_bytes())
+            && encoded.len() < 4_000
+        {
+            assert_eq!(pki::route(&request), Ok(pki::Wanted::OcspGet(der.clone())));
+        }
+        sealmq_pki::ocsp::fuzz_request(&der);
     }
 }
 

@@ -37,6 +37,7 @@ mod material;
 pub mod notify;
 pub mod password_lines;
 mod pid_file;
+pub mod pki_http;
 pub mod plan;
 pub mod post;
 pub mod privileges;

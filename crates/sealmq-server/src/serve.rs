@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use sealmq_config::{Bind, Config, Mode, for_broker};
+use sealmq_config::{Bind, Config, Mode, PkiListener, Place, for_broker};
 use sealmq_tls::{OwnIssuer, TrustGeneration};
 
 use crate::believed::now;
@@ -14,12 +14,14 @@ use crate::door::Nodelay;
 use crate::door::accept::{self, OpenSocket};
 use crate::door::authenticate::CertificateNames;
 use crate::door::limits::DoorLimits;
+use crate::door::pki::{self, PkiDoor};
 use crate::expiry::{self, Watcher};
 use crate::inventory::Inventory;
 use crate::log::{Event, Line, Log};
 use crate::logging::{self, LogPart};
 use crate::notify::Notify;
 use crate::pid_file::PidFile;
+use crate::pki_http::Publisher;
 use crate::plan::{self, Material, StartError};
 use crate::privileges;
 use crate::reload::{ConfigSource, ReloadThread, Reloader, ReloaderSpec, Seen};
@@ -40,6 +42,8 @@ pub struct Hooks {
     pub own: Option<OwnIssuer>,
     /// Names that belong to certificates.
     pub names: Option<Arc<dyn CertificateNames>>,
+    /// What `pki_listener` gives out.
+    pub publisher: Option<Arc<Publisher>>,
     /// Where the configuration comes from: a reload reads it again. `None`: a reload reads the files that it names.
     pub source: Option<Arc<dyn ConfigSource>>,
     /// Signals, caught before the first socket is open. `None`: of a process that is not a broker only; [`run`] catches
@@ -63,6 +67,10 @@ pub struct Prepared {
 /// # Errors
 /// A file that cannot be used, with its exit code.
 pub fn prepare(config: Config, hooks: Hooks) -> Result<Prepared, StartError> {
+    if let (Some(pki), None) = (&config.global.pki, &hooks.publisher) {
+        let text = "Error: pki_listener has nothing to give out: the data directory was not opened.";
+        return Err(StartError::new(text, UNUSABLE).at(&pki.at));
+    }
     if let (Some(data_dir), None) = (&config.global.data_dir, &hooks.own) {
         // Its inventory says which certificates count; without it, revoked ones would.
         let text = format!("Error: data_dir \"{}\" is set and was not opened.", data_dir.written);
@@ -85,6 +93,7 @@ pub struct Opened {
     trust: Arc<TrustCounter>,
     pid_file: Option<PidFile>,
     seen: Seen,
+    pki: Vec<OpenSocket>,
 }
 
 impl Prepared {
@@ -105,6 +114,7 @@ impl Prepared {
             listeners.push(OpenListener { state: plan::listener_state(&config, listener, files), sockets });
         }
         somebody_can_come(&listeners)?;
+        let pki = config.global.pki.as_ref().map(open_pki).transpose()?.unwrap_or_default();
         startup::log_material(
             log,
             &config,
@@ -129,7 +139,26 @@ impl Prepared {
             threads: Threads::default(),
             log: log.clone(),
         };
-        Ok(Opened { spec, config, hooks, trust, pid_file, seen })
+        Ok(Opened { spec, config, hooks, trust, pid_file, seen, pki })
+    }
+}
+
+/// Opens the sockets of `pki_listener`.
+fn open_pki(pki: &PkiListener) -> Result<Vec<OpenSocket>, StartError> {
+    accept::open(&pki.bind).map_err(|error| not_opened(&pki.bind, None, &pki.at, &error))
+}
+
+/// Answers on the sockets of `pki_listener` from now on.
+fn publish(running: &Running, hooks: &Hooks, config: &Config, sockets: Vec<OpenSocket>, log: &Log) {
+    let (Some(pki), Some(publisher)) = (&config.global.pki, &hooks.publisher) else { return };
+    let name = plan::name(&pki.bind);
+    log.line(Line::new(
+        Event::ListenerOpen,
+        format!("Opening pki_listener on {name}: CA certificates, revocation list and OCSP in plain HTTP."),
+    ));
+    let door = PkiDoor::new(Arc::clone(&running.control().door), Arc::clone(publisher), name);
+    for socket in sockets {
+        running.handle().spawn(pki::accept(Arc::clone(&door), socket));
     }
 }
 
@@ -167,10 +196,14 @@ fn somebody_can_come(listeners: &[OpenListener]) -> Result<(), StartError> {
 
 /// mosquitto's words, then which listener it is.
 pub(crate) fn cannot_open(listener: &sealmq_config::Listener, error: &io::Error) -> StartError {
+    not_opened(&listener.bind, interface(listener), &listener.at, error)
+}
+
+fn not_opened(bind: &Bind, interface: Option<&str>, at: &Place, error: &io::Error) -> StartError {
     let is = |kind| error.kind() == kind;
     let whole = error.to_string();
     let why = whole.split(" (os error").next().unwrap_or(&whole);
-    let (what, hint) = if let Bind::Unix { path } = &listener.bind {
+    let (what, hint) = if let Bind::Unix { path } = bind {
         let what = if is(io::ErrorKind::InvalidInput) {
             format!("Error: Path to unix socket is too long \"{}\".", path.display())
         } else if is(io::ErrorKind::AddrInUse) {
@@ -189,7 +222,7 @@ pub(crate) fn cannot_open(listener: &sealmq_config::Listener, error: &io::Error)
             "Error: Cannot assign requested address".to_owned(),
             "this machine has no such address; `ip addr` lists them",
         )
-    } else if let (Some(nix::libc::ENODEV), Some(interface)) = (error.raw_os_error(), interface(listener)) {
+    } else if let (Some(nix::libc::ENODEV), Some(interface)) = (error.raw_os_error(), interface) {
         (
             format!("Error: Interface {interface} does not exist."),
             "`ip link` lists the interfaces of this machine",
@@ -202,9 +235,9 @@ pub(crate) fn cannot_open(listener: &sealmq_config::Listener, error: &io::Error)
     } else {
         (format!("Error: {why}"), "check the address, the port and the path of this listener")
     };
-    StartError::new(format!("{what}\nError: cannot listen on {}.", plan::name(&listener.bind)), UNUSABLE)
+    StartError::new(format!("{what}\nError: cannot listen on {}.", plan::name(bind)), UNUSABLE)
         .hint(hint)
-        .at(&listener.at)
+        .at(at)
 }
 
 fn leave_root(config: &Config, listeners: &[OpenListener], log: &Log) -> Result<(), StartError> {
@@ -269,7 +302,7 @@ impl Opened {
     /// # Errors
     /// A thread or a poll cannot be made.
     pub fn start(self) -> Result<Served, StartError> {
-        let Opened { spec, config, hooks, trust, pid_file, seen } = self;
+        let Opened { spec, config, hooks, trust, pid_file, seen, pki } = self;
         let log = spec.log.clone();
         let signals = hooks.signals.clone();
         let failed = |error: io::Error| {
@@ -277,6 +310,7 @@ impl Opened {
         };
         let running = start(spec).map_err(failed)?;
         trust_watch::start(&running, &log);
+        publish(&running, &hooks, &config, pki, &log);
         let control = running.control();
         logging::connect_topics(&log, control.clone());
         let watcher = expiry::start(&running, hooks.inventory.clone(), &log).map_err(failed)?;

@@ -1,6 +1,9 @@
 //! What holds for the whole broker.
 
-use super::FileSetting;
+use sealmq_pki::issue::BaseUrl;
+
+use super::{Bind, FileSetting};
+use crate::diagnostic::Place;
 
 /// Global keys. Numbers where mosquitto writes 0 or -1 for "no limit" are `Option`: `None` is no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +73,19 @@ pub struct Global {
     pub taken_back: TakenBack,
     /// `data_dir`: this broker is that data directory's (own CA, inventory, control socket).
     pub data_dir: Option<FileSetting>,
+    /// `pki_listener`, with `pki_url`. Never without [`Global::data_dir`].
+    pub pki: Option<PkiListener>,
+}
+
+/// `pki_listener`, `pki_url`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PkiListener {
+    /// Where it listens: always TCP.
+    pub bind: Bind,
+    /// What certificates say of it; `None`: nothing.
+    pub url: Option<BaseUrl>,
+    /// Where the key stands.
+    pub at: Place,
 }
 
 /// `connection_rate`.

@@ -94,6 +94,10 @@ pub enum Kind {
     WholeWord(&'static [Choice], &'static str),
     /// `PORT [ADDRESS | UNIX-PATH]`.
     Listen,
+    /// `[ADDRESS:]PORT`.
+    SocketAddress,
+    /// `http://HOST[:PORT][/PATH]`.
+    HttpUrl,
     /// `HOST[:PORT] …`.
     Addresses,
     /// `PATTERN [out|in|both [QOS [LOCAL-PREFIX REMOTE-PREFIX]]]`.
@@ -148,6 +152,8 @@ impl Kind {
             | Kind::Integer { .. }
             | Kind::Word(..)
             | Kind::Listen
+            | Kind::SocketAddress
+            | Kind::HttpUrl
             | Kind::Addresses
             | Kind::BridgeTopic
             | Kind::TlsVersions

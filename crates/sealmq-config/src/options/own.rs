@@ -11,6 +11,12 @@ pub(super) const ROWS: &[OptionRow] = &[
     row("data_dir", Global, Path, "", "/var/lib/sealmq",
         "This broker is that data directory's: own CA, inventory, control socket. Relative: on this file's folder. \
          Other relative paths are then on data_dir.").restricts().once().reload(Reload::No),
+    row("pki_listener", Global, Kind::SocketAddress, "", "8080",
+        "Give out CA certificates, the revocation list and OCSP answers of data_dir's CA in plain HTTP on [ADDRESS:]PORT; \
+         without ADDRESS on all of this machine. Nothing else is served there.").once().reload(Reload::No),
+    row("pki_url", Global, Kind::HttpUrl, "", "http://pki.example:8080",
+        "How others reach pki_listener. It is written into certificates from then on (cRLDistributionPoints, \
+         authorityInfoAccess); without it they name no address.").once().reload(Reload::No),
     row("session_owner", Global,
         Kind::Word(&[word("mosquitto"), word("bound")], "Invalid 'session_owner' value ({})."),
         "mosquitto; bound where data_dir is set", "bound",

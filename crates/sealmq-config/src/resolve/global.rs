@@ -2,11 +2,11 @@
 
 use super::data_dir_base;
 use crate::config::{
-    BanAfter, ConnectionRate, FileSetting, Global, LiveSession, Log, LogDest, LogFormat, LogTypes,
-    SessionOwner, TakenBack, WillOfTheRefused,
+    BanAfter, Bind, ConnectionRate, FileSetting, Global, LiveSession, Log, LogDest, LogFormat, LogTypes,
+    PkiListener, SessionOwner, SocketFamily, TakenBack, WillOfTheRefused,
 };
 use crate::diagnostic::Diagnostic;
-use crate::document::{Base, Document, Findings, Section};
+use crate::document::{Base, Document, Findings, Section, Setting};
 use crate::value::{Destination, Value};
 use std::path::Path;
 
@@ -80,10 +80,33 @@ pub(super) fn resolve(
             }
             Some(_) | None => None,
         },
+        pki: pki(global, data_dir.as_ref(), findings),
         session_owner,
         taken_back: taken_back(global),
         data_dir,
     }
+}
+
+/// What it serves is the data directory's CA; what certificates say of it must be served.
+fn pki(global: &Section, data_dir: Option<&FileSetting>, findings: &mut Findings) -> Option<PkiListener> {
+    let Some(Setting { value: Value::Listen { port, place }, at }) = global.last("pki_listener") else {
+        if let Some(at) = global.at("pki_url") {
+            let error = Diagnostic::error(at, "'pki_url' needs 'pki_listener'.");
+            findings
+                .add(error.hint("add `pki_listener PORT`, or remove this line: nobody would answer there"));
+        }
+        return None;
+    };
+    if data_dir.is_none() {
+        let error = Diagnostic::error(at.clone(), "'pki_listener' needs 'data_dir'.");
+        findings.add(error.hint("it gives out what the CA of a data directory signs; `sealmq up` makes one"));
+    }
+    let bind = Bind::Tcp { port: *port, address: place.clone(), family: SocketFamily::Any, interface: None };
+    let url = global.last("pki_url").and_then(|setting| {
+        let Value::Url(url) = &setting.value else { return None };
+        Some(url.clone())
+    });
+    Some(PkiListener { bind, url, at: at.clone() })
 }
 
 fn counts<'a>(section: &'a Section, key: &str) -> Option<&'a [u32]> {

@@ -6,6 +6,7 @@
 mod bridge;
 mod counts;
 mod crl_policy;
+mod pki;
 
 use crate::config::{BridgeAddress, CrlPolicy, Network, NetworkError, ProtocolVersions, TcpKeepalive};
 use crate::diagnostic::Exit;
@@ -25,7 +26,10 @@ pub(crate) enum Value {
     Number(i64),
     Text(String),
     Word(&'static Choice),
-    Listen { port: u16, place: Option<String> },
+    Listen {
+        port: u16,
+        place: Option<String>,
+    },
     Addresses(Vec<BridgeAddress>),
     Topic(TopicRule),
     Restart(Restart),
@@ -37,7 +41,12 @@ pub(crate) enum Value {
     LogDest(Destination),
     Seconds(u64),
     Counts(Vec<u32>),
-    CertificateAndKey { certificate: String, key: String },
+    /// `pki_url`.
+    Url(sealmq_pki::issue::BaseUrl),
+    CertificateAndKey {
+        certificate: String,
+        key: String,
+    },
     CrlPolicy(CrlPolicy),
     Unread,
 }
@@ -117,6 +126,8 @@ pub(crate) fn read<'a>(
         Kind::MountPoint => mount_point(text(rest, name)?).map(whole),
         Kind::PluginOption => plugin_option(written, rest).map(whole),
         Kind::Listen => listen(rest, name),
+        Kind::SocketAddress => first(rest, name, |word| pki::socket_address(word, name)),
+        Kind::HttpUrl => first(rest, name, |word| pki::http_url(word, name)),
         Kind::Addresses => bridge::addresses(rest).map(whole),
         Kind::BridgeTopic => bridge::bridge_topic(rest).map(whole),
         Kind::TlsVersions => tls_versions(rest, name).map(whole),
@@ -452,6 +463,7 @@ pub(crate) fn support(row: &'static OptionRow, value: &Value) -> Support {
         | Value::LogDest(_)
         | Value::Seconds(_)
         | Value::Counts(_)
+        | Value::Url(_)
         | Value::CertificateAndKey { .. }
         | Value::CrlPolicy(_)
         | Value::Unread => row.support,

@@ -26,6 +26,8 @@ fn minimal(row: &OptionRow) -> (String, String) {
             }
             _ => PLAIN,
         },
+        Scope::Global if row.key == "pki_listener" => "data_dir d\n",
+        Scope::Global if row.key == "pki_url" => "data_dir d\npki_listener 8080\n",
         Scope::Global | Scope::StartsListener | Scope::DefaultListener => "",
         Scope::MainFile | Scope::StartsBridge | Scope::StartsPlugin => "",
         Scope::Listener | Scope::ListenerOrDefault | Scope::NamedListener => match row.key {

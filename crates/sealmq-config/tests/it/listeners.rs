@@ -242,6 +242,41 @@ fn connection_rate_and_ban_after_say_off_by_nought_and_are_numbers_otherwise() {
 }
 
 #[test]
+fn what_the_ca_publishes_has_a_listener_of_its_own() {
+    let of = |lines: &str| config(format!("data_dir d\n{lines}")).global.pki;
+    assert_eq!(config("data_dir d\n").global.pki, None);
+    for (line, address, port) in [
+        ("pki_listener 8080", None, 8080),
+        ("pki_listener 127.0.0.1:80 # for the proxy", Some("127.0.0.1"), 80),
+        ("pki_listener [::1]:65535", Some("::1"), 65535),
+        ("pki_listener localhost:8080", Some("localhost"), 8080),
+    ] {
+        let bind = Bind::Tcp {
+            port,
+            address: address.map(str::to_owned),
+            family: SocketFamily::Any,
+            interface: None,
+        };
+        assert_eq!(of(line).map(|pki| pki.bind), Some(bind), "{line}");
+    }
+    let pki = of("pki_listener 8080\npki_url http://pki.example:8080/\n").unwrap();
+    assert_eq!(pki.url.unwrap().to_string(), "http://pki.example:8080");
+    for word in ["0", "65536", "+80", ":80", "host:", "::1:80", "[::1]", "[host]:80", "[::1:80", "8080x"] {
+        let text = format!("2: Error: Invalid 'pki_listener' value ({word}).");
+        assert_eq!(errors(format!("data_dir d\npki_listener {word}\n")), [text]);
+    }
+    assert_eq!(errors("pki_listener 8080\n"), ["1: Error: 'pki_listener' needs 'data_dir'."]);
+    assert_eq!(
+        errors("data_dir d\npki_url http://pki.example\n"),
+        ["2: Error: 'pki_url' needs 'pki_listener'."]
+    );
+    assert_eq!(
+        errors("data_dir d\npki_listener 8080\npki_url https://pki.example\n"),
+        ["3: Error: Invalid 'pki_url' value (https://pki.example): it does not begin with http://."]
+    );
+}
+
+#[test]
 fn browsers_are_served_where_the_protocol_says_so() {
     use sealmq_config::Protocol;
     let of = |word: &str| config(format!("listener 8080\nprotocol {word}\n")).listeners.remove(0);

@@ -132,6 +132,12 @@ fn pss_identifier(hash: u8, salt: u8) -> Vec<u8> {
     out
 }
 
+/// As [`signed_by`], of a list whose issuer field has been compared: it lies in DER as a certificate does.
+pub(crate) fn list_signed_by(der: &[u8], issuer: &Facts) -> Result<SignedBy, ParseError> {
+    let key = key_facts::parse(tlv::sole(&issuer.spki_der, tlv::SEQUENCE, "subjectPublicKeyInfo")?)?;
+    Ok(Envelope::parse(der)?.check(&key))
+}
+
 /// What a signature check needs of a certificate, for a verifier with algorithms of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedParts<'a> {

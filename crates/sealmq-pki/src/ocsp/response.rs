@@ -7,6 +7,7 @@ use super::{
 };
 use crate::cert::{Problem, Reader, tlv};
 use crate::crl::Reason;
+use crate::inventory::State;
 use crate::time::Timestamp;
 
 /// What is said about one certificate.
@@ -36,6 +37,20 @@ pub enum Status {
     },
     /// The responder does not know it.
     Unknown,
+}
+
+impl Status {
+    /// What a responder says of a certificate that its inventory has in this state. Superseded is good: it counts until
+    /// its holder has the new one.
+    pub fn of_state(state: &State) -> Status {
+        match state {
+            State::Valid | State::Superseded { .. } => Status::Good,
+            State::Held { at, .. } => Status::Revoked { at: *at, reason: Reason::CertificateHold },
+            State::Revoked { at, reason } => {
+                Status::Revoked { at: *at, reason: Reason::of_code(reason.code().into()) }
+            }
+        }
+    }
 }
 
 /// A BasicOCSPResponse of a responder that did answer.

@@ -252,6 +252,11 @@ fn renew(spec: &ControlSpec, around: &Surroundings) -> Result<(), HomeError> {
                 .hint("mend what it says, then send SIGHUP"),
         });
     }
+    if let Leaf::Made { cause, not_after } = spec.home.ensure_ocsp_signer(around, &mut |_| Ok(()))? {
+        let text =
+            format!("Made a new OCSP signer's certificate ({cause}), valid until {}.", not_after.date());
+        spec.log.line(Line::new(Event::CertificateRenewed, text));
+    }
     if let Leaf::Made { cause, not_after } = spec.home.ensure_operator(around, &mut |_| Ok(()))? {
         let text = format!("Made a new operator certificate ({cause}), valid until {}.", not_after.date());
         spec.log.line(Line::new(Event::CertificateRenewed, text));

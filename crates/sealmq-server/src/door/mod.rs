@@ -21,6 +21,7 @@ pub mod listener;
 pub mod name_proofs;
 pub mod network;
 pub mod passwords;
+pub(crate) mod pki;
 pub mod proxy;
 pub mod rate;
 mod refuse;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use sealmq_config::{Arguments, Bind, Config, Loader, Parsed, SourceFile, Unreadable};
 
+use sealmq_pki::issue::BaseUrl;
+
 use super::create::{Progress, Step};
 use super::error::HomeError;
 use super::files::{self, Mode};
@@ -42,6 +44,15 @@ pub fn tls_port(place: &Place) -> Result<u16, HomeError> {
         return Err(corrupt(first.unwrap_or_else(|| "it cannot be read".to_owned())));
     };
     tls_port_of(&config).ok_or_else(|| corrupt("it has no TCP listener with TLS".to_owned()))
+}
+
+/// `pki_url`, where the file is there and says so. One that cannot be used says nothing here: no broker starts with it.
+pub(super) fn pki_url(place: &Place) -> Result<Option<BaseUrl>, HomeError> {
+    if !files::is_there(&place.conf())? {
+        return Ok(None);
+    }
+    let config = read_conf(place)?.config;
+    Ok(config.and_then(|config| config.global.pki).and_then(|pki| pki.url))
 }
 
 /// As [`tls_port`], of a configuration that was read.

@@ -269,4 +269,4 @@ fn is_empty(folder: &Path) -> Result<bool, HomeError> {
 }
 
 const MADE_BEFORE_THE_CA: &[&str] = &["lock", "ca.new~"];
-const MADE_AFTER_THE_CA: &[&str] = &["server", "operator", "sealmq.conf", "acl", "passwd", "run"];
+const MADE_AFTER_THE_CA: &[&str] = &["server", "operator", "ocsp", "sealmq.conf", "acl", "passwd", "run"];

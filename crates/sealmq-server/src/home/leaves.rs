@@ -92,14 +92,24 @@ impl Home {
 
     /// Makes the operator's certificate new where that is needed.
     pub fn ensure_operator(&self, around: &Surroundings, done: Progress<'_>) -> Result<Leaf, HomeError> {
-        let now = self.judge_at(around);
-        let files = self.place().operator();
-        let cause = match self.look_at(&files, Role::Operator, now)? {
+        let name = Name::operator();
+        self.ensure_leaf(&self.place().operator(), Holder::Operator(&name), Some(&name), around, done)
+    }
+
+    /// Keeps what can be used until two thirds of its life are over.
+    pub(super) fn ensure_leaf(
+        &self,
+        files: &KeyPairFiles,
+        holder: Holder<'_>,
+        name: Option<&Name>,
+        around: &Surroundings,
+        done: Progress<'_>,
+    ) -> Result<Leaf, HomeError> {
+        let cause = match self.look_at(files, holder.role(), self.judge_at(around))? {
             Found::Usable(facts) => return Ok(Leaf::Kept { not_after: facts.not_after }),
             Found::Needs(cause) => cause,
         };
-        let name = Name::operator();
-        let not_after = self.issue(&files, Holder::Operator(&name), Some(&name), around, done)?;
+        let not_after = self.issue(files, holder, name, around, done)?;
         Ok(Leaf::Made { cause, not_after })
     }
 

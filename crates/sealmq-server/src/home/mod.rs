@@ -18,6 +18,7 @@ mod error;
 pub mod files;
 mod leaves;
 mod lock;
+mod ocsp_signer;
 pub mod offline;
 pub mod passphrase;
 pub mod passwords;
@@ -48,6 +49,7 @@ pub use error::HomeError;
 pub(crate) use leaves::first_certificate;
 pub use leaves::{Cause, Leaf};
 pub use lock::Lock;
+pub(crate) use ocsp_signer::OcspSigner;
 
 pub use authority::Protection;
 pub use passphrase::{Passphrase, Unlock};
@@ -173,6 +175,7 @@ impl Home {
         home.remember_names(&wanted.names, home.judge_at(around))?;
         let server = home.ensure_server(around, done)?;
         let operator = home.ensure_operator(around, done)?;
+        home.ensure_ocsp_signer(around, done)?;
         conf::ensure(place, wanted.port.unwrap_or(DEFAULT_PORT), done)?;
         files::ensure_folder(&place.run())?;
         done(Step::Run)?;
@@ -301,6 +304,7 @@ impl Home {
         let anchors_pem = read_anchors(&ca)?;
         let issuing =
             open_issuing(&ca, unlock).inspect_err(|error| note_key_failure(&inventory, error, &act))?;
+        let issuing = issuing.published_at(conf::pki_url(place)?);
         check_same_ca(&inventory, &issuing, &ca)?;
         let loaded = vec![Subject::Key(issuing.signer().public_key().key_id().clone())];
         if authority::protection(&ca.issuing().key())? == Some(Protection::Encrypted) {

@@ -15,6 +15,7 @@
 //!     inventory.db       every certificate of this CA that is valid (SQLite)
 //!   server/              server.key, server.crt (with the issuing CA's certificate)
 //!   operator/            operator.key, operator.crt: the broker's own and the local `pub` and `sub`
+//!   ocsp/                ocsp.key, ocsp.crt: signs OCSP answers in the issuing CA's place
 //!   run/control.sock     for `device add` and the like, while the broker runs
 //! ```
 
@@ -141,6 +142,11 @@ impl Place {
     /// Key and certificate of the operator.
     pub fn operator(&self) -> KeyPairFiles {
         KeyPairFiles::new(self.folder.join("operator"), "operator")
+    }
+
+    /// Key and certificate of what signs OCSP answers.
+    pub fn ocsp(&self) -> KeyPairFiles {
+        KeyPairFiles::new(self.folder.join("ocsp"), "ocsp")
     }
 
     /// What exists only while a broker runs.

@@ -76,6 +76,11 @@ impl Reader {
         Ok(status)
     }
 
+    /// The whole record, as it stands now.
+    fn record(&mut self, issuer: &KeyId, serial: &Serial) -> rusqlite::Result<Option<Record>> {
+        rows::find(&self.connection, issuer, serial)
+    }
+
     /// Kept for names of strangers too: whoever goes by a name is asked about at each change of trust.
     fn lives_until(&mut self, name: &NameKey) -> rusqlite::Result<Option<Timestamp>> {
         self.look_for_changes()?;
@@ -106,6 +111,16 @@ impl Inventory {
         self.check_still_there()?;
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         reader.status(issuer, serial).map_err(|e| self.failed(e))
+    }
+}
+
+impl Inventory {
+    /// The record of a certificate as it stands at this moment. Unlike [`find`](sealmq_pki::inventory::Inventory::find) it
+    /// waits for no writer, so that strangers' questions delay nobody.
+    pub fn record_now(&self, issuer: &KeyId, serial: &Serial) -> Result<Option<Record>, StoreError> {
+        self.check_still_there()?;
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        reader.record(issuer, serial).map_err(|e| self.failed(e))
     }
 }
 

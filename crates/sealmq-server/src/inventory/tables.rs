@@ -41,7 +41,8 @@ CREATE TABLE certificate (
     issuer        BLOB NOT NULL,       -- key identifier
     serial        BLOB NOT NULL,       -- content octets of the INTEGER
     origin        TEXT NOT NULL CHECK (origin IN ('issued', 'imported')),
-    role          TEXT NOT NULL CHECK (role IN ('root', 'issuing', 'server', 'operator', 'device')),
+    role          TEXT NOT NULL CHECK (role IN ('root', 'issuing', 'server', 'operator', 'device',
+                      'ocsp-signer')),
     name          TEXT,
     name_key      TEXT,                -- the name in lower case
     subject       TEXT NOT NULL,       -- RFC 2253

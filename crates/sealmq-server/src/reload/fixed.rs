@@ -6,7 +6,7 @@
 use sealmq_config::Config;
 
 use crate::log::{Event, Line};
-use crate::plan::StartError;
+use crate::plan::{self, StartError};
 
 /// What becomes of a reload that finds the key changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,20 @@ const FIXED: &[Fixed] = &[
     Fixed {
         key: "pid_file",
         value: |config| config.global.pid_file.as_ref().map(|file| file.written.clone()).unwrap_or_default(),
+        then: Then::Waits,
+    },
+    // Opened before root was left; certificates say where it is.
+    Fixed {
+        key: "pki_listener",
+        value: |config| config.global.pki.as_ref().map(|pki| plan::name(&pki.bind)).unwrap_or_default(),
+        then: Then::Waits,
+    },
+    Fixed {
+        key: "pki_url",
+        value: |config| {
+            let url = config.global.pki.as_ref().and_then(|pki| pki.url.as_ref());
+            url.map(ToString::to_string).unwrap_or_default()
+        },
         then: Then::Waits,
     },
     // Its inventory says which certificates count.

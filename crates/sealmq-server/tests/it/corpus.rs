@@ -33,3 +33,8 @@ fn http_requests_hold_on_their_corpus() {
 fn control_requests_hold_on_their_corpus() {
     over("control_request", fuzzing::control_request);
 }
+
+#[test]
+fn requests_of_pki_listener_hold_on_their_corpus() {
+    over("pki_request", fuzzing::pki_request);
+}
