@@ -101,3 +101,42 @@ fn what_the_inventory_forgot_is_refused_until_it_is_adopted_with_a_reason() {
     assert!(publishes(&home, "pump.crt", "pump.key"));
     assert!(home.refused(&[&adopt[..], &["--yes"]].concat()).contains("knows the certificate"));
 }
+
+#[test]
+fn openssl_and_gnutls_open_what_is_exported_and_nobody_without_the_passphrase() {
+    if !has("openssl") || !has("certtool") {
+        return;
+    }
+    let home = Home::new();
+    let _broker = home.up();
+    home.succeeds(&["cert", "issue", "pump"]);
+    home.succeeds(&["cert", "issue", "lamp"]);
+    let export = ["cert", "export", "pump.crt", "--format", "p12", "-o", "pump.p12", "--ca", "ca.crt"];
+    // Another key's certificate is no pair, and a key is needed.
+    let text = home.refused(&[&export[..], &["--key", "lamp.key"]].concat());
+    assert!(text.contains("lamp.key is not the key of pump.crt"), "{text}");
+    home.refused(&export);
+    assert!(!home.folder().join("pump.p12").exists());
+    home.succeeds(&[&export[..], &["--key", "pump.key"]].concat());
+    let text = openssl(&home, "pkcs12 -in pump.p12 -nodes -info -passin file:pump.p12.passphrase");
+    assert!(text.contains("PBES2, PBKDF2, AES-256-CBC") && text.contains("friendlyName: pump"), "{text}");
+    assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 3, "{text}");
+    let wrong = "openssl pkcs12 -in pump.p12 -nodes -passin pass:wrong";
+    Client::run(home.folder(), wrong).refused();
+    shell(
+        home.folder(),
+        "certtool --p12-info --inder --infile pump.p12 --password \"$(cat pump.p12.passphrase)\" | grep -q 'MAC: SHA256'",
+    );
+    // A passphrase of one's own; nothing is written beside it.
+    std::fs::write(home.folder().join("own"), "correct horse\n").expect("write a passphrase");
+    let own =
+        ["cert", "export", "pump.crt", "--key", "pump.key", "--format", "p12", "--passphrase-file", "own"];
+    home.succeeds(&[&own[..], &["-o", "own.p12"]].concat());
+    assert!(!home.folder().join("own.p12.passphrase").exists());
+    openssl(&home, "pkcs12 -in own.p12 -noout -passin file:own");
+    std::fs::write(home.folder().join("own"), "schl\u{fc}ssel\n").expect("write a passphrase");
+    home.refused(&[&own[..], &["-o", "odd.p12"]].concat());
+    home.succeeds(&["cert", "export", "pump.crt", "--format", "der", "-o", "pump.der"]);
+    let text = openssl(&home, "x509 -inform DER -in pump.der -noout -subject");
+    assert!(text.contains("pump"), "{text}");
+}

@@ -20,4 +20,5 @@ mod target;
 
 pub use bundle::{Bundle, BundleError, BundleFile, BundleRequest, Mode, Randomness};
 pub use context::{Context, ContextError};
+pub use pkcs12::{Pkcs12, random_passphrase};
 pub use target::{Target, UnknownTarget};

@@ -11,7 +11,9 @@ use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use zeroize::Zeroizing;
 
-use crate::bundle::{BundleError, BundleFile, BundleRequest, stem};
+use sealmq_pki::{Certificate, Name, Signer as _, SoftKey};
+
+use crate::bundle::{BundleError, BundleFile, BundleRequest, Randomness, stem};
 
 /// Rounds of PBKDF2, for passphrases that people choose.
 const ROUNDS: u32 = 600_000;
@@ -46,12 +48,48 @@ const TAGGED_0: u8 = 0xa0;
 /// `[0] IMPLICIT OCTET STRING`.
 const TAGGED_0_OCTETS: u8 = 0x80;
 
+/// What goes into a PKCS#12 file. No `Debug`: there is a key in it.
+pub struct Pkcs12<'a> {
+    /// The friendly name, by which key stores show it.
+    pub name: &'a Name,
+    /// The private key.
+    pub key: &'a SoftKey,
+    /// Its certificate, then those of the CAs behind it.
+    pub chain: &'a [Certificate],
+    /// Roots, for programs that take them from here; may be empty.
+    pub anchors: &'a [Certificate],
+    /// Salts and initialization vectors; never for two files.
+    pub randomness: &'a Randomness,
+}
+
+impl Pkcs12<'_> {
+    /// The file, under a passphrase of 1 to 128 printable ASCII characters.
+    ///
+    /// # Errors
+    /// No certificate, one of another key, a passphrase that programs read differently, or the library fails.
+    pub fn to_der(&self, passphrase: &str) -> Result<Zeroizing<Vec<u8>>, BundleError> {
+        let wrong = |reason| BundleError::Certificate { name: self.name.clone(), reason };
+        let leaf = self.chain.first().ok_or_else(|| wrong("there is none"))?;
+        if leaf.facts().spki_der != self.key.public_key().spki_der() {
+            return Err(wrong("it is for another key"));
+        }
+        pfx(self, leaf, passphrase)
+    }
+}
+
 /// `NAME.p12`, the passphrase beside it where we made it up, and the roots for programs that want them apart.
 pub(crate) fn files(request: &BundleRequest<'_>) -> Result<Vec<BundleFile>, BundleError> {
     let stem = stem(request.name);
-    let made_up = random_passphrase(request);
+    let made_up = random_passphrase(&request.randomness);
     let passphrase = request.passphrase.as_ref().unwrap_or(&made_up);
-    let p12 = pfx(request, passphrase)?;
+    let content = Pkcs12 {
+        name: request.name,
+        key: request.key,
+        chain: request.chain,
+        anchors: request.anchors,
+        randomness: &request.randomness,
+    };
+    let p12 = content.to_der(passphrase)?;
     let mut files = vec![BundleFile::secret(
         format!("{stem}.p12"),
         &p12,
@@ -69,41 +107,52 @@ pub(crate) fn files(request: &BundleRequest<'_>) -> Result<Vec<BundleFile>, Bund
     Ok(files)
 }
 
-fn pfx(request: &BundleRequest<'_>, passphrase: &str) -> Result<Zeroizing<Vec<u8>>, BundleError> {
+fn pfx(
+    content: &Pkcs12<'_>,
+    leaf: &Certificate,
+    passphrase: &str,
+) -> Result<Zeroizing<Vec<u8>>, BundleError> {
     let printable = passphrase.bytes().all(|b| (0x20..0x7f).contains(&b));
     if !printable || !(1..=PASSPHRASE_CHARS_MAX).contains(&passphrase.len()) {
         return Err(BundleError::Passphrase);
     }
-    let certificates = sealed_certificates(request, passphrase)?;
-    let key = sealed_key(request, passphrase)?;
+    let certificates = sealed_certificates(content, leaf, passphrase)?;
+    let key = sealed_key(content, leaf, passphrase)?;
     let safe = tlv(SEQUENCE, &[&certificates, &content_info(DATA, &tlv(OCTET_STRING, &[&key]))]);
-    let mac = mac(&safe, passphrase, &request.randomness.block(5))?;
+    let mac = mac(&safe, passphrase, &content.randomness.block(5))?;
     Ok(tlv(SEQUENCE, &[&integer(3), &content_info(DATA, &tlv(OCTET_STRING, &[&safe])), &mac]))
 }
 
 /// ContentInfo with EncryptedData: the leaf with name and key id, then the rest of the chain and the roots.
 fn sealed_certificates(
-    request: &BundleRequest<'_>,
+    content: &Pkcs12<'_>,
+    leaf: &Certificate,
     passphrase: &str,
 ) -> Result<Zeroizing<Vec<u8>>, BundleError> {
-    let others = request.chain.iter().skip(1).chain(request.anchors);
-    let mut bags = vec![certificate_bag(request.leaf().der(), &attributes(request))];
+    let others = content.chain.iter().skip(1).chain(content.anchors);
+    let mut bags = vec![certificate_bag(leaf.der(), &attributes(content.name, leaf))];
     bags.extend(others.map(|certificate| certificate_bag(certificate.der(), &[])));
     let bags: Vec<&[u8]> = bags.iter().map(|bag| bag.as_slice()).collect();
     let plain = tlv(SEQUENCE, &bags);
-    let sealed = seal(&plain, passphrase, request.randomness.block(1), request.randomness.block(2))?;
-    let content =
+    let sealed = seal(&plain, passphrase, content.randomness.block(1), content.randomness.block(2))?;
+    let inner =
         tlv(SEQUENCE, &[&tlv(OID, &[DATA]), &sealed.algorithm, &tlv(TAGGED_0_OCTETS, &[&sealed.octets])]);
-    Ok(content_info(ENCRYPTED_DATA, &tlv(SEQUENCE, &[&integer(0), &content])))
+    Ok(content_info(ENCRYPTED_DATA, &tlv(SEQUENCE, &[&integer(0), &inner])))
 }
 
 /// SafeContents with one PKCS8ShroudedKeyBag.
-fn sealed_key(request: &BundleRequest<'_>, passphrase: &str) -> Result<Zeroizing<Vec<u8>>, BundleError> {
-    let randomness = &request.randomness;
-    let sealed = seal(request.key.pkcs8_der(), passphrase, randomness.block(3), randomness.block(4))?;
+fn sealed_key(
+    content: &Pkcs12<'_>,
+    leaf: &Certificate,
+    passphrase: &str,
+) -> Result<Zeroizing<Vec<u8>>, BundleError> {
+    let randomness = content.randomness;
+    let sealed = seal(content.key.pkcs8_der(), passphrase, randomness.block(3), randomness.block(4))?;
     let info = tlv(SEQUENCE, &[&sealed.algorithm, &tlv(OCTET_STRING, &[&sealed.octets])]);
-    let bag =
-        tlv(SEQUENCE, &[&tlv(OID, &[SHROUDED_KEY_BAG]), &tlv(TAGGED_0, &[&info]), &attributes(request)]);
+    let bag = tlv(
+        SEQUENCE,
+        &[&tlv(OID, &[SHROUDED_KEY_BAG]), &tlv(TAGGED_0, &[&info]), &attributes(content.name, leaf)],
+    );
     Ok(tlv(SEQUENCE, &[&bag]))
 }
 
@@ -114,9 +163,9 @@ fn certificate_bag(der: &[u8], attributes: &[u8]) -> Zeroizing<Vec<u8>> {
 }
 
 /// friendlyName and localKeyID, which tie key and certificate together.
-fn attributes(request: &BundleRequest<'_>) -> Zeroizing<Vec<u8>> {
-    let name = bmp(request.name.as_str());
-    let key_id = &request.leaf().facts().fingerprint.as_bytes()[..20];
+fn attributes(name: &Name, leaf: &Certificate) -> Zeroizing<Vec<u8>> {
+    let name = bmp(name.as_str());
+    let key_id = &leaf.facts().fingerprint.as_bytes()[..20];
     let attribute = |oid: &[u8], value: &[u8]| tlv(SEQUENCE, &[&tlv(OID, &[oid]), &tlv(SET, &[value])]);
     let friendly = attribute(FRIENDLY_NAME, &tlv(BMP_STRING, &[&name]));
     let local = attribute(LOCAL_KEY_ID, &tlv(OCTET_STRING, &[key_id]));
@@ -183,10 +232,10 @@ fn mac_key(passphrase: &str, salt: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(hash.as_ref().to_vec())
 }
 
-/// 26 characters of 5 bits each, without those that look alike.
-fn random_passphrase(request: &BundleRequest<'_>) -> Zeroizing<String> {
+/// A passphrase: 26 characters of 5 bits each, without those that look alike.
+pub fn random_passphrase(randomness: &Randomness) -> Zeroizing<String> {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut bits = u128::from_be_bytes(request.randomness.block(0));
+    let mut bits = u128::from_be_bytes(randomness.block(0));
     let mut text = Zeroizing::new(String::with_capacity(32));
     for index in 0..26 {
         if index > 0 && index % 5 == 0 {

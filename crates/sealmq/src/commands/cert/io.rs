@@ -87,19 +87,24 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// The first certificate in a PEM or DER file.
 pub(super) fn certificate(path: &Path) -> Result<Certificate, Failure> {
+    Ok(certificates(path)?.swap_remove(0))
+}
+
+/// The certificates in a PEM or DER file: at least one.
+pub(super) fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
     let bytes = read(path)?;
     let failed = |error: &dyn std::fmt::Display| text_failure(&format!("{}: {error}", path.display()));
-    let der = if matches!(bytes.as_slice(), [0x30, 0x81..=0x84, ..]) {
-        bytes
+    let ders: Vec<Vec<u8>> = if matches!(bytes.as_slice(), [0x30, 0x81..=0x84, ..]) {
+        vec![bytes]
     } else {
         let blocks = pem::of_label(&bytes, "CERTIFICATE").map_err(|error| failed(&error))?;
-        let first = blocks.first().ok_or_else(|| {
-            Failure::new(format!("{} holds no certificate", path.display()))
-                .hint("name the file with the line -----BEGIN CERTIFICATE-----")
-        })?;
-        first.to_vec()
+        blocks.iter().map(|der| der.to_vec()).collect()
     };
-    Certificate::from_der(der).map_err(|error| failed(&error))
+    if ders.is_empty() {
+        return Err(Failure::new(format!("{} holds no certificate", path.display()))
+            .hint("name the file with the line -----BEGIN CERTIFICATE-----"));
+    }
+    ders.into_iter().map(|der| Certificate::from_der(der).map_err(|error| failed(&error))).collect()
 }
 
 /// A private key; one under a passphrase is asked for it.

@@ -3,6 +3,7 @@
 //! What is signed is written first and counts second: a crash in between leaves a file that opens nothing.
 
 mod adopt;
+mod export;
 mod files;
 mod home;
 mod io;
@@ -39,6 +40,9 @@ enum Action {
     /// Give a certificate of another CA, version 1 too, a version 3 certificate of this one: same key, same names
     #[command(after_help = renew::REISSUE_HELP)]
     Reissue(renew::ReissueArgs),
+    /// Write a certificate, and its key, in another format: PEM, DER or PKCS#12
+    #[command(after_help = export::HELP)]
+    Export(export::Args),
     /// Let a certificate count that this CA's key has signed and its inventory does not know
     #[command(after_help = adopt::HELP)]
     Adopt(adopt::Args),
@@ -55,6 +59,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Action::Issue(args) => report::finish(issue::run(args)),
         Action::Renew(args) => report::finish(renew::renew(args)),
         Action::Reissue(args) => report::finish(renew::reissue(args)),
+        Action::Export(args) => report::finish(export::run(args)),
         Action::Adopt(args) => report::finish(adopt::run(&args)),
         Action::Show(args) => show::run(&args),
         Action::Verify(args) => verify::run(&args),
