@@ -10,11 +10,12 @@ use crate::guide_walkthrough::a2;
 use crate::support::{Broker, Client, Guide, Home, Outcome, free_port, shell, tests_file};
 
 /// The pages whose commands are typed below.
-const TYPED: [&str; 9] = [
+const TYPED: [&str; 10] = [
     "README.md",
     "docs/guides/browsers-and-proxies.md",
     "docs/guides/certificate-authority.md",
     "docs/guides/certificates.md",
+    "docs/guides/checking-certificates.md",
     "docs/guides/first-broker.md",
     "docs/guides/from-mosquitto.md",
     "docs/guides/names-and-access.md",
@@ -184,6 +185,22 @@ fn the_certificate_authority() {
     }
     assert!(home.folder().join("stick/root.key").is_file());
     assert!(home.up().stop().success(), "a broker starts under the CA that the page leaves");
+}
+
+#[test]
+fn checking_certificates() {
+    let guide = Guide::new();
+    guide.shell(
+        "touch index; echo 01 > number
+         printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\ndefault_crl_days=9\n' > ca.conf
+         openssl ca -gencrl -config ca.conf -keyfile ca.key -cert ca.crt -out ca.crl",
+    );
+    let home = Home::new();
+    let _broker = home.up();
+    let data = home.data().display().to_string();
+    for line in commands("docs/guides/checking-certificates.md", &[("~/.local/share/sealmq", &data)]) {
+        types(typed(guide.folder(), &line).env("SEALMQ_DATA", home.data())).succeeded();
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod bounds;
 mod bridges;
 mod ca;
 mod certs;
+mod checking;
 mod fleet;
 mod guide_walkthrough;
 mod guides;

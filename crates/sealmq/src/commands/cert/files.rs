@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use sealmq_pki::Crl;
+use sealmq_pki::csr::Csr;
 use sealmq_pki::explain::Specimen;
 use sealmq_pki::pem;
 use zeroize::Zeroizing;
@@ -133,6 +134,9 @@ fn der_kind(bytes: &[u8]) -> Option<Kind> {
     }
     if Crl::parse(bytes.to_vec()).is_ok() {
         return Some(Kind::Crl);
+    }
+    if Csr::parse(bytes.to_vec()).is_ok() {
+        return Some(Kind::Request);
     }
     // Broken ones are shown as what they most probably are, with the field that is wrong.
     (bytes.first() == Some(&0x30)).then_some(Kind::Certificate)

@@ -31,8 +31,11 @@ impl Home {
         let mut certificates = files::certificates(&place.ca().anchors()).map_err(|failure| {
             failure.hint("give the CA with --CAfile FILE, or the broker's data directory with --data-dir DIR")
         })?;
-        // Only the owner may read the folder of the issuing key; the chain may also come with the certificate.
-        certificates.extend(files::certificates(&place.ca().issuing().certificate()).unwrap_or_default());
+        // Only the owner may read that folder. Without it nobody could tell which certificates the inventory must know.
+        let issuing = files::certificates(&place.ca().issuing().certificate()).map_err(|failure| {
+            failure.hint("run it as the owner of the data directory, or give the CA with --CAfile FILE: then no inventory is asked")
+        })?;
+        certificates.extend(issuing);
         Ok(Home { place, certificates })
     }
 

@@ -2,6 +2,7 @@
 
 use sealmq_pki::cert::{ExtKeyUsage, KeyUsageBit, SelfSigned};
 use sealmq_pki::crl::{Crl, Scope};
+use sealmq_pki::csr::{Csr, Requested, RequestedValue};
 use sealmq_pki::explain::{self, Specimen, UrlKind};
 use sealmq_pki::{Facts, Fingerprint, KeyId, Timestamp};
 use serde::Serialize;
@@ -272,6 +273,72 @@ impl CrlRow {
         }
         lines
     }
+}
+
+/// What a certificate request says. Its signature by its own key was verified when it was read.
+#[derive(Debug, Serialize)]
+pub(super) struct RequestRow {
+    kind: &'static str,
+    origin: String,
+    subject: String,
+    key: String,
+    names: Vec<String>,
+    /// Every extension that it asks for, in words.
+    requested: Vec<String>,
+    public_key_sha256: String,
+}
+
+impl RequestRow {
+    pub(super) fn of(csr: &Csr, origin: &str) -> RequestRow {
+        let names = csr.requested().iter().flat_map(|asked| match &asked.value {
+            RequestedValue::AltNames(names) => names.iter().map(|name| clean(&name.to_string())).collect(),
+            RequestedValue::KeyUsage(_)
+            | RequestedValue::ExtKeyUsage(_)
+            | RequestedValue::BasicConstraints(_)
+            | RequestedValue::Other(_) => Vec::new(),
+        });
+        RequestRow {
+            kind: "request",
+            origin: origin.to_owned(),
+            subject: clean(&csr.subject().rfc2253()),
+            key: csr.public_key().kind().to_string(),
+            names: names.collect(),
+            requested: csr.requested().iter().map(requested).collect(),
+            public_key_sha256: csr.public_key().sha256().to_string(),
+        }
+    }
+
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("{} (certificate request)", self.origin)];
+        let mut line = |label: &str, value: &str| lines.push(format!("  {label:<15} {value}"));
+        line("subject", or_empty(&self.subject));
+        line("key", &self.key);
+        line("proof", "signed with its own key");
+        line("names (SAN)", &if self.names.is_empty() { "none".to_owned() } else { self.names.join(", ") });
+        self.requested.iter().for_each(|asked| line("asks for", asked));
+        line("public key", &self.public_key_sha256);
+        lines
+    }
+}
+
+fn requested(asked: &Requested) -> String {
+    let critical = if asked.critical { " (critical)" } else { "" };
+    let what = match &asked.value {
+        RequestedValue::AltNames(names) => format!("subjectAltName: {} names", names.len()),
+        RequestedValue::KeyUsage(usage) => {
+            let names = KEY_USAGES.iter().filter(|(bit, _)| usage.has(*bit)).map(|(_, name)| *name);
+            format!("keyUsage: {}", names.collect::<Vec<_>>().join(", "))
+        }
+        RequestedValue::ExtKeyUsage(usages) => {
+            format!("extendedKeyUsage: {}", usages.iter().map(purpose).collect::<Vec<_>>().join(", "))
+        }
+        RequestedValue::BasicConstraints(constraints) if constraints.ca => {
+            "basicConstraints: CA:TRUE".to_owned()
+        }
+        RequestedValue::BasicConstraints(_) => "basicConstraints: CA:FALSE".to_owned(),
+        RequestedValue::Other(value) => format!("{}: {} bytes", asked.oid, value.len()),
+    };
+    clean(&what) + critical
 }
 
 /// One line about a certificate of a chain.

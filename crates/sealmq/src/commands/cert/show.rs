@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use sealmq_pki::csr::Csr;
 use sealmq_pki::{Crl, Timestamp};
 
 use super::files::{self, Block, Kind, UNREADABLE};
-use super::rows::{CertificateRow, CrlRow};
+use super::rows::{CertificateRow, CrlRow, RequestRow};
 use crate::commands::device::text_failure;
 use crate::report::{self, Failure};
 
@@ -95,7 +96,12 @@ fn described(block: &Block, now: Timestamp) -> Result<Described, Failure> {
             both(row.lines(), serde_json::to_value(&row))
         }
         Kind::Key => Ok(unshown(block, "private-key", "a private key, which is not shown")),
-        Kind::Request => Ok(unshown(block, "request", "a certificate request (CSR)")),
+        Kind::Request => {
+            let csr = Csr::parse(block.der.to_vec())
+                .map_err(|error| text_failure(&format!("{}: {error}", block.origin)).exit_code(UNREADABLE))?;
+            let row = RequestRow::of(&csr, &block.origin);
+            both(row.lines(), serde_json::to_value(&row))
+        }
         Kind::Other => Ok(unshown(block, "other", "not read")),
     }
 }

@@ -1,8 +1,8 @@
 //! The answer of `cert verify`: one value, as text for people and as JSON, and the exit code.
 
-use sealmq_pki::cert::Signature;
+use sealmq_pki::cert::{ExtKeyUsage, Signature};
 use sealmq_pki::explain::{Class, Explanation, Link, ProblemCode, Purpose, RevocationCheck, Signed};
-use sealmq_pki::{HostName, Timestamp};
+use sealmq_pki::{Facts, HostName, Timestamp};
 use sealmq_tls::{ServerHost, TlsFailure, Verdict, VerdictSpec};
 use serde::Serialize;
 
@@ -112,7 +112,7 @@ impl Report {
                 .collect(),
             problems: problems.collect(),
             checks: checks(explanation, asked, inventory_asked),
-            sealmq: sealmq(asked, spec),
+            sealmq: sealmq(asked, leaf.facts(), spec),
             findings: findings_beside(explanation, asked.at),
         }
     }
@@ -279,7 +279,7 @@ fn findings_beside(explanation: &Explanation<'_>, at: Timestamp) -> Vec<FindingR
     beside
 }
 
-fn sealmq(asked: &Asked, spec: &VerdictSpec) -> Vec<SealmqRow> {
+fn sealmq(asked: &Asked, leaf: &Facts, spec: &VerdictSpec) -> Vec<SealmqRow> {
     let broker = || {
         let verdict = spec.of_broker();
         sealmq_row("a broker, to a client with it", "legacy_client_certs", verdict)
@@ -295,8 +295,17 @@ fn sealmq(asked: &Asked, spec: &VerdictSpec) -> Vec<SealmqRow> {
     match asked.purpose {
         Purpose::SslClient => vec![broker()],
         Purpose::SslServer => vec![dialler()],
-        Purpose::Any => vec![broker(), dialler()],
+        // The end that the certificate says it is for; both, where it says nothing or something else.
+        Purpose::Any => match (says(leaf, &ExtKeyUsage::ClientAuth), says(leaf, &ExtKeyUsage::ServerAuth)) {
+            (true, false) => vec![broker()],
+            (false, true) => vec![dialler()],
+            (true, true) | (false, false) => vec![broker(), dialler()],
+        },
     }
+}
+
+fn says(leaf: &Facts, usage: &ExtKeyUsage) -> bool {
+    leaf.ext_key_usage.as_ref().is_some_and(|usages| usages.contains(usage))
 }
 
 fn sealmq_row(

@@ -87,7 +87,7 @@ enum Purpose {
 const HELP: &str = "\
 Examples:
   sealmq cert verify server.crt --CAfile ca.crt --purpose sslserver --verify_hostname broker.local
-  sealmq cert verify client.crt                    against this computer's SealMQ: its CA and its inventory
+  sealmq cert verify client.crt     with this computer's CA and inventory
   sealmq cert verify client.crt --CAfile ca.crt --crlfile ca.crl --crl_check_all
   sealmq cert verify client.crt --CAfile ca.crt --attime 2027-06-01
 
