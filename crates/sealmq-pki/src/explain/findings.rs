@@ -50,7 +50,7 @@ fn version_1(facts: &Facts) -> Option<Finding> {
     finding(
         "version-1",
         format!("it is X.509 version {}: no SAN, no purpose, no CA flag", facts.version),
-        "reissue it as version 3: `openssl x509 -req` with -extfile (OpenSSL before 3.2 makes version 1 without it)",
+        "reissue it as version 3: `sealmq cert reissue FILE` (same key and names, from this computer's CA), or `openssl x509 -req` with -extfile",
     )
 }
 

@@ -153,7 +153,7 @@ problems! {
         "get a new certificate, with a new key if the old one may be in other hands";
     /// The inventory of our own CA does not know it.
     NotInInventory "not-in-inventory" Unknown "not in the inventory of the CA" 0
-        "was the data directory restored from an older backup, or has somebody else the CA key? SealMQ's broker refuses this certificate";
+        "SealMQ's broker refuses it. Was the data directory restored from an older backup? then `sealmq cert adopt FILE` lets it count again; otherwise ask who has the CA key";
     /// The inventory knows another one under its serial.
     SerialOfAnother "serial-of-another" Unknown "its serial is that of another certificate" 0
         "somebody else has signed with the CA's key: treat the CA as compromised";
