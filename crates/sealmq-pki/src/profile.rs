@@ -257,6 +257,11 @@ impl Profiles {
         self.built_in("operator")
     }
 
+    /// The profile of what signs OCSP answers.
+    pub fn ocsp_signer(&self) -> &Profile {
+        self.built_in("ocsp-signer")
+    }
+
     fn built_in(&self, name: &str) -> &Profile {
         self.all.iter().find(|profile| profile.name == name).expect("a file cannot take a profile away")
     }

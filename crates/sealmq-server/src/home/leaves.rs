@@ -212,7 +212,11 @@ impl Home {
         };
         let role = holder.role();
         let profiles = self.profiles()?;
-        let profile = if role == Role::Server { profiles.server() } else { profiles.operator() };
+        let profile = match holder {
+            Holder::Server(_) => profiles.server(),
+            Holder::OcspSigner => profiles.ocsp_signer(),
+            Holder::Device(_) | Holder::Operator(_) => profiles.operator(),
+        };
         let certificate = issue_leaf_under(self.issuing(), profile, &request)?;
         let record = certificate.record(self.issuing(), role, name, now);
         let made = vec![Subject::Key(key.public_key().key_id().clone())];
