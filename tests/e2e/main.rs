@@ -15,6 +15,7 @@ mod bridges;
 mod ca;
 mod certs;
 mod checking;
+mod expiring;
 mod fleet;
 mod guide_walkthrough;
 mod guides;

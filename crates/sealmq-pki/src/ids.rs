@@ -124,6 +124,18 @@ impl Fingerprint {
         Fingerprint(bytes)
     }
 
+    /// From what its `Display` writes, upper case too. `None`: not 64 hex digits.
+    pub fn parse_hex(text: &str) -> Option<Fingerprint> {
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
+        }
+        Some(Fingerprint(bytes))
+    }
+
     /// The 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

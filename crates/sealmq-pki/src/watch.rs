@@ -176,7 +176,8 @@ impl Watched {
         Threshold::ALL.into_iter().rev().find(reached)
     }
 
-    fn is_watched(&self, now: Timestamp) -> bool {
+    /// Whether it is still watched: what others hold is, for a while after its end.
+    pub fn is_watched(&self, now: Timestamp) -> bool {
         now.secs_since(self.not_after) <= self.kind.after_end_secs()
     }
 }

@@ -65,14 +65,10 @@ impl Watch {
 fn read(line: &str) -> Option<(Fingerprint, Said)> {
     let mut words = line.split(' ');
     let (id, threshold, secs) = (words.next()?, words.next()?, words.next()?);
-    if words.next().is_some() || id.len() != 64 || !id.is_ascii() {
+    if words.next().is_some() {
         return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&id[at..at + 2], 16).ok()?;
     }
     let threshold = Threshold::parse(threshold)?;
     let not_after = Timestamp::from_secs(secs.parse().ok()?);
-    Some((Fingerprint::from_bytes(bytes), Said { threshold, not_after }))
+    Some((Fingerprint::parse_hex(id)?, Said { threshold, not_after }))
 }

@@ -8,6 +8,7 @@ use sealmq_pki::host::HostName;
 use sealmq_pki::inventory::{Actor, Record, Standing};
 use sealmq_pki::{Name, PublicKey, Serial, Timestamp};
 
+use super::certificate_list;
 use super::certificate_status;
 use super::certs;
 use super::protocol::{BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status};
@@ -112,6 +113,10 @@ fn act(
             }),
         },
         Request::UserList => Ok(Response::Users(home.users()?)),
+        Request::CertificateList(asked) => certificate_list::list(home, &asked, home.judge_at(around)),
+        Request::CertificatesExpiring { within_secs } => {
+            certificate_list::expiring(home, within_secs, home.judge_at(around))
+        }
         Request::CertificateStatus(asked) => certificate_status::answer(home, &asked),
         Request::AuditLog { first } => super::audit::answer(home, first).map(Response::AuditLog),
         Request::BanList => running(home, broker).map(|broker| Response::Bans(broker.bans())),

@@ -8,6 +8,7 @@
 //! stranger on the machine sends is not read.
 
 mod audit;
+mod certificate_list;
 mod certificate_status;
 mod certs;
 mod client;
@@ -18,6 +19,7 @@ mod serve;
 mod socket;
 
 pub use audit::{AuditLog, Page as AuditPage};
+pub use certificate_list::{ListRequest, ListedCertificate};
 pub use certificate_status::{CertificateId, CertificateStatus};
 pub use certs::{Adopted, CertIssued, CertRequest};
 pub use desk::Broker;

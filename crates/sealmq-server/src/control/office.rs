@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sealmq_pki::{PublicKey, Serial};
 
+use super::certificate_list::{ListRequest, ListedCertificate};
 use super::certificate_status::{CertificateId, CertificateStatus};
 use super::client::Connection;
 use super::desk::{self, Errand};
@@ -82,6 +83,34 @@ impl Office {
     pub fn users(&mut self) -> Result<Vec<String>, HomeError> {
         let Response::Users(names) = self.ask(Request::UserList)? else { return Err(unexpected()) };
         Ok(names)
+    }
+
+    /// Certificates of the inventory, all that the request means; the one that ends first first.
+    ///
+    /// # Errors
+    /// The inventory cannot be asked, or the request makes no sense.
+    pub fn certificates(&mut self, mut asked: ListRequest) -> Result<Vec<ListedCertificate>, HomeError> {
+        let mut all = Vec::new();
+        loop {
+            let Response::Certificates(rows) = self.ask(Request::CertificateList(asked.clone()))? else {
+                return Err(unexpected());
+            };
+            if rows.is_empty() {
+                return Ok(all);
+            }
+            asked.skip = asked.skip.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+            all.extend(rows);
+        }
+    }
+
+    /// Certificates, issued and seen, that end within so many seconds and that nothing has replaced; the first 500.
+    ///
+    /// # Errors
+    /// The inventory cannot be asked.
+    pub fn certificates_expiring(&mut self, within_secs: i64) -> Result<Vec<ListedCertificate>, HomeError> {
+        let request = Request::CertificatesExpiring { within_secs };
+        let Response::Certificates(rows) = self.ask(request)? else { return Err(unexpected()) };
+        Ok(rows)
     }
 
     /// What the inventory says about certificates of our own CA, in the same order.

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::PageRow;
+use super::certificate_list::{ListRequest, ListedCertificate};
 use super::certificate_status::{CertificateId, CertificateStatus};
 use super::certs::{Adopted, CertIssued, CertRequest};
 
@@ -60,6 +61,13 @@ pub(super) enum Request {
         /// The number of the first.
         first: u64,
     },
+    /// Certificates of the inventory.
+    CertificateList(ListRequest),
+    /// Those that end within so many seconds and that nothing has replaced.
+    CertificatesExpiring {
+        /// From now on.
+        within_secs: i64,
+    },
     /// The addresses that are banned.
     BanList,
     /// End a ban.
@@ -87,6 +95,8 @@ pub(super) enum Response {
     Adopted(Adopted),
     /// To `UserList`.
     Users(Vec<String>),
+    /// To `CertificateList` and `CertificatesExpiring`.
+    Certificates(Vec<ListedCertificate>),
     /// To `CertificateStatus`, in the same order.
     CertificateStatuses(Vec<CertificateStatus>),
     /// To `BanList`.

@@ -9,9 +9,17 @@ use crate::inventory::{Inventory, StoreError};
 
 /// Everything that may have reached a threshold, and what ends first of the rest.
 pub(super) fn of(inventory: &Inventory, now: Timestamp) -> Result<Vec<Watched>, StoreError> {
-    let before_end = Threshold::Days30.secs_before_end(i64::MAX);
     // A look a minute is late by that at most.
-    let by = now.plus_secs(before_end + MARGIN_SECS);
+    ending_within(inventory, now, Threshold::Days30.secs_before_end(i64::MAX) + MARGIN_SECS)
+}
+
+/// Everything that ends within so many seconds, and what ends first of the rest.
+pub(crate) fn ending_within(
+    inventory: &Inventory,
+    now: Timestamp,
+    secs: i64,
+) -> Result<Vec<Watched>, StoreError> {
+    let by = now.plus_secs(secs);
     let issued = inventory.not_replaced_until(by)?;
     let seen = inventory.seen_last(by, SEEN_MAX)?;
     Ok(issued.iter().map(watched).chain(seen.iter().map(from_before)).collect())

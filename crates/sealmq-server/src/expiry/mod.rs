@@ -8,7 +8,7 @@
 //!
 //! Not here: ending sessions and what stops to count (`trust_watch`), renewing our own certificates (`home`).
 
-mod issued;
+pub(crate) mod issued;
 mod say;
 pub(crate) mod seen;
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use sealmq_pki::inventory::{Inventory as _, Record, Role};
 use sealmq_pki::{End, Fingerprint, Name, Serial};
+use sealmq_server::control::{ListRequest, Office};
 use sealmq_server::directory;
 use sealmq_server::door::limits::DoorLimits;
 use sealmq_server::home::{Home, Place, Surroundings, Wanted, wall_now};
@@ -135,4 +136,42 @@ fn what_our_own_ca_issued_is_watched_and_a_restart_says_nothing_again() {
     let (broker, _home) = serve(&place);
     broker.wait_for_line("the certificate of 'lamp' ('CN=lamp') ends in 10 days");
     assert!(!broker.stop().contains("pump"));
+}
+
+#[test]
+fn the_inventory_is_listed_by_end_state_and_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::at(&folder.path().join("data"));
+    let around = Surroundings::look().unwrap();
+    let (home, _) = Home::up(&place, &Wanted::default(), &around, &mut |_| Ok(())).unwrap();
+    for (name, number, days) in
+        [("pump-1", 1, 10), ("pump-2", 2, 200), ("lamp", 3, -3), ("old", 4, -40), ("pump-1", 5, 300)]
+    {
+        issue(&home, name, number, days);
+    }
+    drop(home);
+    let mut office = Office::reach(&place).unwrap();
+    let mut ends = |request: ListRequest| -> Vec<String> {
+        let rows = office.certificates(request).unwrap();
+        rows.into_iter().filter_map(|row| row.name).filter(|name| name != "operator").collect()
+    };
+    let all = ListRequest::default;
+    assert_eq!(ends(all()), ["old", "lamp", "pump-1", "pump-2", "pump-1"]);
+    let soon = Some(30 * 86_400);
+    assert_eq!(ends(ListRequest { expiring_within_secs: soon, ..all() }), ["old", "lamp", "pump-1"]);
+    assert_eq!(ends(ListRequest { state: Some("ended".to_owned()), ..all() }), ["old", "lamp"]);
+    assert_eq!(
+        ends(ListRequest { name: Some("PUMP-*".to_owned()), ..all() }),
+        ["pump-1", "pump-2", "pump-1"]
+    );
+    // What was replaced, or ended long ago, needs nobody.
+    let expiring = office.certificates_expiring(30 * 86_400).unwrap();
+    let names: Vec<_> =
+        expiring.into_iter().filter_map(|row| row.name).filter(|name| name != "operator").collect();
+    assert_eq!(names, ["lamp"]);
+    for (state, name) in [(Some("fine"), None), (None, Some("a b"))] {
+        let [state, name] = [state, name].map(|text| text.map(str::to_owned));
+        let refused = office.certificates(ListRequest { state, name, ..all() }).unwrap_err();
+        assert!(!refused.hint().is_empty(), "{refused}");
+    }
 }

@@ -92,3 +92,88 @@ fn what_was_read_on_request_is_not_read_again() {
     client(&broker, "b", Some(("berta", "two")));
     assert_eq!(broker.reloader().counts().taken, 0);
 }
+
+fn link(to: &str, from: &Path) {
+    // As certbot and the kubelet do: a link beside it, renamed over it.
+    let beside = from.parent().unwrap().join("new~");
+    std::os::unix::fs::symlink(to, &beside).unwrap();
+    fs::rename(beside, from).unwrap();
+}
+
+/// A pair in a folder, under the names that it has there.
+fn pair_in(folder: &Path, pki: &Pki, names: [&str; 2]) {
+    fs::create_dir_all(folder).unwrap();
+    let fresh = tempfile::tempdir().unwrap();
+    pki.write_server(fresh.path());
+    for (from, to) in ["server.crt", "server.key"].into_iter().zip(names) {
+        fs::copy(fresh.path().join(from), folder.join(to)).unwrap();
+    }
+}
+
+fn served(broker: &Broker, by: &Pki, device: &Pki, id: &str) -> TlsClient {
+    let mut client =
+        TlsClient::connect(broker.tcp(), &by.ca_pem, Some(device.device("d")), Versions::OnlyV1_3);
+    client.send(&connect(id, None));
+    client.expect(&ACCEPTED);
+    client
+}
+
+/// `live/NAME/*.pem` lead to `archive/NAME/*N.pem`: the links are moved one after the other, the certificate first.
+#[test]
+fn certbots_layout_is_swapped_when_both_links_have_moved_and_nobody_is_disturbed() {
+    let (old, new) = (Pki::new(), Pki::new());
+    let conf = "listener PORT 127.0.0.1\ncertfile DIR/live/fullchain.pem\nkeyfile DIR/live/privkey.pem\n\
+        cafile DIR/ca.crt\nrequire_certificate true\nuse_identity_as_username true\n";
+    let prepare = |folder: &Path| {
+        old.write_server(folder);
+        pair_in(&folder.join("archive"), &old, ["fullchain1.pem", "privkey1.pem"]);
+        fs::create_dir(folder.join("live")).unwrap();
+        for name in ["fullchain", "privkey"] {
+            link(&format!("../archive/{name}1.pem"), &folder.join(format!("live/{name}.pem")));
+        }
+    };
+    let broker = Broker::start(prepare, conf);
+    let folder = broker.folder.path();
+    let mut connected = served(&broker, &old, &old, "before");
+    pair_in(&folder.join("archive"), &new, ["fullchain2.pem", "privkey2.pem"]);
+    link("../archive/fullchain2.pem", &folder.join("live/fullchain.pem"));
+    // Only the certificate: the old pair goes on, and after a while that is said, once.
+    broker.wait_for_line("Reload refused, nothing has changed");
+    served(&broker, &old, &old, "between");
+    link("../archive/privkey2.pem", &folder.join("live/privkey.pem"));
+    broker.wait_for_line("has changed and is in force");
+    served(&broker, &new, &old, "after");
+    stays(&mut connected);
+    assert_eq!((broker.reloader().counts().taken, broker.reloader().counts().refused), (1, 1));
+}
+
+/// cert-manager's volume: `tls.crt` leads to `..data/tls.crt`, and `..data` to a folder that is swapped whole.
+#[test]
+fn a_folder_that_is_swapped_whole_is_taken_at_once_and_a_broken_one_is_not() {
+    let (old, new) = (Pki::new(), Pki::new());
+    let conf = "listener PORT 127.0.0.1\ncertfile DIR/mount/tls.crt\nkeyfile DIR/mount/tls.key\n\
+        cafile DIR/ca.crt\nrequire_certificate true\nuse_identity_as_username true\n";
+    let prepare = |folder: &Path| {
+        old.write_server(folder);
+        let mount = folder.join("mount");
+        pair_in(&mount.join("..one"), &old, ["tls.crt", "tls.key"]);
+        link("..one", &mount.join("..data"));
+        for name in ["tls.crt", "tls.key"] {
+            link(&format!("..data/{name}"), &mount.join(name));
+        }
+    };
+    let broker = Broker::start(prepare, conf);
+    let mount = broker.folder.path().join("mount");
+    let mut connected = served(&broker, &old, &old, "before");
+    pair_in(&mount.join("..two"), &new, ["tls.crt", "tls.key"]);
+    link("..two", &mount.join("..data"));
+    broker.wait_for_line("has changed and is in force");
+    served(&broker, &new, &old, "after");
+    assert_eq!((broker.reloader().counts().taken, broker.reloader().counts().refused), (1, 0));
+    // A volume that came without its key.
+    pair_in(&mount.join("..three"), &old, ["tls.crt", "other"]);
+    link("..three", &mount.join("..data"));
+    broker.wait_for_line("Reload refused, nothing has changed");
+    served(&broker, &new, &old, "still");
+    stays(&mut connected);
+}

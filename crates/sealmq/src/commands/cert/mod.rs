@@ -3,15 +3,18 @@
 //! What is signed is written first and counts second: a crash in between leaves a file that opens nothing.
 
 mod adopt;
+mod expiring;
 mod export;
 mod files;
 mod home;
 mod io;
 mod issue;
+mod list;
 mod renew;
 mod rows;
 mod show;
 mod sign;
+mod span;
 mod verdict;
 mod verify;
 
@@ -48,6 +51,10 @@ enum Action {
     Adopt(adopt::Args),
     /// Show what certificates, requests and revocation lists say, whoever made them
     Show(show::Args),
+    /// List the certificates of the data directory
+    List(list::Args),
+    /// Say what ends soon, with exit codes for cron and Nagios
+    Expiring(expiring::Args),
     /// Explain whether a certificate is good, and everything that is wrong with it
     Verify(verify::Args),
 }
@@ -61,6 +68,8 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Action::Reissue(args) => report::finish(renew::reissue(args)),
         Action::Export(args) => report::finish(export::run(args)),
         Action::Adopt(args) => report::finish(adopt::run(&args)),
+        Action::List(args) => list::run(&args),
+        Action::Expiring(args) => expiring::run(&args),
         Action::Show(args) => show::run(&args),
         Action::Verify(args) => verify::run(&args),
     }
