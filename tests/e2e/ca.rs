@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::{Broker, Client, Guide, Home, free_port, has, mbedtls_client, text};
+use crate::support::{Broker, Client, Guide, Home, free_port, has, mbedtls_client, shell, text};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
@@ -178,4 +178,160 @@ fn a_client_of_a_ca_that_was_extended_is_let_in_under_the_new_file() {
             Client::run(guide.folder(), &line).succeeded();
         }
     }
+}
+
+/// What somebody's PKI is: a root with a name of many parts, an intermediate of it, a second root.
+const FOREIGN: &str = r#"
+cat > x.cnf <<END
+[req]
+distinguished_name=dn
+[dn]
+[root]
+basicConstraints=critical,CA:TRUE
+keyUsage=critical,keyCertSign,cRLSign
+subjectKeyIdentifier=hash
+[sub]
+basicConstraints=critical,CA:TRUE,pathlen:0
+keyUsage=critical,keyCertSign,cRLSign
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid
+[leaf]
+basicConstraints=CA:FALSE
+[none]
+END
+openssl req -x509 -newkey rsa:2048 -nodes -days 30 -keyout root.key -out root.crt -config x.cnf -extensions root -multivalue-rdn -subj '/DC=com/DC=example/OU=A/OU=B/CN=Works Root+serialNumber=7'
+openssl req -new -newkey rsa:2048 -nodes -keyout sub.key -out sub.csr -config x.cnf -subj '/OU=A/OU=B/CN=Works Sub'
+openssl x509 -req -days 20 -in sub.csr -CA root.crt -CAkey root.key -set_serial 5 -extfile x.cnf -extensions sub -out sub.crt
+openssl x509 -req -days 20 -in sub.csr -CA root.crt -CAkey root.key -set_serial 6 -extfile x.cnf -extensions leaf -out leaf.crt
+openssl req -x509 -newkey rsa:2048 -nodes -days 30 -keyout other.key -out other.crt -config x.cnf -extensions root -subj '/CN=Other'
+openssl rsa -in sub.key -aes256 -passout file:secret -out sub-enc.key
+"#;
+
+/// A broker and its clients under the CA that this directory holds.
+fn serves_under(home: &Home, root: &str) {
+    let broker = home.up();
+    home.add_device("pump", "");
+    shell(
+        home.folder(),
+        &format!("openssl verify -CAfile {root} -untrusted data/ca/issuing/issuing.crt pump-files/pump.crt"),
+    );
+    let tls = "--cafile pump-files/ca.crt --cert pump-files/pump.crt --key pump-files/pump.key -q 1";
+    let line = format!("sealmq pub -h localhost -p {} {tls} -t test/a -m b", home.port);
+    Client::run(home.folder(), &line).succeeded();
+    if has("mosquitto_pub") {
+        assert!(
+            home.mosquitto_pub("--cert pump-files/pump.crt --key pump-files/pump.key"),
+            "{}",
+            broker.log()
+        );
+    }
+    // A second start finds its own CA again.
+    assert!(broker.stop().success());
+    assert!(home.up().stop().success());
+}
+
+fn foreign() -> Home {
+    let home = Home::new();
+    secret(&home, "secret", PASSPHRASE);
+    shell(home.folder(), FOREIGN);
+    home
+}
+
+#[test]
+fn an_intermediate_of_somebody_elses_issues_under_its_own_names() {
+    let home = foreign();
+    for (words, why) in [
+        (&["sub.crt", "--key", "sub.key"][..], "is missing"),
+        (&["sub.crt", "--key", "sub.key", "--chain", "other.crt"], "is missing"),
+        (&["sub.crt", "--key", "other.key", "--chain", "root.crt"], "belongs to the private key"),
+        (&["leaf.crt", "--key", "sub.key", "--chain", "root.crt"], "not marked CA:TRUE"),
+        (&["sub.crt", "--chain", "root.crt"], "no request was made"),
+        (&["x.cnf", "--key", "sub.key"], "holds no certificate"),
+        (&["sub.crt", "--key", "sub-enc.key", "--chain", "root.crt"], "no passphrase was given"),
+    ] {
+        let refused = home.refused(&[&["ca", "import"], words].concat());
+        assert!(refused.contains(why), "{words:?}: {refused}");
+        assert!(!home.data().join("ca").exists());
+    }
+    let taken = home.succeeds(&["ca", "import", "sub.crt", "--key", "sub.key", "--chain", "root.crt"]);
+    assert!(taken.contains("CN=Works Sub,OU=B,OU=A"), "{taken}");
+    assert!(home.refused(&["ca", "import", "sub.crt", "--key", "sub.key"]).contains("holds a CA already"));
+    serves_under(&home, "root.crt");
+}
+
+#[test]
+fn a_root_of_somebody_elses_issues_by_itself_and_what_it_issued_before_stays_out() {
+    let home = foreign();
+    let taken = home.succeeds(&["ca", "import", "root.crt", "--key", "root.key"]);
+    assert!(taken.contains("It is a root"), "{taken}");
+    serves_under(&home, "root.crt");
+    shell(
+        home.folder(),
+        "openssl x509 -req -days 20 -in sub.csr -CA root.crt -CAkey root.key -set_serial 9 -out before.crt",
+    );
+    let _broker = home.up();
+    if has("mosquitto_pub") {
+        assert!(!home.mosquitto_pub("--cert before.crt --key sub.key"), "its serial is not in the inventory");
+        assert!(home.mosquitto_pub("--cert pump-files/pump.crt --key pump-files/pump.key"));
+    }
+}
+
+#[test]
+fn a_key_that_came_under_a_passphrase_is_kept_under_it() {
+    let home = foreign();
+    let import = ["ca", "import", "sub.crt", "--key", "sub-enc.key", "--chain", "root.crt"];
+    home.succeeds(&[&import[..], &["--key-passphrase-file", "secret"]].concat());
+    assert!(refuses(&home, &[], &[]).contains("no passphrase was given"));
+    starts(&home, &["--ca-passphrase-file", "secret"], &[]);
+}
+
+#[test]
+fn a_request_is_signed_elsewhere_and_its_answer_alone_is_taken() {
+    let home = foreign();
+    home.succeeds(&["ca", "csr", "--name", "Plant 7", "--organization", "Example"]);
+    assert!(home.refused(&["ca", "csr"]).contains("there is a request already"));
+    shell(
+        home.folder(),
+        "cp data/ca.request/issuing.csr request.csr
+         openssl req -in request.csr -noout -verify -text | grep -q 'CA:TRUE, pathlen:0'
+         openssl x509 -req -days 20 -in request.csr -CA root.crt -CAkey root.key -set_serial 8 -extfile x.cnf -extensions sub -out answer.crt",
+    );
+    let other = home.refused(&["ca", "import", "sub.crt", "--chain", "root.crt"]);
+    assert!(other.contains("belongs to the private key"), "{other}");
+    assert!(home.refused(&["up"]).contains("ca.request"), "no CA is made beside a request that waits");
+    let taken = home.succeeds(&["ca", "import", "answer.crt", "--chain", "root.crt"]);
+    assert!(taken.contains("CN=Plant 7 Issuing CA G1"), "{taken}");
+    assert!(!home.data().join("ca.request").exists());
+    serves_under(&home, "root.crt");
+}
+
+#[test]
+fn certificates_are_exported_and_the_key_only_on_purpose_and_encrypted() {
+    let home = Home::new();
+    secret(&home, "secret", PASSPHRASE);
+    home.succeeds(&["ca", "init"]);
+    for folder in ["plain", "der", "safe"] {
+        std::fs::create_dir(home.folder().join(folder)).expect("a folder");
+    }
+    home.succeeds(&["ca", "export", "--out", "plain"]);
+    home.succeeds(&["ca", "export", "--out", "der", "--format", "der"]);
+    shell(
+        home.folder(),
+        "openssl verify -CAfile plain/ca.crt plain/issuing.crt; openssl x509 -inform DER -in der/ca.der -noout
+         if ls plain/*.key der/*.key 2>/dev/null; then exit 1; fi",
+    );
+    assert!(home.refused(&["ca", "export", "--out", "plain"]).contains("is there already"));
+    let with_key = ["ca", "export", "--with-key", "--out", "safe"];
+    assert!(home.refused(&with_key).contains("no new passphrase was given"));
+    home.succeeds(&[&with_key[..], &["--new-passphrase-file", "secret"]].concat());
+    shell(
+        home.folder(),
+        "grep -q 'ENCRYPTED PRIVATE KEY' safe/issuing.key; openssl pkey -in safe/issuing.key -passin file:secret -noout
+         test \"$(stat -c %a safe/issuing.key)\" = 600",
+    );
+    let inventory = rusqlite::Connection::open(home.data().join("ca/inventory.db")).expect("the inventory");
+    let told: i64 = inventory
+        .query_row("SELECT count(*) FROM audit WHERE what = 'key-exported'", [], |row| row.get(0))
+        .expect("the audit log");
+    assert_eq!(told, 1);
 }

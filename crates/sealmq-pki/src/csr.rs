@@ -18,7 +18,7 @@ use crate::key::{KeyError, PublicKey};
 use crate::pem::PemError;
 
 pub use attributes::{Requested, RequestedValue};
-pub use make::make;
+pub use make::{make, make_ca};
 
 /// The longest request that is read, DER, in bytes: an RSA key of 8192 bits with its signature takes 2,200.
 pub const CSR_BYTES_MAX: usize = 16 * 1024;

@@ -8,6 +8,7 @@
 
 mod builder;
 mod extend;
+mod imported;
 mod published;
 mod subject;
 
@@ -19,6 +20,7 @@ use thiserror::Error;
 
 pub(crate) use builder::alt_names as alt_names_extension;
 pub use extend::{ExtendError, Extended, Extension, SerialRule, extend};
+pub use imported::{CHAIN_MAX, ImportError, ImportedCa};
 pub use published::{BaseUrl, BaseUrlError};
 pub(crate) use subject::common_name;
 pub use subject::{CaSubject, CaSubjectError, OrganizationError};
@@ -377,7 +379,12 @@ impl Ca {
         self.signer.as_ref()
     }
 
-    /// The key identifier that stands in what it issues; with the serial, the inventory's key.
+    /// The key identifier under which the inventory keeps what it issues: computed from its key, as a verifier does.
+    pub fn inventory_id(&self) -> &KeyId {
+        &self.facts().computed_key_id
+    }
+
+    /// The key identifier that stands in what it issues: what its own certificate says.
     pub fn key_id(&self) -> &KeyId {
         self.facts().key_id()
     }
@@ -470,7 +477,8 @@ impl Certificate {
     pub fn record(&self, issuer: &Ca, role: Role, name: Option<&Name>, made_at: Timestamp) -> Record {
         let facts = &self.facts;
         Record {
-            issuer: issuer.key_id().clone(),
+            // What a verifier computes from the issuer's key; the identifier that an imported CA wrote may be another.
+            issuer: issuer.facts().computed_key_id.clone(),
             serial: facts.serial.clone(),
             origin: Origin::Issued,
             role,

@@ -37,8 +37,9 @@ pub use csr::{Csr, CsrError};
 pub use host::{HostName, HostNameError};
 pub use ids::{Fingerprint, KeyId, Serial};
 pub use issue::{
-    Ca, CaSubject, Certificate, End, ExtendError, Extended, Extension, Holder, IssueError, LeafRequest,
-    SerialRule, extend, issue_approved, issue_intermediate, issue_leaf, issue_leaf_under, issue_root,
+    Ca, CaSubject, Certificate, End, ExtendError, Extended, Extension, Holder, ImportError, ImportedCa,
+    IssueError, LeafRequest, SerialRule, extend, issue_approved, issue_intermediate, issue_leaf,
+    issue_leaf_under, issue_root,
 };
 pub use key::{EncryptionSalts, KeyError, NewKey, PublicKey, SignError, SignatureAlgorithm, Signer, SoftKey};
 pub use name::{Name, NameError, NameKey, ReservedNames};

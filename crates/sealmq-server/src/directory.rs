@@ -25,8 +25,7 @@ use crate::serve::{Hooks, Served};
 /// What this directory adds to its configuration.
 #[must_use]
 pub fn hooks(home: &Home) -> Hooks {
-    let issuing = sealmq_pki::pem::encode("CERTIFICATE", home.issuing().certificate().der());
-    let pem = format!("{}\n{}", home.anchors_pem(), *issuing);
+    let pem = format!("{}\n{}", home.anchors_pem(), home.chain_pem());
     let inventory = Arc::clone(home.inventory());
     let own = OwnIssuer {
         certificates: PemSource::new("the data directory's CA", pem),

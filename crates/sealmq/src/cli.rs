@@ -26,7 +26,7 @@ pub(crate) enum Command {
     /// Run a broker from a mosquitto.conf (the flags of mosquitto)
     #[command(disable_help_flag = true)]
     Broker(broker::Args),
-    /// The certificate authority: show, make, encrypt its keys, move the root's away, extend
+    /// The certificate authority: show, make, import, export, encrypt its keys, extend
     Ca(ca::Args),
     /// Make certificates and ready bundles for devices
     Device(device::Args),

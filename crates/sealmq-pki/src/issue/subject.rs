@@ -100,7 +100,7 @@ impl CaSubject {
         &self.common_name
     }
 
-    pub(super) fn to_der(&self) -> Result<Vec<u8>, IssueError> {
+    pub(crate) fn to_der(&self) -> Result<Vec<u8>, IssueError> {
         encode(&[(rfc4519::O, &self.organization), (rfc4519::CN, &self.common_name)])
     }
 }

@@ -217,3 +217,20 @@ fn a_self_signed_certificate_that_is_no_ca_is_not_made_one() {
         assert!(error.to_string().contains(reason), "{error}");
     }
 }
+
+#[test]
+fn a_cross_certificate_of_the_same_name_is_not_made_a_root() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "x.cnf", format!("[req]\ndistinguished_name=dn\n[dn]\n[ca]\n{CA}\n"));
+    let made = openssl(dir.path(), "req -x509 -newkey rsa:2048 -nodes -days 2 -config x.cnf -extensions ca -keyout other.key -out other.crt -subj /CN=x")
+        .and_then(|_| openssl(dir.path(), "req -new -newkey rsa:2048 -nodes -config x.cnf -keyout ca.key -out ca.csr -subj /CN=x"))
+        .and_then(|_| {
+            let sign = "x509 -req -in ca.csr -CA other.crt -CAkey other.key -set_serial 3 -days 2 -extfile x.cnf -extensions ca -out ca.crt";
+            openssl(dir.path(), sign)
+        });
+    if made.is_none() {
+        return;
+    }
+    let error = refused(&der(dir.path(), "ca.crt"), ca_key(dir.path()), Timestamp::NEVER);
+    assert!(matches!(error, ExtendError::CrossCertificate { .. }), "{error}");
+}

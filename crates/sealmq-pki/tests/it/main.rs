@@ -14,6 +14,7 @@ mod fixture;
 mod foreign;
 mod guide;
 mod imported;
+mod importing;
 mod inventory;
 mod issuing;
 mod keys;

@@ -48,9 +48,20 @@ pub fn open_key(path: &Path, unlock: &Unlock) -> Result<SoftKey, HomeError> {
 
 /// The key in a text, with a passphrase from `unlock` where it is encrypted; `path` is where it came from.
 pub fn read_key(pem: &[u8], path: &Path, unlock: &Unlock) -> Result<SoftKey, HomeError> {
+    read_key_and_passphrase(pem, path, unlock).map(|(key, _passphrase)| key)
+}
+
+/// As [`read_key`], with the passphrase that opened it, if it has one.
+pub(super) fn read_key_and_passphrase(
+    pem: &[u8],
+    path: &Path,
+    unlock: &Unlock,
+) -> Result<(SoftKey, Option<Passphrase>), HomeError> {
     match SoftKey::from_pem(pem) {
-        Err(KeyError::PassphraseNeeded) => unlocked(pem, path, unlock),
-        other => other.map_err(|error| damaged(path, &error)),
+        Err(KeyError::PassphraseNeeded) => {
+            unlocked(pem, path, unlock).map(|(key, passphrase)| (key, Some(passphrase)))
+        }
+        other => other.map(|key| (key, None)).map_err(|error| damaged(path, &error)),
     }
 }
 
@@ -210,7 +221,7 @@ fn compare(aside: &Path, key: &SoftKey, passphrase: Option<&Passphrase>) -> Resu
     })
 }
 
-fn unlocked(pem: &[u8], path: &Path, unlock: &Unlock) -> Result<SoftKey, HomeError> {
+fn unlocked(pem: &[u8], path: &Path, unlock: &Unlock) -> Result<(SoftKey, Passphrase), HomeError> {
     let mut tries = TRIES_AT_A_TERMINAL;
     loop {
         let found = unlock.ask(&question(path), Typing::Once)?;
@@ -219,7 +230,9 @@ fn unlocked(pem: &[u8], path: &Path, unlock: &Unlock) -> Result<SoftKey, HomeErr
         match SoftKey::from_encrypted_pem(pem, passphrase.as_bytes()) {
             Err(KeyError::WrongPassphrase) if again == Again::Possible && tries > 0 => {}
             Err(KeyError::WrongPassphrase) => return Err(wrong_passphrase(path, from)),
-            other => return other.map_err(|error| damaged(path, &error)),
+            other => {
+                return other.map(|key| (key, passphrase)).map_err(|error| damaged(path, &error));
+            }
         }
     }
 }

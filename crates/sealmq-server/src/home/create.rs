@@ -141,6 +141,21 @@ pub(super) fn check_no_traces(place: &Place) -> Result<(), HomeError> {
     Ok(())
 }
 
+/// Refuses to make a CA where the request for another one waits for its answer.
+pub(super) fn check_no_request(place: &Place) -> Result<(), HomeError> {
+    let request = place.ca_request();
+    if !files::is_there(request.folder())? {
+        return Ok(());
+    }
+    Err(HomeError::Refused {
+        what: format!("{} waits for its certificate", request.certificate().display()),
+        hint: format!(
+            "give it to `sealmq ca import CERT --chain FILE`, or remove {} to have a CA made here",
+            request.folder().display()
+        ),
+    })
+}
+
 /// Makes root, issuing CA and inventory.
 pub(super) fn create_ca(
     place: &Place,
@@ -220,7 +235,7 @@ fn create_key_pairs(
     Ok((root, issuing))
 }
 
-fn create_key(files: &KeyPairFiles, blueprint: &Blueprint) -> Result<Arc<dyn Signer>, HomeError> {
+pub(super) fn create_key(files: &KeyPairFiles, blueprint: &Blueprint) -> Result<Arc<dyn Signer>, HomeError> {
     let key = SoftKey::generate_on(blueprint.keys).map_err(|error| no_key(&files.key(), &error))?;
     let text = authority::key_text(&key, blueprint.passphrase.as_ref())?;
     files::create(&files.key(), text.as_bytes(), Mode::Private)?;
@@ -228,7 +243,7 @@ fn create_key(files: &KeyPairFiles, blueprint: &Blueprint) -> Result<Arc<dyn Sig
 }
 
 /// A name that cannot be, in the words of sealmq-pki.
-fn said(error: impl std::fmt::Display) -> HomeError {
+pub(super) fn said(error: impl std::fmt::Display) -> HomeError {
     let text = error.to_string();
     let (what, hint) = text.split_once("\nhint: ").unwrap_or((&text, "choose another"));
     HomeError::Refused { what: what.to_owned(), hint: hint.to_owned() }
@@ -239,13 +254,13 @@ fn create_certificate(files: &KeyPairFiles, ca: &Ca) -> Result<(), HomeError> {
 }
 
 /// Tells the CAs of two installations apart: no verifier should find two CAs of one name.
-fn fresh_label() -> Result<String, HomeError> {
+pub(super) fn fresh_label() -> Result<String, HomeError> {
     let word = super::passwords::generate()?;
     Ok(word.chars().take(6).collect())
 }
 
 /// Removes a CA that never stood in its place. Nobody has used its keys.
-fn throw_away(aside: &Path) -> Result<(), HomeError> {
+pub(super) fn throw_away(aside: &Path) -> Result<(), HomeError> {
     match fs::remove_dir_all(aside) {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -268,5 +283,5 @@ fn is_empty(folder: &Path) -> Result<bool, HomeError> {
     Ok(entries.next().is_none())
 }
 
-const MADE_BEFORE_THE_CA: &[&str] = &["lock", "ca.new~"];
+const MADE_BEFORE_THE_CA: &[&str] = &["lock", "ca.new~", "ca.request"];
 const MADE_AFTER_THE_CA: &[&str] = &["server", "operator", "ocsp", "sealmq.conf", "acl", "passwd", "run"];

@@ -109,7 +109,7 @@ impl Home {
             record,
             holder,
             certificate_pem: certificate.pem(),
-            issuing_pem: self.issuing().certificate().pem(),
+            issuing_pem: self.chain_pem().to_owned(),
             anchors_pem: self.anchors_pem().to_owned(),
             not_after: certificate.facts().not_after,
             other_hosts: self.other_hosts(&host)?,
@@ -131,7 +131,7 @@ impl Home {
 
     /// Whether the issuing CA's certificate with this serial is in the inventory, whatever its state.
     pub fn is_entered(&self, serial: &Serial) -> Result<bool, HomeError> {
-        Ok(self.inventory().find(self.issuing().key_id(), serial)?.is_some())
+        Ok(self.inventory().find(self.issuing().inventory_id(), serial)?.is_some())
     }
 
     /// The records of devices, oldest first.

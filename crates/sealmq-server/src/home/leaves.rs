@@ -174,7 +174,7 @@ impl Home {
         if facts.authority_key_id.as_ref() != Some(self.issuing().key_id()) {
             return unusable("another CA issued it");
         }
-        match self.inventory().status(self.issuing().key_id(), &facts.serial)? {
+        match self.inventory().status(self.issuing().inventory_id(), &facts.serial)? {
             Status::Valid { fingerprint, .. } if fingerprint != facts.fingerprint => {
                 return unusable("the inventory has another certificate under its serial");
             }
@@ -227,14 +227,14 @@ impl Home {
         done(Step::LeafRecorded(role))?;
         files::replace(&files.key(), key.to_pem().as_bytes(), Mode::Private)?;
         done(Step::LeafKey(role))?;
-        files::replace(&files.certificate(), self.chain_pem(&certificate).as_bytes(), Mode::Public)?;
+        files::replace(&files.certificate(), self.leaf_with_chain(&certificate).as_bytes(), Mode::Public)?;
         done(Step::Leaf(role))?;
         Ok(certificate.facts().not_after)
     }
 
     /// A leaf and the issuing CA's certificate, as a peer wants them.
-    pub(super) fn chain_pem(&self, leaf: &Certificate) -> String {
-        leaf.pem() + &self.issuing().certificate().pem()
+    pub(super) fn leaf_with_chain(&self, leaf: &Certificate) -> String {
+        leaf.pem() + self.chain_pem()
     }
 }
 

@@ -15,7 +15,9 @@ pub mod contexts;
 mod create;
 mod devices;
 mod error;
+pub mod export;
 pub mod files;
+pub mod import;
 mod leaves;
 mod lock;
 mod ocsp_signer;
@@ -35,9 +37,11 @@ use std::sync::Arc;
 
 use sealmq_pki::Timestamp;
 use sealmq_pki::audit::{Draft as AuditDraft, Subject, What};
+use sealmq_pki::cert::{SignedBy, signed_by};
 use sealmq_pki::host::HostName;
 use sealmq_pki::inventory::{Act, Actor};
 use sealmq_pki::issue::Ca;
+use sealmq_pki::{Facts, KeyId, pem};
 
 pub use addresses::{default_route_address, own_addresses, own_names};
 pub(crate) use audit::AUDIT_HEAD;
@@ -140,6 +144,7 @@ pub struct Home {
     _lock: Lock,
     inventory: Arc<Inventory>,
     issuing: Ca,
+    chain_pem: String,
     anchors_pem: String,
     floor: Floor,
 }
@@ -162,6 +167,7 @@ impl Home {
             Origin::New if files::is_there(place.ca().folder())? => Origin::Old,
             Origin::New => {
                 create::check_no_traces(place)?;
+                create::check_no_request(place)?;
                 let passphrase = wanted.unlock.passphrase_of_new_keys()?;
                 let blueprint = Blueprint { passphrase, ..Blueprint::default() };
                 create::create_ca(place, &blueprint, around, done)?;
@@ -205,6 +211,7 @@ impl Home {
             return Err(is_there());
         }
         create::check_no_traces(place)?;
+        create::check_no_request(place)?;
         create::create_ca(place, blueprint, around, done)
     }
 
@@ -237,6 +244,11 @@ impl Home {
     /// Its issuing CA.
     pub fn issuing(&self) -> &Ca {
         &self.issuing
+    }
+
+    /// The issuing CA's certificate and those between it and the root, PEM: what a peer needs besides a leaf.
+    pub fn chain_pem(&self) -> &str {
+        &self.chain_pem
     }
 
     /// The root certificate, PEM: what devices trust.
@@ -299,13 +311,16 @@ impl Home {
         files::check_folder(ca.issuing().folder())?;
         files::sweep(place.folder())?;
         files::sweep(ca.issuing().folder())?;
+        // Its answer stands in `ca/`; a crash has left it, with a second copy of the key.
+        create::throw_away(place.ca_request().folder())?;
         let act = Act::new(around.now, around.actor.clone());
         let inventory = Inventory::open(&ca.inventory(), &place.passwd(), &act)?;
         let anchors_pem = read_anchors(&ca)?;
         let issuing =
             open_issuing(&ca, unlock).inspect_err(|error| note_key_failure(&inventory, error, &act))?;
         let issuing = issuing.published_at(conf::pki_url(place)?);
-        check_same_ca(&inventory, &issuing, &ca)?;
+        let chain_pem = read_pem(&ca.issuing().certificate())?;
+        check_same_ca(&inventory, &issuing, [&chain_pem, &anchors_pem], &ca)?;
         let loaded = vec![Subject::Key(issuing.signer().public_key().key_id().clone())];
         if authority::protection(&ca.issuing().key())? == Some(Protection::Encrypted) {
             inventory
@@ -321,6 +336,7 @@ impl Home {
             _lock: lock,
             inventory: Arc::new(inventory),
             issuing,
+            chain_pem,
             anchors_pem,
             floor,
         })
@@ -334,7 +350,12 @@ impl fmt::Debug for Home {
 }
 
 fn read_anchors(ca: &CaFolder) -> Result<String, HomeError> {
-    let path = ca.anchors();
+    read_pem(&ca.anchors())
+}
+
+/// A file of certificates, at least one.
+fn read_pem(path: &Path) -> Result<String, HomeError> {
+    let path = path.to_owned();
     leaves::first_certificate(&path)?.ok_or_else(|| HomeError::Incomplete { path: path.clone() })?;
     let bytes = files::read(&path)?.unwrap_or_default();
     String::from_utf8(bytes).map_err(|_| HomeError::Corrupt { path, text: "it is not text".to_owned() })
@@ -356,12 +377,15 @@ fn note_key_failure(inventory: &Inventory, error: &HomeError, act: &Act) {
 }
 
 /// The inventory is this CA's: a directory put together from two backups would let in what neither vouches for.
-fn check_same_ca(inventory: &Inventory, issuing: &Ca, ca: &CaFolder) -> Result<(), HomeError> {
-    let facts = issuing.facts();
-    let status = facts
-        .authority_key_id
-        .as_ref()
-        .map_or(Ok(Status::Unknown), |root| inventory.status(root, &facts.serial))?;
+fn check_same_ca(
+    inventory: &Inventory,
+    issuing: &Ca,
+    above: [&str; 2],
+    ca: &CaFolder,
+) -> Result<(), HomeError> {
+    let issuer = issuer_key(issuing, above);
+    let status =
+        issuer.map_or(Ok(Status::Unknown), |issuer| inventory.status(&issuer, &issuing.facts().serial))?;
     let text = match status {
         Status::Valid { role: sealmq_pki::inventory::Role::Issuing, .. } => return Ok(()),
         Status::Valid { .. } | Status::Unknown => "it does not know the issuing CA beside it",
@@ -369,6 +393,20 @@ fn check_same_ca(inventory: &Inventory, issuing: &Ca, ca: &CaFolder) -> Result<(
         Status::Revoked => "it says that the issuing CA beside it was revoked",
     };
     Err(HomeError::Corrupt { path: ca.inventory(), text: text.to_owned() })
+}
+
+/// The key that signed the issuing CA, as the inventory names it: found by its signature, since an imported CA may name
+/// its issuer in ways of its own, or not at all. One that is a root itself is under its own key.
+fn issuer_key(issuing: &Ca, above: [&str; 2]) -> Option<KeyId> {
+    let facts = issuing.facts();
+    if facts.is_self_issued() {
+        return Some(facts.computed_key_id.clone());
+    }
+    let blocks =
+        above.into_iter().flat_map(|text| pem::of_label(text.as_bytes(), "CERTIFICATE").unwrap_or_default());
+    let all: Vec<Facts> = blocks.filter_map(|der| Facts::parse(&der).ok()).collect();
+    let signed = |by: &&Facts| matches!(signed_by(issuing.certificate().der(), by), Ok(SignedBy::Yes));
+    all.iter().find(signed).map(|by| by.computed_key_id.clone())
 }
 
 fn good_time(inventory: &Inventory) -> Result<Option<Timestamp>, HomeError> {

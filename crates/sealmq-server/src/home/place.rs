@@ -13,6 +13,7 @@
 //!     issuing/           issuing.key, issuing.crt: signs every other certificate
 //!     ca.crt             the root certificate, for clients
 //!     inventory.db       every certificate of this CA that is valid (SQLite)
+//!   ca.request/          issuing.key, issuing.csr: of a CA that waits for its certificate from elsewhere
 //!   server/              server.key, server.crt (with the issuing CA's certificate)
 //!   operator/            operator.key, operator.crt: the broker's own and the local `pub` and `sub`
 //!   ocsp/                ocsp.key, ocsp.crt: signs OCSP answers in the issuing CA's place
@@ -134,6 +135,11 @@ impl Place {
         CaFolder { folder: self.folder.join("ca.new~") }
     }
 
+    /// Key and request of a CA whose certificate somebody else is to sign; gone when the answer is imported.
+    pub(crate) fn ca_request(&self) -> KeyPairFiles {
+        KeyPairFiles { folder: self.folder.join("ca.request"), name: "issuing", ending: "csr" }
+    }
+
     /// Key and certificate of the server.
     pub fn server(&self) -> KeyPairFiles {
         KeyPairFiles::new(self.folder.join("server"), "server")
@@ -198,11 +204,12 @@ impl CaFolder {
 pub struct KeyPairFiles {
     folder: PathBuf,
     name: &'static str,
+    ending: &'static str,
 }
 
 impl KeyPairFiles {
     fn new(folder: PathBuf, name: &'static str) -> Self {
-        Self { folder, name }
+        Self { folder, name, ending: "crt" }
     }
 
     /// The folder.
@@ -217,7 +224,7 @@ impl KeyPairFiles {
 
     /// The certificate, for leaves followed by the issuing CA's; PEM.
     pub fn certificate(&self) -> PathBuf {
-        self.folder.join(format!("{}.crt", self.name))
+        self.folder.join(format!("{}.{}", self.name, self.ending))
     }
 }
 

@@ -206,9 +206,13 @@ fn first_rows(
     keys: &[KeyId],
     act: &Act,
 ) -> rusqlite::Result<()> {
-    let made = keys.iter().cloned().map(Subject::Key).collect();
-    audit::append(transaction, &Draft::new(What::CaCreated, Vec::new()), act)?;
-    audit::append(transaction, &Draft::new(What::KeyCreated, made), act)?;
+    let made: Vec<Subject> = keys.iter().cloned().map(Subject::Key).collect();
+    // A CA that brought its key along was not made here.
+    let what = if made.is_empty() { What::CaImported } else { What::CaCreated };
+    audit::append(transaction, &Draft::new(what, Vec::new()), act)?;
+    if !made.is_empty() {
+        audit::append(transaction, &Draft::new(What::KeyCreated, made), act)?;
+    }
     for record in first {
         rows::insert(transaction, record)?;
         audit::append(transaction, &change::told_of(record), act)?;

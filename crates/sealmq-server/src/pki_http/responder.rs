@@ -143,8 +143,10 @@ impl Responder {
     }
 
     fn state(&self, serial: &sealmq_pki::Serial) -> Result<Option<State>, NoAnswer> {
-        let record =
-            self.inventory.record_now(self.issuer.key_id(), serial).map_err(|error| cannot_tell(&error))?;
+        let record = self
+            .inventory
+            .record_now(&self.issuer.computed_key_id, serial)
+            .map_err(|error| cannot_tell(&error))?;
         Ok(record.map(|record| record.state))
     }
 
@@ -184,7 +186,7 @@ impl Responder {
         }
         let record = self
             .inventory
-            .record_now(self.issuer.key_id(), &facts.serial)
+            .record_now(&self.issuer.computed_key_id, &facts.serial)
             .map_err(|error| cannot_tell(&error))?;
         Ok(record.is_some_and(|record| {
             let good = Status::of_state(&record.state) == Status::Good;

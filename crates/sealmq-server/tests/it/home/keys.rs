@@ -303,3 +303,37 @@ fn a_ca_is_made_without_a_broker_and_a_broker_takes_it_as_its_own() {
     let key = SoftKey::from_pem(&fs::read(&key_files(&machine)[1]).unwrap()).unwrap();
     assert_eq!(key.public_key().kind().to_string(), "EC P-384");
 }
+
+/// What a faulty disk gives back: between write and comparison the copy becomes something else.
+#[test]
+fn a_copy_that_is_not_the_key_neither_replaces_nor_removes_it() {
+    let machine = Machine::new();
+    drop(machine.up());
+    let [issuing, root] = key_files(&machine);
+    let before = [fs::read(&issuing).unwrap(), fs::read(&root).unwrap()];
+    let stick = tempfile::tempdir().unwrap();
+    for other in [b"cut off".to_vec(), SoftKey::generate().unwrap().to_pem().as_bytes().to_vec()] {
+        let moved = take_offline(&machine.place(), stick.path(), &machine.around, &mut |step| {
+            if step == Step::RootKeyCopied {
+                fs::write(stick.path().join("root.key"), &other).unwrap();
+            }
+            Ok(())
+        });
+        assert!(moved.unwrap_err().to_string().contains("does not hold what was written"));
+        fs::remove_file(stick.path().join("root.key")).unwrap();
+        let passphrases = Passphrases { old: Unlock::default(), new: unlock(&machine, NEW) };
+        let aside = issuing.with_file_name("issuing.key.new~");
+        for wish in [Wish::Encrypted, Wish::Plain] {
+            let changed = protect(&machine.place(), wish, &passphrases, &machine.around, &mut |step| {
+                if step == Step::KeyWritten {
+                    fs::write(&aside, &other).unwrap();
+                }
+                Ok(())
+            });
+            assert!(changed.unwrap_err().to_string().contains("is not the key"), "{wish:?}");
+            assert!(!aside.exists());
+        }
+        assert_eq!([fs::read(&issuing).unwrap(), fs::read(&root).unwrap()], before);
+    }
+    take_offline(&machine.place(), stick.path(), &machine.around, &mut |_| Ok(())).unwrap();
+}

@@ -29,13 +29,22 @@ pub(super) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum KeyKind {
+pub(super) enum KeyKind {
     /// What the smallest devices verify fastest
     #[value(name = "P-256", alias = "p-256")]
     P256,
     /// For rules that ask for it
     #[value(name = "P-384", alias = "p-384")]
     P384,
+}
+
+impl From<KeyKind> for NewKey {
+    fn from(kind: KeyKind) -> Self {
+        match kind {
+            KeyKind::P256 => Self::P256,
+            KeyKind::P384 => Self::P384,
+        }
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -51,10 +60,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let blueprint = Blueprint {
         name: args.name.clone(),
         organization: args.organization.clone(),
-        keys: match args.key {
-            KeyKind::P256 => NewKey::P256,
-            KeyKind::P384 => NewKey::P384,
-        },
+        keys: args.key.into(),
         passphrase: unlock.passphrase_of_new_keys().map_err(home_failure)?,
     };
     let around = Surroundings::look().map_err(home_failure)?;

@@ -1,7 +1,9 @@
 //! `sealmq ca …`: the certificate authority itself. What it issues belongs to `sealmq device` and its neighbours.
 
 mod encrypt;
+mod export;
 mod extend;
+mod import;
 mod init;
 mod offline;
 mod show;
@@ -27,6 +29,12 @@ enum Action {
     Show(show::Args),
     /// Make a CA in a new data directory, without starting a broker
     Init(init::Args),
+    /// Make a key and the request for a CA certificate that somebody else's root signs
+    Csr(import::CsrArgs),
+    /// Take a CA of somebody else's, or the answer to a request, as the issuing CA of a new data directory
+    Import(import::ImportArgs),
+    /// Write copies of the CA's certificates, and on purpose of its key, for elsewhere
+    Export(export::Args),
     /// Encrypt the CA's keys under a passphrase, or change it
     Encrypt(encrypt::EncryptArgs),
     /// Take the passphrase off the CA's keys
@@ -56,6 +64,9 @@ pub(crate) fn run(args: Args) -> ExitCode {
     report::finish(match args.action {
         Action::Show(args) => show::run(&args),
         Action::Init(args) => init::run(&args),
+        Action::Csr(args) => import::csr(&args),
+        Action::Import(args) => import::run(&args),
+        Action::Export(args) => export::run(&args),
         Action::Encrypt(args) => encrypt::encrypt(&args),
         Action::Decrypt(args) => encrypt::decrypt(&args),
         Action::Offline(args) => offline::run(&args),
