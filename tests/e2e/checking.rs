@@ -215,6 +215,11 @@ fn without_cafile_the_data_directory_answers_and_its_inventory_counts() {
     assert!(again.contains("the inventory was asked"), "without a broker: {again}");
     let absent = home.run(&["cert", "verify", &certificate("known"), "--data-dir", "nowhere"]);
     assert!(!absent.status.success() && text(&absent).contains("hint: "), "{}", text(&absent));
+
+    let issuing = home.data().join("ca/issuing/issuing.crt");
+    std::fs::remove_file(issuing).expect("the issuing CA's certificate");
+    let unasked = home.run(&["cert", "verify", &certificate("lost")]);
+    assert_eq!(unasked.status.code(), Some(2), "nobody can tell whom to ask about: {}", text(&unasked));
 }
 
 /// The device's certificate in a bundle.
