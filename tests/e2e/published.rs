@@ -168,3 +168,21 @@ fn a_configuration_that_cannot_publish_is_refused() {
         assert!(!refused.status.success() && said.contains(words), "{line}: {said}");
     }
 }
+
+#[test]
+fn the_broker_staples_its_own_response_with_or_without_a_listener_for_it() {
+    if !have_tools() {
+        return;
+    }
+    let home = Home::new();
+    let _broker = home.up();
+    for version in ["-tls1_3", "-tls1_2"] {
+        let line = format!(
+            "openssl s_client -connect localhost:{} -servername localhost -status {version} -CAfile data/ca/ca.crt </dev/null",
+            home.port
+        );
+        let said = Client::start_shell(home.folder(), &format!("sh -c '{line}' 2>&1")).end();
+        let said = said.says("OCSP Response Status: successful").says("Cert Status: good");
+        let _ = said.says("Verify return code: 0 (ok)");
+    }
+}

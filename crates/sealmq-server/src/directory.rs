@@ -30,6 +30,7 @@ pub fn hooks(home: &Home) -> Hooks {
     let own = OwnIssuer {
         certificates: PemSource::new("the data directory's CA", pem),
         known: Arc::clone(&inventory) as _,
+        staples: Arc::default(),
     };
     let names = LivingNames { inventory: Arc::clone(&inventory), floor: home.floor().clone() };
     believed::raise_floor(home.floor().value());

@@ -21,7 +21,7 @@ use crate::log::{Event, Line, Log};
 use crate::logging::{self, LogPart};
 use crate::notify::Notify;
 use crate::pid_file::PidFile;
-use crate::pki_http::Publisher;
+use crate::pki_http::{Publisher, stapling};
 use crate::plan::{self, Material, StartError};
 use crate::privileges;
 use crate::reload::{ConfigSource, ReloadThread, Reloader, ReloaderSpec, Seen};
@@ -150,6 +150,9 @@ fn open_pki(pki: &PkiListener) -> Result<Vec<OpenSocket>, StartError> {
 
 /// Answers on the sockets of `pki_listener` from now on.
 fn publish(running: &Running, hooks: &Hooks, config: &Config, sockets: Vec<OpenSocket>, log: &Log) {
+    if let (Some(publisher), Some(own)) = (&hooks.publisher, &hooks.own) {
+        running.handle().spawn(stapling::staple_for_ever(Arc::clone(publisher), Arc::clone(&own.staples)));
+    }
     let (Some(pki), Some(publisher)) = (&config.global.pki, &hooks.publisher) else { return };
     let name = plan::name(&pki.bind);
     log.line(Line::new(

@@ -24,6 +24,7 @@ use crate::keys::Served;
 use crate::known_signatures::KnownSignatures;
 use crate::path::{Check, LeafDates, Path, Purpose, Version1};
 use crate::revocation::CrlSet;
+use crate::staples::Staples;
 use crate::symptoms::Code;
 use crate::trust::{Generation, TrustGeneration};
 
@@ -90,6 +91,8 @@ pub struct OwnIssuer {
     pub certificates: PemSource,
     /// The inventory.
     pub known: Arc<dyn Known>,
+    /// What it says about our own certificate, for clients that ask.
+    pub staples: Arc<Staples>,
 }
 
 impl std::fmt::Debug for OwnIssuer {

@@ -32,6 +32,7 @@ use crate::policy::{PolicyError, SuiteOrder, TlsPolicy};
 use crate::revocation::{CrlAge, CrlError, CrlSet, CrlSpec};
 use crate::secret_log::{SecretLog, Secrets};
 use crate::session::{RecordSize, Seen, TlsSession};
+use crate::staples::Staples;
 use crate::tickets::{Resumption, SessionTickets, TicketKeys};
 use crate::trust::TrustGeneration;
 use crate::verifier_client::HandshakeVerifier;
@@ -107,6 +108,7 @@ pub struct ServerTls(Arc<Snapshot>);
 struct Snapshot {
     policy: TlsPolicy,
     certificates: Arc<Certificates>,
+    staples: Option<Arc<Staples>>,
     judge: Arc<Judge>,
     tickets: Option<TicketKeys>,
     /// Names of the CAs whose clients we take, for the CertificateRequest.
@@ -155,6 +157,7 @@ impl ServerTls {
             (pair.leaf(), pair.certified(chain::complete(pair.chain(), &store, algorithms.all)))
         }));
         let names = store.names_at(now).into();
+        let staples = spec.own.as_ref().map(|own| Arc::clone(&own.staples));
         let watched = watched(&pairs, &store, crls.as_ref());
         let judge = Judge {
             store,
@@ -172,6 +175,7 @@ impl ServerTls {
         let snapshot = Snapshot {
             policy: spec.policy,
             certificates: Arc::new(certificates),
+            staples,
             judge: Arc::new(judge),
             tickets: match spec.resumption {
                 Resumption::On => Some(TicketKeys::new()?),
@@ -306,7 +310,11 @@ impl Snapshot {
                 }))
             }
         };
-        let resolver = Resolver { certificates: Arc::clone(&self.certificates), seen: Arc::clone(seen) };
+        let resolver = Resolver {
+            certificates: Arc::clone(&self.certificates),
+            staples: self.staples.clone(),
+            seen: Arc::clone(seen),
+        };
         let mut config = builder.with_cert_resolver(Arc::new(resolver));
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = usize::from(self.tickets.is_some());
@@ -367,12 +375,17 @@ impl TimeProvider for At {
 #[derive(Debug)]
 struct Resolver {
     certificates: Arc<Certificates>,
+    staples: Option<Arc<Staples>>,
     seen: Arc<Seen>,
 }
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.seen.asked_for(hello.server_name());
-        self.certificates.choose(hello.server_name(), hello.signature_schemes())
+        let chosen = self.certificates.choose(hello.server_name(), hello.signature_schemes())?;
+        Some(match &self.staples {
+            Some(staples) => staples.onto(chosen),
+            None => chosen,
+        })
     }
 }

@@ -13,7 +13,9 @@ mod files;
 mod kept;
 pub(crate) mod responder;
 pub(crate) mod route;
+pub(crate) mod stapling;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -43,6 +45,8 @@ pub struct Publisher {
     issuing: Certificate,
     bundle: Arc<[u8]>,
     crl: CrlFile,
+    /// The server's certificate, for stapling.
+    server: PathBuf,
 }
 
 /// A certificate to give out.
@@ -72,6 +76,7 @@ impl Publisher {
         let bundle = format!("{}{}", issuing.pem(), home.anchors_pem());
         Publisher {
             responder: Responder::of(home),
+            server: home.place().server().certificate(),
             issuer: home.issuing().key_id().clone(),
             root: anchors.first().and_then(|der| Certificate::read(der)),
             issuing: Certificate { der: issuing.der().into(), not_before: issuing.facts().not_before },

@@ -90,6 +90,11 @@ impl Responder {
         }
     }
 
+    /// The CA that it answers for.
+    pub(crate) fn issuer(&self) -> &Facts {
+        &self.issuer
+    }
+
     /// Answers a request, DER.
     pub(crate) fn answer(&self, request: &[u8], moment: Moment) -> Reply {
         let Ok(request) = Request::parse(request) else { return Reply::None(Unsuccessful::MalformedRequest) };

@@ -387,3 +387,25 @@ fn an_ocsp_get_may_be_cached_and_one_with_a_nonce_not() {
         assert!(Response::parse(&fresh.body).is_ok());
     }
 }
+
+#[test]
+fn the_server_staples_its_own_good_and_nothing_else() {
+    let mut machine = Machine::new();
+    let publisher = Publisher::of(&machine.home);
+    let staple = publisher.staple(machine.moment).unwrap();
+    assert_eq!(staple.certificate, machine.home.server_facts().unwrap().fingerprint);
+    machine.later(43_199);
+    assert_eq!(publisher.staple(machine.moment).unwrap().response, staple.response);
+    machine.later(1);
+    assert_ne!(
+        publisher.staple(machine.moment).unwrap().response,
+        staple.response,
+        "half of its life is over"
+    );
+    machine.revoke(&machine.serial(Role::Server), RevocationReason::KeyCompromise);
+    assert!(publisher.staple(machine.moment).is_none());
+    let made = machine.home.ensure_server(&machine.around, &mut |_| Ok(())).unwrap();
+    assert!(matches!(made, Leaf::Made { .. }));
+    let renewed = publisher.staple(machine.moment).unwrap();
+    assert_ne!(renewed.certificate, staple.certificate);
+}

@@ -53,7 +53,8 @@ fn own(name: &str) -> Own {
     let mut spec = server_spec();
     spec.anchors = Vec::new();
     let certificates = sealmq_tls::PemSource::new("own", format!("{}{}", top.cert, issuing.cert));
-    spec.own = Some(OwnIssuer { certificates, known: Arc::clone(&book) as Arc<dyn Known> });
+    spec.own =
+        Some(OwnIssuer { certificates, known: Arc::clone(&book) as Arc<dyn Known>, staples: Arc::default() });
     Own { tls: server(spec.clone()), spec, book, issuing, device, top }
 }
 
@@ -132,7 +133,7 @@ fn a_panic_in_the_inventory_refuses() {
     let chain = chain_of(&own.tls, &own.device);
     let mut spec = server_spec();
     let certificates = sealmq_tls::PemSource::new("own", format!("{}{}", own.top.cert, own.issuing.cert));
-    spec.own = Some(OwnIssuer { certificates, known: Arc::new(Panics) });
+    spec.own = Some(OwnIssuer { certificates, known: Arc::new(Panics), staples: Arc::default() });
     assert_eq!(server(spec).judge(&chain, now()).unwrap_err().code, Code::Internal);
 }
 
@@ -154,7 +155,7 @@ fn certificates_of_other_cas_are_not_asked_about() {
     let own = own("foreign");
     let mut spec = server_spec();
     let certificates = sealmq_tls::PemSource::new("own", own.top.cert.clone());
-    spec.own = Some(OwnIssuer { certificates, known: own.book });
+    spec.own = Some(OwnIssuer { certificates, known: own.book, staples: Arc::default() });
     assert_eq!(meet(&server(spec), &client(client_spec(Some(&fixtures().client)))).name(), "client1");
 }
 

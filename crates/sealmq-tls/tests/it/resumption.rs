@@ -215,7 +215,11 @@ fn who_is_not_let_in_gets_no_ticket_and_comes_in_with_its_next_certificate() {
         let book = Arc::new(Everybody(Mutex::new(None)));
         let tls = tls(versions, |spec| {
             let certificates = PemSource::new("own", own.cert.clone());
-            spec.own = Some(OwnIssuer { certificates, known: Arc::clone(&book) as Arc<dyn Known> });
+            spec.own = Some(OwnIssuer {
+                certificates,
+                known: Arc::clone(&book) as Arc<dyn Known>,
+                staples: Arc::default(),
+            });
         });
         let client = Client::new(Some(&device));
         for _ in 0..2 {

@@ -73,7 +73,7 @@ impl Home {
             .map(|ca| sealmq_pki::pem::encode("CERTIFICATE", ca.der()).as_str().to_owned())
             .collect();
         let certificates = PemSource::new(self.place.ca().anchors().display().to_string(), pem);
-        OwnIssuer { certificates, known: Arc::new(answers) }
+        OwnIssuer { certificates, known: Arc::new(answers), staples: Arc::default() }
     }
 }
 
