@@ -51,6 +51,21 @@ fn help_is_on_standard_output_and_errors_of_the_command_line_are_3() {
     let (code, out, err) = broker(folder.path(), "-h");
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(out.contains("\nUsage: mosquitto [-c config_file] [-d] [-h] [-p port] [-v]\n"), "{out}");
+    for (file, text) in [
+        ("bad.conf", "max_qoss 1\n"),
+        ("host.conf", "port 1883\nbind_address no.such.host.invalid\n"),
+        ("pages.conf", "listener 8080\nprotocol websockets\nhttp_dir no-folder\n"),
+        ("good.conf", "port 1883\nbind_address 127.0.0.1\n"),
+        ("later.conf", "listener 1883 no.such.host.invalid\n"),
+    ] {
+        fs::write(folder.path().join(file), text).expect("write");
+    }
+    // Files are read where they stand on the line, and the host of a `listener` line only when it is opened.
+    for line in
+        ["-h -c bad.conf", "-c good.conf -h", "-c good.conf --test-config", "-c later.conf --test-config"]
+    {
+        assert_eq!(broker(folder.path(), line).0, 0, "{line}");
+    }
     for (line, text) in [
         ("-c", "Error: -c argument given, but no config file specified.\n"),
         ("-p 0", "Error: Invalid port specified (0).\n"),
@@ -60,6 +75,9 @@ fn help_is_on_standard_output_and_errors_of_the_command_line_are_3() {
         ("-c .", "Error: Config file '.' is a directory.\n"),
         ("-c /dev/null", "Error: /dev/null is not a file.\nError: Unable to open config file '/dev/null'.\n"),
         ("--test-config", "Please provide a configuration file to test.\n"),
+        ("-c bad.conf -h", "Error: Unknown configuration variable 'max_qoss'.\n"),
+        ("-c host.conf --test-config", "Error: Error resolving bind_address: "),
+        ("-c pages.conf --test-config", "Error: http_dir 'no-folder' cannot be used: "),
     ] {
         let (code, _, err) = broker(folder.path(), line);
         assert!(code == 3 && err.contains(text) && err.contains("hint: "), "{line}: {code} {err}");
@@ -100,6 +118,12 @@ fn exit_codes_tell_what_cannot_be_from_what_cannot_be_used() {
             "Error creating listener: Address family for hostname not supported.\n",
         ),
         (format!("listener {port} no.such.host.invalid\n"), 1, "Error creating listener: "),
+        (
+            format!("port {port}\nbind_address no.such.host.invalid\n"),
+            3,
+            "Error: Error resolving bind_address: ",
+        ),
+        (listener("protocol websockets\nhttp_dir m.conf"), 3, "Error: http_dir 'm.conf' cannot be used: "),
         (
             "listener 0 no-folder/socket\n".to_owned(),
             1,
@@ -287,6 +311,25 @@ fn a_log_file_that_is_moved_away_is_made_anew_at_sigrtmin_and_nothing_is_reloade
         !before.expect("it is there").contains("Reloading")
             && !after.expect("it is there").contains("Reloading")
     );
+}
+
+#[test]
+fn a_bridge_to_a_name_that_nobody_knows_is_told_of_in_mosquittos_words() {
+    let folder = TempDir::new().expect("a folder");
+    let text = format!(
+        "user root\nlistener {} 127.0.0.1\nlog_dest file log\nconnection a\naddress no.such.host.invalid\ntopic #\n",
+        free_port()
+    );
+    fs::write(folder.path().join("m.conf"), text).expect("write");
+    let broker = Broker::start_command(sealmq().args(["-c", "m.conf"]).current_dir(&folder));
+    let log = folder.path().join("log");
+    wait_for(&log, "Bridge a: host name 'no.such.host.invalid' is not known");
+    let log = fs::read_to_string(log).expect("the log");
+    assert!(
+        log.lines().any(|line| line.contains(": Error creating bridge: ") && line.ends_with('.')),
+        "{log}"
+    );
+    assert_eq!(broker.stop().code(), Some(0));
 }
 
 #[test]

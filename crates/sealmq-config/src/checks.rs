@@ -5,6 +5,7 @@ use crate::config::{
 };
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Document, Findings};
+use crate::resolve::PASSED_OVER;
 
 /// Adds warnings and notices; never an error.
 pub(crate) fn cross_check(config: &Config, document: &Document, findings: &mut Findings) {
@@ -211,8 +212,16 @@ fn default_listener_keys(config: &Config, document: &Document, findings: &mut Fi
             "Listener keys before the first listener: they make a default listener on port 1883, on all addresses, as in mosquitto."
         }
     };
-    findings
-        .add(Diagnostic::warning(Place::clone(&listener.at), text).hint("write `listener PORT` above them"));
+    let hint = "write `listener PORT` above them";
+    findings.add(Diagnostic::warning(Place::clone(&listener.at), text).hint(hint));
+    if config.mode == Mode::LocalOnly {
+        for key in PASSED_OVER {
+            let Some(at) = listener.section.at(key) else { continue };
+            let text =
+                format!("'{key}' without a listener has no effect: 127.0.0.1 and ::1 both speak MQTT.");
+            findings.add(Diagnostic::warning(at, text).hint("write `listener PORT` above it"));
+        }
+    }
 }
 
 fn is_remote(listener: &Listener) -> bool {

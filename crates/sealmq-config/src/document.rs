@@ -33,6 +33,10 @@ impl Section {
         self.settings.insert(key, vec![setting]);
     }
 
+    pub(crate) fn remove(&mut self, key: &str) {
+        self.settings.remove(key);
+    }
+
     pub(crate) fn add(&mut self, key: &'static str, setting: Setting) {
         self.settings.entry(key).or_default().push(setting);
     }

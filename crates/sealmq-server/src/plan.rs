@@ -16,6 +16,7 @@ use sealmq_tls::{Finding, OwnIssuer, Served, ServerTls};
 
 use crate::bridge::{self, BridgePlan};
 use crate::dollar_control::ControlApi;
+use crate::door::accept;
 use crate::door::ban::BanRule;
 use crate::door::fence::FenceRules;
 use crate::door::limits::{Counter, DoorLimits};
@@ -173,6 +174,25 @@ pub fn read_material(
     share_one_acl(&mut policy, config.listeners.len());
     let bridges = bridge::plan::read(config, &mut policy, now)?;
     Ok(Material { listeners, policy, bridges })
+}
+
+/// What mosquitto looks up while it reads its configuration, under `--test-config` too: the host of a `bind_address`
+/// (of a `listener` line it does not), and `http_dir`.
+///
+/// # Errors
+/// The first that is not to be had, in mosquitto's words where it has some; exit code 3.
+pub fn look_up(config: &Config) -> Result<(), StartError> {
+    for listener in &config.listeners {
+        if let Some(setting) = &listener.bind_address {
+            accept::host_is_known(&setting.text).map_err(|reason| {
+                StartError::new(format!("Error: Error resolving bind_address: {reason}."), 3)
+                    .hint("write an address of this machine, or a name that its resolver knows (`getent hosts NAME`)")
+                    .at(&setting.at)
+            })?;
+        }
+        http_dir(listener)?;
+    }
+    Ok(())
 }
 
 /// The folder must be there: a page that is missing is noticed late.

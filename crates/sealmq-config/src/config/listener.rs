@@ -17,6 +17,8 @@ pub struct Listener {
     pub protocol: Protocol,
     /// `websockets_origin`: web pages of these origins may connect; empty: of all.
     pub websockets_origins: Vec<String>,
+    /// `bind_address`, if the address of [`Listener::bind`] comes from there and not from a `listener` line.
+    pub bind_address: Option<TextSetting>,
     /// `http_dir`: files for plain GET requests.
     pub http_dir: Option<FileSetting>,
     /// TLS, or none: plaintext.

@@ -36,6 +36,10 @@ pub(super) fn resolve(
     Some(Listener {
         at: listener.at.clone(),
         bind: bind(listener, shared.base),
+        bind_address: match listener.origin {
+            Origin::Default => section.text_setting("bind_address"),
+            Origin::Named { .. } => None,
+        },
         protocol: match section.word("protocol") {
             Some("websockets") => Protocol::WebSockets,
             Some("auto") => Protocol::Auto,

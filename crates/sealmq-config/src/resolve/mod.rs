@@ -15,6 +15,9 @@ use std::path::Path;
 /// `-p` at most so many times, as in mosquitto.
 const PORTS_MAX: usize = 10;
 
+/// What a file says of its listener without naming one, and what does not count then: it is MQTT on both addresses.
+pub(crate) const PASSED_OVER: [&str; 2] = ["protocol", "socket_domain"];
+
 /// The configuration, if every part of it could be built. Findings tell the rest.
 pub(crate) fn resolve(
     document: &Document,
@@ -86,9 +89,11 @@ fn ports(arguments: &Arguments, mode: Mode, findings: &mut Findings) -> Vec<u16>
 
 /// Loopback only, both families, with whatever the file says about a listener it does not name. mosquitto 2.0 opens all
 /// addresses as soon as one such key is there; a file that asks for no listener is not reachable from elsewhere here.
+/// [`PASSED_OVER`] is not among it, as in mosquitto: it would leave a broker that its own clients cannot talk to.
 fn local_only(document: &Document, ports: &[u16]) -> Vec<ListenerSection> {
     let default = document.default_listener.map(|index| &document.listeners[index]);
-    let section = default.map_or_else(Section::default, |listener| listener.section.clone());
+    let mut section = default.map_or_else(Section::default, |listener| listener.section.clone());
+    PASSED_OVER.into_iter().for_each(|key| section.remove(key));
     let at = default.map_or_else(Place::command_line, |listener| listener.at.clone());
     let listener = |port: u16, address: &str| ListenerSection {
         at: at.clone(),

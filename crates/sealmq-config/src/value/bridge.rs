@@ -2,7 +2,7 @@
 
 use super::{BadValue, Reading, Value, integer, leading_number, split};
 use crate::config::{BridgeAddress, TcpKeepalive};
-use crate::lexer::words;
+use crate::lexer::{blank, words};
 use crate::options::Choice;
 use sealmq_bridge::{Direction, Restart, TopicRule};
 use sealmq_mqtt::QoS;
@@ -72,15 +72,21 @@ pub(super) fn start_type(word: &str) -> Result<Value, BadValue> {
 }
 
 /// Seconds in the file, milliseconds from here on; mosquitto clamps each of them, and reads them by their leading digits.
+/// No comment may follow: its words would be the cap and the stable period.
 pub(super) fn restart_timeout<'a>(rest: &'a str, name: &str) -> Result<Reading<'a>, BadValue> {
-    let numbers: Vec<_> = words(rest).take(3).map(leading_number).collect();
+    let words = rest.split(blank).filter(|word| !word.is_empty());
+    let numbers: Vec<_> = words.take(3).map(leading_number).collect();
     let milliseconds = |seconds: i64| u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000);
     let shortest = |base: i64| base.clamp(1, 3_600);
     let restart = match numbers[..] {
         [] => return Err(BadValue::empty(name)),
         [base] => Restart::Constant(milliseconds(shortest(base))),
         [base, cap, ..] if cap < shortest(base) => {
-            return Err(BadValue::new("backoff cap is lower than the base in restart_timeout."));
+            let refused = BadValue::new("backoff cap is lower than the base in restart_timeout.");
+            return Err(match rest.contains('#') {
+                true => refused.hint("a comment needs a line of its own here"),
+                false => refused,
+            });
         }
         [_, _, stable] if stable < 0 => {
             return Err(BadValue::new("stable connection period cannot be negative."));

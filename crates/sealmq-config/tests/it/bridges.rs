@@ -73,6 +73,11 @@ fn what_is_written_counts() {
     // As far as they are numbers; the first is 1 at least.
     assert_eq!(bridge("restart_timeout 7s\n").restart_timeout, Restart::Constant(7_000));
     assert_eq!(bridge("restart_timeout soon\n").restart_timeout, Restart::Constant(1_000));
+    // The comment's words are the third number, as in mosquitto.
+    assert_eq!(
+        bridge("restart_timeout 5 10 # s\n").restart_timeout,
+        Restart::Jitter { base: 5_000, cap: 10_000, stable: 0 }
+    );
     assert_eq!(
         bridge("restart_timeout 10 9999 20\n").restart_timeout,
         Restart::Jitter { base: 10_000, cap: 7_200_000, stable: 20_000 }
@@ -181,6 +186,13 @@ fn errors_of_bridges_are_mosquittos() {
         ("bridge_tcp_keepalive 0 2 3", "invalid TCP keepalive idle value."),
         ("bridge_tcp_user_timeout -1", "invalid TCP user timeout value."),
         ("keepalive_interval 65536", "Bridge keepalive value too high."),
+        ("bridge_tcp_keepalive", "Empty 'bridge_tcp_keepalive_idle' value in configuration."),
+        ("bridge_tcp_keepalive 1", "Empty 'bridge_tcp_keepalive_interval' value in configuration."),
+        ("bridge_tcp_keepalive 1 0 3", "invalid TCP keepalive interval value."),
+        ("bridge_tcp_keepalive 1 2 0", "invalid TCP keepalive counter value."),
+        ("bridge_tcp_keepalive a b c", "'bridge_tcp_keepalive_idle' value not a number."),
+        ("restart_timeout 5 # seconds", "backoff cap is lower than the base in restart_timeout."),
+        ("restart_timeout # seconds", "backoff cap is lower than the base in restart_timeout."),
         ("restart_timeout 10 5", "backoff cap is lower than the base in restart_timeout."),
         ("restart_timeout 5 10 -1", "stable connection period cannot be negative."),
         ("start_type manual", "Manual start_type not supported."),

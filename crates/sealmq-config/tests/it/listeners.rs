@@ -2,8 +2,8 @@
 
 use crate::reading::{NAME, config, errors, read, source, warnings};
 use sealmq_config::{
-    Arguments, BanAfter, Bind, Config, ConnectionRate, Listener, MaxQos, Mode, NoLoader, ProtocolVersions,
-    SocketFamily, Verbosity, parse,
+    Arguments, BanAfter, Bind, Config, ConnectionRate, Listener, MaxQos, Mode, NoLoader, Protocol,
+    ProtocolVersions, SocketFamily, Verbosity, parse,
 };
 use std::path::Path;
 
@@ -40,6 +40,41 @@ fn a_file_without_a_listener_does_not_open_the_broker_whatever_else_it_says() {
     assert_eq!(config("max_connections 5\n").listeners[0].max_connections, Some(5));
     assert!(!config("allow_anonymous false\n").listeners[0].access.allow_anonymous);
     assert!(config("certfile c\nkeyfile k\n").listeners[0].tls.is_some());
+}
+
+/// mosquitto 2.1.2 opens both addresses for MQTT, whatever these say.
+#[test]
+fn neither_protocol_nor_socket_domain_counts_without_a_listener() {
+    for (text, key) in [
+        ("socket_domain ipv4\n", "socket_domain"),
+        ("socket_domain ipv6\n", "socket_domain"),
+        ("protocol websockets\n", "protocol"),
+        ("protocol http_api\n", "protocol"),
+    ] {
+        let parsed = with_ports(Some(text), &[]);
+        let told = format!("'{key}' without a listener has no effect");
+        assert!(parsed.diagnostics.iter().any(|finding| finding.text.contains(&told)), "{text}");
+        let config = parsed.config.unwrap();
+        assert_eq!(addresses(&config), ["127.0.0.1:1883", "::1:1883"], "{text}");
+        for listener in &config.listeners {
+            assert_eq!(listener.protocol, Protocol::Mqtt, "{text}");
+            assert!(matches!(listener.bind, Bind::Tcp { family: SocketFamily::Any, .. }), "{text}");
+        }
+        // Under a listener they count, and nothing is said.
+        let parsed = with_ports(Some(&format!("listener 1883\n{text}")), &[]);
+        assert!(!parsed.diagnostics.iter().any(|finding| finding.text.contains("has no effect")), "{text}");
+        let listener = &parsed.config.unwrap().listeners[0];
+        let of_family = matches!(listener.bind, Bind::Tcp { family, .. } if family != SocketFamily::Any);
+        assert!(of_family || listener.protocol != Protocol::Mqtt, "{text}");
+    }
+}
+
+/// A name that nobody knows is an error of the file under one key, of the start under the other.
+#[test]
+fn where_the_address_of_a_listener_stands_is_known() {
+    let by_key = config("port 1883\nbind_address host\n").listeners[0].bind_address.clone().unwrap();
+    assert_eq!((by_key.text.as_str(), by_key.at.line), ("host", 2));
+    assert_eq!(config("listener 1883 host\n").listeners[0].bind_address, None);
 }
 
 #[test]

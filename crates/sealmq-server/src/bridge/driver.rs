@@ -13,6 +13,7 @@ use tokio::task::JoinHandle as Task;
 use super::link::{LocalLink, Reads};
 use super::plan::BridgePlan;
 use super::{Go, LocalSide, STOP_MAX};
+use crate::door::accept;
 use crate::log::{Event, Line};
 
 /// A side is not read while so much for the other one has not left.
@@ -309,6 +310,11 @@ impl Driver {
         self.remote = None;
         let text = error.to_string();
         if self.complained.as_ref() != Some(&text) {
+            if let ClientError::Resolve { error, .. } = error {
+                // mosquitto's words, in a line of their own.
+                let text = format!("Error creating bridge: {}.", accept::lookup_reason(error));
+                self.here.log.line(Line::new(Event::BridgeFault, text).field("bridge", self.plan.name()));
+            }
             self.say(Event::BridgeFault, text.clone(), error.hint());
             self.complained = Some(text);
         }

@@ -115,6 +115,21 @@ pub fn open(bind: &Bind) -> io::Result<Vec<OpenSocket>> {
     }
 }
 
+/// Whether the resolver has an address for a host, of whichever family.
+///
+/// # Errors
+/// The resolver's reason, in its own words.
+pub(crate) fn host_is_known(host: &str) -> Result<(), String> {
+    let looked_up = (host, 0).to_socket_addrs().map(drop);
+    looked_up.map_err(|error| lookup_reason(&error))
+}
+
+/// What the resolver says, without what the standard library writes before it.
+pub(crate) fn lookup_reason(error: &io::Error) -> String {
+    let whole = error.to_string();
+    whole.strip_prefix(LOOKUP_FAILED).unwrap_or(&whole).to_owned()
+}
+
 fn family_allows(family: SocketFamily, address: IpAddr) -> bool {
     match family {
         SocketFamily::Any => true,

@@ -120,6 +120,7 @@ events! {
     Running "SMQ-L009" "running" Information "the broker is ready"
     Stopping "SMQ-L010" "stopping" Information "the broker stops"
     Reload "SMQ-L011" "reload" Notice "files were read again and are in force"
+    ReloadFault "SMQ-L042" "reload_fault" Error "a line of what is wrong with files that were read again; reload_refused follows and says all of it"
     ReloadRefused "SMQ-L012" "reload_refused" Error "files were read again and are not in force: nothing has changed"
     Fatal "SMQ-L013" "fatal" Error "the broker cannot go on"
     LinesDropped "SMQ-L014" "log_lines_dropped" Warning "log lines were dropped because the log could not keep up"

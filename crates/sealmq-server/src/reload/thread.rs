@@ -73,11 +73,19 @@ fn guarded(reload: impl FnOnce() -> Result<(), StartError>) -> Result<(), StartE
 }
 
 impl Reloader {
+    /// The error line for line, as mosquitto logs it: whoever watches logs for a line of its looks at where it begins.
+    fn say_what_mosquitto_says(&self, error: &StartError) {
+        for line in error.text.lines().filter(|line| !line.starts_with("hint: ")) {
+            self.0.log.line(Line::new(Event::ReloadFault, line));
+        }
+    }
+
     /// Tells log and `$SYS` what a reload came to.
     pub(super) fn report(&self, outcome: &Result<(), StartError>, what: &str) {
         let line = match outcome {
             Ok(()) => Line::new(Event::Reload, format!("Reloaded: {what}.")),
             Err(error) => {
+                self.say_what_mosquitto_says(error);
                 let text = format!("Reload refused, nothing has changed: {}", error.text.replace('\n', " "));
                 let line = Line::new(Event::ReloadRefused, text);
                 match &error.hint {

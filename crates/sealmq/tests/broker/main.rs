@@ -320,6 +320,12 @@ fn a_reload_is_told_to_the_service_manager_and_a_typo_in_the_file_changes_nothin
     let log = fs::read_to_string(folder.path().join("log")).unwrap();
     let refused = log.lines().find(|line| line.contains("Reload refused, nothing has changed")).unwrap();
     assert!(refused.contains("m.conf:4") && refused.contains("max_qoss"), "{refused}");
+    // mosquitto's own lines come first: watchers of its log look for them.
+    let lines: Vec<&str> =
+        log.lines().filter_map(|line| line.split_once(": ").map(|(_, text)| text)).collect();
+    let at = |wanted: &str| lines.iter().position(|line| line.starts_with(wanted)).unwrap_or(usize::MAX);
+    let unknown = at("Error: Unknown configuration variable 'max_qoss'.");
+    assert!(unknown < at("Error found at ") && at("Error found at ") < at("Reload refused"), "{log}");
     assert!(log.contains("hint:") && log.contains("Reloaded: "), "{log}");
 }
 

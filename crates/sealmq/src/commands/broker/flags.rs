@@ -27,8 +27,8 @@ pub(crate) struct Flags {
 #[derive(Debug)]
 pub(super) enum Asked {
     Run(Box<Flags>),
-    /// `-h`.
-    Usage,
+    /// `-h`, once the files of `-c` before it have been read: mosquitto reads each where it stands.
+    Usage(Box<Flags>),
     /// `--version`.
     Version,
 }
@@ -110,7 +110,7 @@ pub(super) fn parse(words: &[OsString]) -> Result<Asked, BadFlags> {
             "-q" | "--quiet" => flags.quiet = true,
             "-v" | "--verbose" => flags.verbose = true,
             "--test-config" => flags.test_config = true,
-            "-h" | "--help" => return Ok(Asked::Usage),
+            "-h" | "--help" => return Ok(Asked::Usage(Box::new(flags))),
             "--version" => return Ok(Asked::Version),
             _ => {
                 let text = format!("Error: Unknown option '{}'.", word.to_string_lossy());
@@ -209,7 +209,8 @@ mod tests {
     #[test]
     fn help_has_the_line_that_scripts_look_for() {
         assert!(usage().contains("\nUsage: mosquitto [-c config_file] [-d] [-h] [-p port] [-v]\n"));
-        assert!(matches!(read("-v -h -c"), Ok(Asked::Usage)));
+        assert!(matches!(read("-v -h -c"), Ok(Asked::Usage(flags)) if flags.configs.is_empty()));
+        assert!(matches!(read("-c a.conf -h"), Ok(Asked::Usage(flags)) if flags.configs.len() == 1));
         assert!(matches!(read("--version"), Ok(Asked::Version)));
     }
 }

@@ -19,7 +19,7 @@ use sealmq_server::home::{Home, Place, Surroundings, Unlock};
 use sealmq_server::log::{Event, Line, Log, LogKeeper, OpenLog};
 use sealmq_server::logging;
 use sealmq_server::notify::{Notify, NotifyEnvironment};
-use sealmq_server::plan::StartError;
+use sealmq_server::plan::{self, StartError};
 use sealmq_server::privileges::{self, Target};
 use sealmq_server::rereading;
 use sealmq_server::secrets;
@@ -44,9 +44,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> ExitCode {
     let flags = match flags::parse(&args.words) {
         Ok(Asked::Run(flags)) => flags,
-        Ok(Asked::Usage) => {
-            print!("{}", flags::usage());
-            return ExitCode::SUCCESS;
+        Ok(Asked::Usage(before)) => {
+            let read = if before.configs.is_empty() { Ok(()) } else { readable(&before).map(drop) };
+            return ended(read.map(|()| print!("{}", flags::usage())));
         }
         Ok(Asked::Version) => {
             println!("sealmq version {}", env!("CARGO_PKG_VERSION"));
@@ -57,7 +57,11 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             return ExitCode::from(Exit::Configuration.code());
         }
     };
-    match command(&flags) {
+    ended(command(&flags))
+}
+
+fn ended(outcome: Result<(), StartError>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -66,10 +70,17 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
 }
 
+/// The configuration, where mosquitto could read it: what it looks up meanwhile is there.
+fn readable(flags: &Flags) -> Result<(Config, Vec<Diagnostic>), StartError> {
+    let Parsed { config, diagnostics } = read(flags)?;
+    let Some(config) = config else { return Err(refused(&diagnostics)) };
+    plan::look_up(&config)?;
+    Ok((config, diagnostics))
+}
+
 fn command(flags: &Flags) -> Result<(), StartError> {
     keep_memory_private()?;
-    let Parsed { config, diagnostics } = read(flags)?;
-    let Some(mut config) = config else { return Err(refused(&diagnostics)) };
+    let (mut config, diagnostics) = readable(flags)?;
     LogFormatFlag::apply(flags.log_format, &mut config);
     if flags.test_config {
         return test_config(flags, &diagnostics);
