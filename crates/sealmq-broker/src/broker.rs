@@ -146,6 +146,7 @@ impl Broker {
             Input::Turn => self.turn(now),
             Input::Policy(policy) => self.new_policy(now, policy),
             Input::Limits(limits) => self.limits = limits,
+            Input::Forget(owners) => self.forget(now, owners),
             Input::Shutdown => self.shutdown(now),
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::{
     ClientId, ConnId, ControlAnswer, ControlRequest, Errand, ErrandOutcome, Event, Forward, Limits, Message,
-    Peer, Policy, ShardId,
+    Owner, Peer, Policy, ShardId,
     record::{Commit, Record},
 };
 use bytes::Bytes;
@@ -96,6 +96,9 @@ pub enum Input<'a> {
     /// stays; nothing more is taken until there is room. What CONNACK has announced to a live connection (Receive
     /// Maximum) holds for it until it ends, as in mosquitto; a newcomer is told the new one.
     Limits(Limits),
+    /// The right of these owners to be here was taken back for good, and [`Input::Turn`] has let their clients go: what is
+    /// kept for them is forgotten. A session whose client is still here stays.
+    Forget(&'a [Owner]),
     /// The process stops: every client is told and let go; wills are published.
     Shutdown,
 }

@@ -4,7 +4,7 @@
 //! than which it was admitted. The generation is read before anyone is judged: what moves meanwhile is seen next turn.
 
 use crate::{
-    Admission, Broker, Ended, Ending, Event, Farewell, Now, Policy, Principal, Refusal, Source,
+    Admission, Broker, Ended, Ending, Event, Farewell, Now, Owner, Policy, Principal, Refusal, Source,
     TakenBackWill, Wall, sessions::SessionIndex,
 };
 use sealmq_mqtt::ReasonCode;
@@ -78,6 +78,22 @@ impl Broker {
             Farewell::AdministrativeAction => ReasonCode::AdministrativeAction,
         };
         self.disconnect(now, index, reason, why);
+    }
+
+    /// Ends the sessions of these owners that no client is at. A will that still waits is one of somebody whose right was
+    /// taken back.
+    pub(crate) fn forget(&mut self, now: Now, owners: &[Owner]) {
+        for index in self.sessions.indexes() {
+            let session = self.session_mut(index);
+            if session.connection().is_some() || !owners.contains(&session.owner) {
+                continue;
+            }
+            match self.policy.taken_back_will {
+                TakenBackWill::Published => {}
+                TakenBackWill::Dropped => self.session_mut(index).will = None,
+            }
+            self.end_session(now, index);
+        }
     }
 
     /// A connection arrives: between its judgment and now the trust may have moved, and its certificate may have ended.

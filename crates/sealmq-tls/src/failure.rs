@@ -110,7 +110,7 @@ impl Refusal {
             Code::BadCertificate | Code::CaMisuse => CertificateError::BadEncoding,
             Code::WrongPurpose | Code::Version1 => CertificateError::InvalidPurpose,
             Code::BadSignature => CertificateError::BadSignature,
-            Code::Revoked => CertificateError::Revoked,
+            Code::Revoked | Code::OnHold => CertificateError::Revoked,
             Code::RevocationUnknown | Code::NoCrl | Code::CrlEnded | Code::CrlNotYet => {
                 CertificateError::UnknownRevocationStatus
             }

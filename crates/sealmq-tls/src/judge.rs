@@ -70,6 +70,8 @@ pub enum Status {
         /// issuing CA's key can sign another certificate with a serial that is valid.
         fingerprint: Fingerprint,
     },
+    /// It is on hold: refused until somebody lets go of it.
+    Held,
     /// It was revoked.
     Revoked,
     /// It is not in the inventory: refused, since our CA signs nothing without a record.
@@ -312,7 +314,8 @@ impl Judge {
                     return Err(Refusal::about(Code::NotInInventory, &link.facts, detail));
                 }
                 // It stays until it disconnects, with the role that it had: that is in no record any more.
-                Status::Revoked if revocation == Revocation::Ignored => continue,
+                Status::Revoked | Status::Held if revocation == Revocation::Ignored => continue,
+                Status::Held => return Err(Refusal::about(Code::OnHold, &link.facts, "")),
                 Status::Revoked => return Err(Refusal::about(Code::Revoked, &link.facts, "")),
                 Status::Unknown => return Err(Refusal::about(Code::NotInInventory, &link.facts, "")),
                 Status::CannotTell => return Err(Refusal::about(Code::InventorySilent, &link.facts, "")),

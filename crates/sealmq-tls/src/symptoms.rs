@@ -91,6 +91,8 @@ pub enum Code {
     OcspOutOfDate = 45,
     /// The OCSP responder does not know the certificate.
     OcspUnknown = 46,
+    /// A certificate of ours that is on hold.
+    OnHold = 47,
 }
 
 /// A row: one failure in plain words.
@@ -122,13 +124,13 @@ impl Code {
     /// `SMQ-T001` and so on.
     pub fn as_str(self) -> &'static str {
         // A `match` would repeat the table; the numbers are the discriminants.
-        const NAMES: [&str; 47] = [
+        const NAMES: [&str; 48] = [
             "SMQ-T000", "SMQ-T001", "SMQ-T002", "SMQ-T003", "SMQ-T004", "SMQ-T005", "SMQ-T006", "SMQ-T007",
             "SMQ-T008", "SMQ-T009", "SMQ-T010", "SMQ-T011", "SMQ-T012", "SMQ-T013", "SMQ-T014", "SMQ-T015",
             "SMQ-T016", "SMQ-T017", "SMQ-T018", "SMQ-T019", "SMQ-T020", "SMQ-T021", "SMQ-T022", "SMQ-T023",
             "SMQ-T024", "SMQ-T025", "SMQ-T026", "SMQ-T027", "SMQ-T028", "SMQ-T029", "SMQ-T030", "SMQ-T031",
             "SMQ-T032", "SMQ-T033", "SMQ-T034", "SMQ-T035", "SMQ-T036", "SMQ-T037", "SMQ-T038", "SMQ-T039",
-            "SMQ-T040", "SMQ-T041", "SMQ-T042", "SMQ-T043", "SMQ-T044", "SMQ-T045", "SMQ-T046",
+            "SMQ-T040", "SMQ-T041", "SMQ-T042", "SMQ-T043", "SMQ-T044", "SMQ-T045", "SMQ-T046", "SMQ-T047",
         ];
         NAMES[self as usize]
     }
@@ -397,6 +399,12 @@ rows! {
         hint "does the CA's responder have its newest list of certificates? was this certificate issued by that CA at all?"
         they "{peer} refused us: the OCSP responder does not know {ours}"
         hint "look at the CA's responder";
+    OnHold "on-hold"
+        ["certificate hold", "certificateHold"]
+        we "we refused {peer}: {theirs} is on hold"
+        hint "if it may connect again: `sealmq cert unhold NAME`; if it never may: `sealmq cert revoke NAME`"
+        they "{peer} refused us: {ours} is on hold"
+        hint "ask whoever runs the CA to let go of it";
 }
 
 #[cfg(test)]

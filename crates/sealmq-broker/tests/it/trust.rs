@@ -1,7 +1,7 @@
 //! Judging again: at arrival and once per turn.
 
 use crate::harness::{Dial, EndsAt, Net, TestAdmission, Verdict, What, dial};
-use sealmq_broker::{Ending, Event, Refusal, TakenBackWill, Wall};
+use sealmq_broker::{ClientId, Ending, Event, Input, Owner, Refusal, TakenBackWill, Wall};
 use sealmq_mqtt::{QoS, Version};
 use std::sync::{Arc, Mutex, atomic::Ordering};
 
@@ -149,6 +149,44 @@ fn the_will_of_who_was_taken_back_can_be_dropped_and_an_ordinary_one_is_publishe
     assert!(net.ending(gone).is_some() && net.ending(expires) == Some(&Ending::CertificateEnded));
     net.drop_conn(lost);
     assert_eq!(net.payloads(watcher), ["of the lost"]);
+}
+
+/// What is kept for a stolen device is nobody's any more: neither its messages nor its subscriptions.
+#[test]
+fn what_is_kept_for_an_owner_who_is_gone_for_good_is_forgotten_and_nothing_else() {
+    let mut net = Net::new();
+    let owned = |id: &str, owner: &str| Dial { owner: owner.into(), ..dial(Version::V5, id).lasting() };
+    for (id, owner) in [("away", "thief"), ("here", "thief"), ("other", "honest")] {
+        let client = net.connect(owned(id, owner));
+        net.sub(client, "t", QoS::AtLeastOnce);
+        if id != "here" {
+            net.bye(client);
+        }
+    }
+    let owners = [Owner::new(b"thief"), Owner::new(b"thie")];
+    net.input(0, Input::Forget(&owners));
+    let known = |net: &Net, id| net.brokers[0].session_facts(id).is_some();
+    assert!(!known(&net, "away"));
+    assert!(known(&net, "here"), "who is still here was judged good, or may stay until it leaves");
+    assert!(known(&net, "other"));
+    assert!(net.events.contains(&Event::SessionEnded { client: ClientId::parse("away").unwrap() }));
+    let again = net.dial(owned("away", "thief").resume());
+    assert_eq!(net.take(again), What::ConnAck { session_present: false, code: 0 });
+}
+
+#[test]
+fn the_will_that_waits_for_who_is_forgotten_is_published_or_dropped_as_revocation_will_says() {
+    for (rule, said) in [(TakenBackWill::Published, true), (TakenBackWill::Dropped, false)] {
+        let mut net = Net::with_policy(|policy| policy.taken_back_will = rule);
+        let watcher = net.v5("watcher");
+        net.sub(watcher, "will", QoS::AtMostOnce);
+        let lost = net.connect(dial(Version::V5, "c").lasting().will("will", "gone").will_delay(60));
+        net.drop_conn(lost);
+        net.input(0, Input::Forget(&[Owner::new(b"anyone")]));
+        assert_eq!(net.payloads(watcher) == ["gone"], said, "{rule:?}");
+        net.pass(61);
+        assert_eq!(net.payloads(watcher).len(), 0, "not twice, and not later");
+    }
 }
 
 #[test]

@@ -72,12 +72,13 @@ fn a_recorded_device_is_let_in_with_its_role() {
 }
 
 #[test]
-fn revoked_unknown_and_cannot_tell_are_refused_whatever_the_signature_says() {
+fn revoked_held_unknown_and_cannot_tell_are_refused_whatever_the_signature_says() {
     let own = own("statuses");
     let chain = chain_of(&own.tls, &own.device);
     assert!(own.tls.judge(&chain, now()).is_ok());
     for (status, code) in [
         (Status::Revoked, Code::Revoked),
+        (Status::Held, Code::OnHold),
         (Status::Unknown, Code::NotInInventory),
         (Status::CannotTell, Code::InventorySilent),
         (valid(&own.device, Role::Server), Code::WrongRole),
