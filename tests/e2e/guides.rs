@@ -10,7 +10,7 @@ use crate::guide_walkthrough::a2;
 use crate::support::{Broker, Client, Guide, Home, Outcome, free_port, shell, tests_file};
 
 /// The pages whose commands are typed below.
-const TYPED: [&str; 10] = [
+const TYPED: [&str; 11] = [
     "README.md",
     "docs/guides/browsers-and-proxies.md",
     "docs/guides/certificate-authority.md",
@@ -21,6 +21,7 @@ const TYPED: [&str; 10] = [
     "docs/guides/names-and-access.md",
     "docs/guides/passwords-scram-tokens.md",
     "docs/guides/revocation-online.md",
+    "docs/guides/stolen-device.md",
 ];
 /// What a block may be: commands, a configuration, an access list, haproxy's configuration, what a
 /// program prints, or profiles.
@@ -201,6 +202,20 @@ fn checking_certificates() {
     for line in commands("docs/guides/checking-certificates.md", &[("~/.local/share/sealmq", &data)]) {
         types(typed(guide.folder(), &line).env("SEALMQ_DATA", home.data())).succeeded();
     }
+}
+
+#[test]
+fn the_stolen_device() {
+    let home = Home::new();
+    let _broker = home.up();
+    for name in ["pump", "lamp"] {
+        home.add_device(name, "--out bundles");
+    }
+    for line in commands("docs/guides/stolen-device.md", &[]) {
+        let mut command = typed(home.folder(), &line);
+        types(command.env("SEALMQ_DATA", home.data())).succeeded();
+    }
+    assert!(home.folder().join("pump-files").is_dir(), "the next holder of the name");
 }
 
 #[test]

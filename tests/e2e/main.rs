@@ -28,6 +28,7 @@ mod options_file;
 mod paho;
 mod published;
 mod refusals;
+mod revoke;
 mod scram;
 mod service;
 mod support;

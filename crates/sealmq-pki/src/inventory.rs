@@ -427,6 +427,11 @@ impl RevocationReason {
         }
     }
 
+    /// The reason of that name, regardless of case: openssl writes `CACompromise`.
+    pub fn parse(text: &str) -> Option<RevocationReason> {
+        RevocationReason::ALL.into_iter().find(|reason| reason.as_str().eq_ignore_ascii_case(text))
+    }
+
     /// The reason of that code.
     pub fn from_code(code: u8) -> Option<RevocationReason> {
         RevocationReason::ALL.into_iter().find(|reason| reason.code() == code)

@@ -5,13 +5,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use sealmq_broker::Owner;
 use sealmq_pki::Name;
 use sealmq_tls::{OwnIssuer, PemSource};
 
 use crate::believed;
-use crate::control::{self, BanRow, ControlSpec, ControlThread, Status};
+use crate::control::{self, BanRow, ControlSpec, ControlThread, Status, Swept};
 use crate::door::authenticate::{CannotTell, CertificateNames};
 use crate::door::ban::Ban;
 use crate::home::{Floor, Home, wall_now};
@@ -102,6 +103,28 @@ impl control::Broker for Desk {
         self.reloader.control().judge_holders_of(name);
     }
 
+    fn taken_back(&self, passwords: &[String], gone: &[Owner]) -> Result<Swept, String> {
+        let control = self.reloader.control();
+        let before = control.sessions_revoked();
+        // Published first; if that fails the certificates are judged all the same.
+        let read = match passwords {
+            [] => Ok(()),
+            [_, ..] => self.passwords_changed(),
+        };
+        let generation = control.raise();
+        if !control.wait_judged(generation, JUDGED_WITHIN) {
+            return Err(format!("not every session was judged again within {} s", JUDGED_WITHIN.as_secs()));
+        }
+        let ended = control.sessions_revoked() - before;
+        let forgotten = match gone {
+            [] => Some(0),
+            [_, ..] => control.forget(gone, JUDGED_WITHIN),
+        };
+        read.map_err(|error| format!("the running broker still goes by the old passwords: {error}"))?;
+        let forgotten = forgotten.ok_or("stored sessions were not all forgotten in time")?;
+        Ok(Swept { ended, forgotten })
+    }
+
     fn bans(&self) -> Vec<BanRow> {
         let bans = self.reloader.control().fence().bans(Instant::now());
         let row = |ban: Ban| BanRow { network: ban.network.to_string(), left_secs: ban.left.as_secs() };
@@ -112,3 +135,6 @@ impl control::Broker for Desk {
         self.reloader.control().fence().lift(address)
     }
 }
+
+/// A command waits twenty seconds for its answer.
+const JUDGED_WITHIN: Duration = Duration::from_secs(8);

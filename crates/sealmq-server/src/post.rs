@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
 use sealmq_broker::{
-    Counters, Letter, Limits, LocalPublish, Mailbox as Letters, Marks, Policy, Retain, ShardId,
+    Counters, Letter, Limits, LocalPublish, Mailbox as Letters, Marks, Owner, Policy, Retain, ShardId,
 };
 use sealmq_mqtt::QoS;
 
@@ -26,6 +26,8 @@ pub enum Mail {
     Publish(OwnMessage),
     /// Say what has been counted; a shard that is too late is not heard.
     Count(tokio::sync::mpsc::Sender<Tally>),
+    /// Forget what is kept for these owners; answers how many sessions that were.
+    Forget(Arc<[Owner]>, std::sync::mpsc::Sender<u64>),
     /// What a shard asked for is done.
     ErrandDone(Box<ErrandReport>),
     /// The process stops.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use sealmq_broker::{Limits, ListenerId, Marks, Policy, ShardId, Tables};
+use sealmq_broker::{Limits, ListenerId, Marks, Owner, Policy, ShardId, Tables};
 use sealmq_pki::Name;
 use sealmq_tls::ServerTls;
 use tokio::runtime::Runtime;
@@ -501,6 +501,24 @@ impl Control {
             std::thread::park_timeout(Duration::from_millis(1));
         }
         true
+    }
+
+    /// Sessions so far that ended because a certificate was revoked or put on hold, or a password taken away.
+    #[must_use]
+    pub fn sessions_revoked(&self) -> u64 {
+        self.judged.revoked()
+    }
+
+    /// Forgets what is kept for these owners, whom the last judgment let go: how many sessions that were. `None` if not
+    /// every shard has answered within `deadline`; each will all the same.
+    #[must_use]
+    pub fn forget(&self, owners: &[Owner], deadline: Duration) -> Option<u64> {
+        let by = Instant::now() + deadline;
+        let (to, from) = std::sync::mpsc::channel();
+        let owners: Arc<[Owner]> = owners.into();
+        self.post.post_all(|| Mail::Forget(Arc::clone(&owners), to.clone()));
+        let answer = || from.recv_timeout(by.saturating_duration_since(Instant::now())).ok();
+        (0..self.shards()).map(|_| answer()).sum()
     }
 
     /// Publishes as the broker itself, unless the shard has `OWN_MAIL_MAX` values waiting: what a stranger can cause

@@ -15,7 +15,7 @@ use sealmq_mqtt::Version;
 use sealmq_pki::inventory::Role;
 use sealmq_pki::{Facts, Timestamp};
 use sealmq_tls::{
-    Again, CertificateField, ClientAuth, CrlLedger, FieldValue, Judged as Decision, KnownSignatures,
+    Again, CertificateField, ClientAuth, Code, CrlLedger, FieldValue, Judged as Decision, KnownSignatures,
     Negotiated, PeerChain, Revocation, VerifiedIdentity,
 };
 
@@ -74,21 +74,40 @@ impl TrustGeneration for TrustCounter {
 
 /// How far the shards have judged their sessions again: what `revoke` waits for.
 #[derive(Debug)]
-pub struct Judged(Vec<AtomicU64>);
+pub struct Judged {
+    shards: Vec<AtomicU64>,
+    revoked: AtomicU64,
+}
 
 impl Judged {
     pub(crate) fn new(shards: usize) -> Judged {
-        Judged((0..shards).map(|_| AtomicU64::new(0)).collect())
+        let shards = (0..shards).map(|_| AtomicU64::new(0)).collect();
+        Judged { shards, revoked: AtomicU64::new(0) }
     }
 
     pub(crate) fn report(&self, shard: usize, generation: u64) {
-        self.0[shard].fetch_max(generation, Ordering::AcqRel);
+        self.shards[shard].fetch_max(generation, Ordering::AcqRel);
+    }
+
+    /// A session was let go; a shard says so before it reports the generation at which that was.
+    pub(crate) fn let_go(&self, ended: &Ended) {
+        if ended.code == PASSWORD_GONE
+            || [Code::Revoked, Code::OnHold].map(Code::as_str).contains(&ended.code)
+        {
+            self.revoked.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Sessions so far whose certificate was revoked or put on hold, or whose password was taken away.
+    #[must_use]
+    pub fn revoked(&self) -> u64 {
+        self.revoked.load(Ordering::Acquire)
     }
 
     /// The generation at which every session of every shard has been judged.
     #[must_use]
     pub fn everywhere(&self) -> u64 {
-        self.0.iter().map(|judged| judged.load(Ordering::Acquire)).min().unwrap_or(u64::MAX)
+        self.shards.iter().map(|judged| judged.load(Ordering::Acquire)).min().unwrap_or(u64::MAX)
     }
 }
 
@@ -371,7 +390,7 @@ impl Admitted {
         let (holds, code, text) = match proof {
             NameProof::Password { username, entry } => {
                 let holds = terms.passwords.as_ref().is_some_and(|table| table.has(username, entry));
-                (holds, "SMQ-A002", "its password was changed or removed")
+                (holds, PASSWORD_GONE, "its password was changed or removed")
             }
             NameProof::Scram { username, entry } => {
                 let holds = terms.proofs.scram.as_ref().is_some_and(|table| table.has(username, entry));
@@ -438,6 +457,8 @@ fn ended(code: &'static str, text: &str) -> Ended {
 fn moved(code: &'static str, text: &str) -> Ended {
     Ended { farewell: Farewell::AdministrativeAction, ..ended(code, text) }
 }
+
+const PASSWORD_GONE: &str = "SMQ-A002";
 
 #[cfg(test)]
 mod tests {

@@ -30,7 +30,7 @@ pub(crate) enum Command {
     Ca(ca::Args),
     /// Make certificates and ready bundles for devices
     Device(device::Args),
-    /// Sign, make, renew, show and check certificates
+    /// Sign, make, renew, revoke, show and check certificates
     Cert(cert::Args),
     /// Let devices in with a name and a password over TLS
     User(user::Args),

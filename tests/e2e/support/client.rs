@@ -79,6 +79,11 @@ impl Client {
         self
     }
 
+    /// What it has printed so far.
+    pub(crate) fn printed(&self) -> String {
+        self.output.text()
+    }
+
     /// Waits for its end, its input still open.
     pub(crate) fn end(mut self) -> Outcome {
         let status =

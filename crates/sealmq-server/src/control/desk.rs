@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use sealmq_broker::Owner;
 use sealmq_pki::host::HostName;
 use sealmq_pki::inventory::{Actor, Record, Standing};
 use sealmq_pki::{Name, PublicKey, Serial, Timestamp};
@@ -11,7 +12,7 @@ use sealmq_pki::{Name, PublicKey, Serial, Timestamp};
 use super::certificate_list;
 use super::certificate_status;
 use super::certs;
-use super::protocol::{BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status};
+use super::protocol::{BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status, Swept};
 use crate::home::passwords::{Hash, Removed};
 use crate::home::{DeviceRequest, Draft, Home, HomeError, SignedCsr, Surroundings};
 
@@ -34,6 +35,13 @@ pub trait Broker: Send {
 
     /// A certificate of this name counts from now on: who goes by it without one is let go.
     fn device_entered(&self, name: &Name);
+
+    /// Certificates count no more, or again, and the passwords of these users are gone: every session is judged again.
+    /// Answers when all have been, and what was stored for `gone` is forgotten.
+    ///
+    /// # Errors
+    /// Not all of it could be done in time. What, for the command; whoever is judged later is judged by the same.
+    fn taken_back(&self, passwords: &[String], gone: &[Owner]) -> Result<Swept, String>;
 
     /// The addresses that are banned.
     fn bans(&self) -> Vec<BanRow>;
@@ -101,6 +109,7 @@ fn act(
             let now = home.judge_at(around);
             Ok(Response::Devices(home.devices()?.iter().map(|record| row(record, now)).collect()))
         }
+        Request::TakeBack(request) => super::taking_back::take_back(home, broker, &request, around),
         Request::UserAdd { name, hash } => {
             home.add_user(&name, &Hash::parse(&hash)?, around)?;
             tell_passwords(broker)
@@ -212,18 +221,22 @@ fn issued(draft: &Draft, port: u16) -> Issued {
 }
 
 fn row(record: &Record, now: Timestamp) -> DeviceRow {
-    let standing = match record.standing(now) {
+    DeviceRow {
+        name: record.name.as_ref().map_or_else(|| record.subject.clone(), Name::to_string),
+        serial: record.serial.to_string(),
+        not_after_secs: record.not_after.as_secs(),
+        standing: standing_word(record.standing(now)).to_owned(),
+        bundles: record.bundles.clone(),
+    }
+}
+
+/// How a certificate stands, in lists.
+pub(super) const fn standing_word(standing: Standing) -> &'static str {
+    match standing {
         Standing::Counts => "valid",
         Standing::NotYet => "not yet",
         Standing::Ended => "ended",
         Standing::Held => "held",
         Standing::Revoked => "revoked",
-    };
-    DeviceRow {
-        name: record.name.as_ref().map_or_else(|| record.subject.clone(), Name::to_string),
-        serial: record.serial.to_string(),
-        not_after_secs: record.not_after.as_secs(),
-        standing: standing.to_owned(),
-        bundles: record.bundles.clone(),
     }
 }

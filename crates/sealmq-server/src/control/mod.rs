@@ -17,6 +17,7 @@ mod office;
 mod protocol;
 mod serve;
 mod socket;
+mod taking_back;
 
 pub use audit::{AuditLog, Page as AuditPage};
 pub use certificate_list::{ListRequest, ListedCertificate};
@@ -24,5 +25,8 @@ pub use certificate_status::{CertificateId, CertificateStatus};
 pub use certs::{Adopted, CertIssued, CertRequest};
 pub use desk::Broker;
 pub use office::Office;
-pub use protocol::{BanRow, DeviceHolder, DeviceRow, DraftRequest, HostFrom, Issued, Status};
+pub use protocol::{
+    BanRow, CrlRow, DeviceHolder, DeviceRow, DraftRequest, HostFrom, Issued, KeepSession, Problem, Status,
+    Swept, TakeBackRequest, TakenBackRow, TakenRow, WhatNow, WhoseCertificate,
+};
 pub use serve::{ControlSpec, ControlThread, start};

@@ -8,7 +8,9 @@ use super::certificate_list::{ListRequest, ListedCertificate};
 use super::certificate_status::{CertificateId, CertificateStatus};
 use super::client::Connection;
 use super::desk::{self, Errand};
-use super::protocol::{BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status};
+use super::protocol::{
+    BanRow, DeviceRow, DraftRequest, Issued, Request, Response, Status, TakeBackRequest, TakenBackRow,
+};
 use crate::home::passwords::Hash;
 use crate::home::{Home, HomeError, Place, Surroundings, Unlock, tls_port};
 
@@ -67,6 +69,14 @@ impl Office {
     pub fn devices(&mut self) -> Result<Vec<DeviceRow>, HomeError> {
         let Response::Devices(rows) = self.ask(Request::DeviceList)? else { return Err(unexpected()) };
         Ok(rows)
+    }
+
+    /// Revokes certificates, puts them on hold, lets go of them.
+    pub fn take_back(&mut self, request: TakeBackRequest) -> Result<TakenBackRow, HomeError> {
+        let Response::TakenBack(row) = self.ask(Request::TakeBack(request))? else {
+            return Err(unexpected());
+        };
+        Ok(*row)
     }
 
     /// Lets a name in with a password.

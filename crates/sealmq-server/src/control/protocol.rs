@@ -2,12 +2,17 @@
 //!
 //! Not a public interface: both ends are the same binary. Unknown requests and fields are refused.
 
+mod taking_back;
+
 use serde::{Deserialize, Serialize};
 
 use super::audit::PageRow;
 use super::certificate_list::{ListRequest, ListedCertificate};
 use super::certificate_status::{CertificateId, CertificateStatus};
 use super::certs::{Adopted, CertIssued, CertRequest};
+pub use taking_back::{
+    CrlRow, KeepSession, Problem, Swept, TakeBackRequest, TakenBackRow, TakenRow, WhatNow, WhoseCertificate,
+};
 
 /// The longest line either way, in bytes.
 pub(super) const LINE_BYTES_MAX: usize = 256 * 1024;
@@ -40,6 +45,8 @@ pub(super) enum Request {
         /// Why, for the audit log.
         why: String,
     },
+    /// Revoke certificates, put them on hold, let go of them.
+    TakeBack(TakeBackRequest),
     /// Let a name in with a password.
     UserAdd {
         /// The name.
@@ -93,6 +100,8 @@ pub(super) enum Response {
     CertIssued(Box<CertIssued>),
     /// To `CertAdopt`.
     Adopted(Adopted),
+    /// To `TakeBack`.
+    TakenBack(Box<TakenBackRow>),
     /// To `UserList`.
     Users(Vec<String>),
     /// To `CertificateList` and `CertificatesExpiring`.

@@ -16,7 +16,7 @@ use super::desk::{self, Broker, Errand};
 use super::protocol::{LINE_BYTES_MAX, Request, Response};
 use super::socket;
 use crate::believed;
-use crate::home::{Home, HomeError, Leaf, Seen, Surroundings, Watch, wall_now};
+use crate::home::{Home, HomeError, Leaf, ListState, Seen, Surroundings, Watch, wall_now};
 use crate::log::{Event, Line, Log};
 
 /// What the control thread works with.
@@ -199,6 +199,7 @@ impl Keeper {
                 let text = format!("The broker's certificates could not be renewed: {error}.");
                 spec.log.line(Line::new(Event::RenewalFailed, text).hint(error.hint()));
             }
+            sign_list(spec, &around);
             self.addresses = Some(around.addresses);
         }
     }
@@ -241,6 +242,22 @@ fn sign_audit_head(spec: &ControlSpec, around: &Surroundings) -> Result<(), Line
 
 fn control_fault(error: &HomeError) -> Line {
     Line::new(Event::ControlFault, format!("{error}.")).hint(error.hint())
+}
+
+/// The revocation list is signed anew at half of its life, and where a change could not write it.
+fn sign_list(spec: &ControlSpec, around: &Surroundings) {
+    match spec.home.ensure_list(around, &mut |_| Ok(())) {
+        Ok(ListState::Kept) => {}
+        Ok(ListState::Signed(list)) => {
+            let (number, until) = (list.number, list.next_update);
+            let text = format!("Signed revocation list {number}, the next one is due before {until}.");
+            spec.log.line(Line::new(Event::CrlSigned, text));
+        }
+        Err(error) => {
+            let text = format!("The revocation list could not be signed: {error}.");
+            spec.log.line(Line::new(Event::CrlFailed, text).hint(error.hint()));
+        }
+    }
 }
 
 fn renew(spec: &ControlSpec, around: &Surroundings) -> Result<(), HomeError> {

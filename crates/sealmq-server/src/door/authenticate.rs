@@ -11,6 +11,8 @@ use sealmq_broker::{
 };
 use sealmq_config::IdentityRule;
 use sealmq_mqtt::{Connect, ConnectReturnCode, ReasonCode, Version};
+use sealmq_pki::KeyId;
+use sealmq_pki::inventory::Record;
 use sealmq_tls::{ClientAuth, PeerChain, VerifiedIdentity};
 
 use super::credentials::{Named, by_word, other_name};
@@ -386,6 +388,22 @@ fn vouched_name(rules: &Rules<'_>, terms: &Terms) -> Option<Arc<str>> {
     }
 }
 
+fn owner_by_certificate(name: &str, issuer: &KeyId) -> Owner {
+    Owner::new(&[b"certificate\0", name.as_bytes(), b"\0", issuer.to_string().as_bytes()].concat())
+}
+
+/// Whose sessions are those of somebody who proved this name without a certificate.
+pub(crate) fn owner_by_proof(name: &str) -> Owner {
+    Owner::new(&[b"user\0", name.as_bytes()].concat())
+}
+
+/// Whose sessions are those of a certificate of ours, whatever a listener takes its name from.
+pub(crate) fn owners_by_record(record: &Record) -> Vec<Owner> {
+    let names = [Some(record.subject.clone()), Some(record.fingerprint.to_string())];
+    let names = names.into_iter().chain([record.name.as_ref().map(ToString::to_string)]);
+    names.flatten().map(|name| owner_by_certificate(&name, &record.issuer)).collect()
+}
+
 /// Whom the session belongs to: bytes that only the same identity gets again. A name that a proxy vouched for is another
 /// identity than the same name in a certificate that was shown to us; one that nobody proved is another than one that somebody did.
 fn owner(
@@ -400,15 +418,9 @@ fn owner(
     }
     match (shown, username) {
         (Some(shown), Some(name)) if terms.identity != IdentityRule::None => {
-            let mut bytes = b"certificate\0".to_vec();
-            bytes.extend_from_slice(name.as_bytes());
-            bytes.push(0);
-            bytes.extend_from_slice(shown.identity.issuer().to_string().as_bytes());
-            Owner::new(&bytes)
+            owner_by_certificate(name, shown.identity.issuer())
         }
-        (_, Some(name)) if proof.is_some_and(NameProof::is_proof) => {
-            Owner::new(&[b"user\0", name.as_bytes()].concat())
-        }
+        (_, Some(name)) if proof.is_some_and(NameProof::is_proof) => owner_by_proof(name),
         (_, Some(name)) => Owner::new(&[b"said\0", name.as_bytes()].concat()),
         (_, None) => Owner::new(b"anonymous"),
     }

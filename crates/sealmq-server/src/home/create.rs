@@ -71,6 +71,16 @@ pub enum Step {
     RootKeyCompared,
     /// The root's key is no longer here.
     RootKeyRemoved,
+    /// The inventory says that certificates are revoked, held or let go of.
+    TakenBack,
+    /// The password of a name that was revoked is gone.
+    PasswordClosed,
+    /// The inventory has the number of the next revocation list.
+    ListNumbered,
+    /// The revocation list, PEM.
+    ListPem,
+    /// The revocation list, DER.
+    List,
 }
 
 /// What a new CA is to be.

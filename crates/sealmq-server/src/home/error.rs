@@ -102,6 +102,19 @@ pub enum HomeError {
     /// A certificate was not issued.
     #[error("{}", first_part(.0))]
     Issue(#[from] sealmq_pki::issue::IssueError),
+    /// The revocation list cannot be made.
+    #[error("{}", first_part(.0))]
+    Crl(#[from] sealmq_pki::crl::CrlDraftError),
+    /// The list beside the inventory knows of more than it does.
+    #[error("the inventory {path} is older than the revocation list beside it: it knows of list {inventory}, the list is number {list}", path = path.display())]
+    OlderThanList {
+        /// The inventory.
+        path: PathBuf,
+        /// The number that it knows.
+        inventory: u64,
+        /// The number of the list.
+        list: String,
+    },
     /// A key cannot be made or used.
     #[error("{path}: {text}", path = path.display())]
     Key {
@@ -171,6 +184,8 @@ impl HomeError {
             Self::Corrupt { path, .. } => format!("restore {} from a backup of the whole data directory", path.display()),
             Self::AbsurdClock { .. } => "set the clock (timedatectl set-ntp true, or date -s …), then start again".to_owned(),
             Self::Host(error) => hint_part(error).unwrap_or_default(),
+            Self::Crl(error) => hint_part(error).unwrap_or_else(|| "try again; if it stays, look at ca/issuing".to_owned()),
+            Self::OlderThanList { .. } => "who was revoked since would be let in again: restore the newest inventory, not a backup of the file alone".to_owned(),
             Self::Issue(error) => hint_part(error).unwrap_or_else(|| "try again; if it stays, look at ca/issuing".to_owned()),
             Self::Key { hint, .. } => hint.clone(),
             Self::Clash { name, .. } => format!(

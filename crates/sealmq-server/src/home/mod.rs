@@ -13,6 +13,7 @@ mod clock;
 mod conf;
 pub mod contexts;
 mod create;
+mod crl;
 mod devices;
 mod error;
 pub mod export;
@@ -28,6 +29,7 @@ mod place;
 mod profiles;
 mod prompt;
 mod requests;
+mod revocation;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -48,6 +50,7 @@ pub(crate) use audit::AUDIT_HEAD;
 pub use clock::{Floor, Seen, Watch, build_date, check_creation, wall_now};
 pub use conf::{OWN_BRANCH_RULE, read_conf, set_port, tls_port, tls_port_of};
 pub use create::{Blueprint, Progress, Step, fresh_bytes};
+pub use crl::{ListState, Listed};
 pub use devices::{DeviceHolder, DeviceRequest, Draft, HostFrom};
 pub use error::HomeError;
 pub(crate) use leaves::first_certificate;
@@ -60,6 +63,7 @@ pub use passphrase::{Passphrase, Unlock};
 pub use place::{CaFolder, Chosen, Environment, KeyPairFiles, Place};
 pub use prompt::{password as prompt_password, without_echo};
 pub use requests::{CsrRequest, SignedCsr};
+pub use revocation::{TakeBack, TakenBack, Whose};
 
 use crate::inventory::{Inventory, Status};
 
@@ -178,10 +182,12 @@ impl Home {
         let key = place.ca().issuing().key();
         let issuing_key =
             authority::protection(&key)?.ok_or_else(|| HomeError::Incomplete { path: key.clone() })?;
+        home.finish_revocation()?;
         home.remember_names(&wanted.names, home.judge_at(around))?;
         let server = home.ensure_server(around, done)?;
         let operator = home.ensure_operator(around, done)?;
         home.ensure_ocsp_signer(around, done)?;
+        home.ensure_list(around, done)?;
         conf::ensure(place, wanted.port.unwrap_or(DEFAULT_PORT), done)?;
         files::ensure_folder(&place.run())?;
         done(Step::Run)?;
@@ -228,7 +234,9 @@ impl Home {
         }
         files::check_folder(place.folder())?;
         let lock = Lock::take(place)?;
-        Self::open_locked(place, lock, around, unlock)
+        let home = Self::open_locked(place, lock, around, unlock)?;
+        home.finish_revocation()?;
+        Ok(home)
     }
 
     /// Its place.

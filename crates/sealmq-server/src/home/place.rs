@@ -193,6 +193,21 @@ impl CaFolder {
         self.folder.join("ca.crt")
     }
 
+    /// The folder of revocation lists.
+    pub fn crl(&self) -> PathBuf {
+        self.folder.join("crl")
+    }
+
+    /// The issuing CA's revocation list, DER.
+    pub fn issuing_crl(&self) -> PathBuf {
+        self.crl().join("issuing.crl")
+    }
+
+    /// The same list, PEM.
+    pub fn issuing_crl_pem(&self) -> PathBuf {
+        self.crl().join("issuing.pem")
+    }
+
     /// The inventory.
     pub fn inventory(&self) -> PathBuf {
         self.folder.join("inventory.db")

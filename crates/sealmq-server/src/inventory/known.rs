@@ -128,7 +128,8 @@ impl sealmq_tls::Known for Inventory {
     fn status(&self, issuer: &KeyId, serial: &Serial) -> sealmq_tls::Status {
         match Inventory::status(self, issuer, serial) {
             Ok(Status::Valid { role, fingerprint, .. }) => sealmq_tls::Status::Valid { role, fingerprint },
-            Ok(Status::Revoked | Status::Held) => sealmq_tls::Status::Revoked,
+            Ok(Status::Held) => sealmq_tls::Status::Held,
+            Ok(Status::Revoked) => sealmq_tls::Status::Revoked,
             Ok(Status::Unknown) => sealmq_tls::Status::Unknown,
             Err(_) => sealmq_tls::Status::CannotTell,
         }

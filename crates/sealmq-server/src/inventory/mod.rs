@@ -98,6 +98,16 @@ impl Inventory {
         })
     }
 
+    /// The records with this serial: one, unless two CAs gave it.
+    pub fn by_serial(&self, serial: &Serial) -> Result<Vec<Record>, StoreError> {
+        rows::by_serial(&*self.writer()?, serial).map_err(|e| self.failed(e))
+    }
+
+    /// This issuer's certificates that are revoked or on hold, oldest first.
+    pub fn not_counting(&self, issuer: &KeyId) -> Result<Vec<Record>, StoreError> {
+        rows::not_counting(&*self.writer()?, issuer).map_err(|e| self.failed(e))
+    }
+
     /// A value that was kept under `key`.
     pub fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
         let writer = self.writer()?;

@@ -58,6 +58,22 @@ pub(super) fn by_name(connection: &Connection, name: &NameKey) -> rusqlite::Resu
         .collect()
 }
 
+/// All records with this serial, whoever issued them.
+pub(super) fn by_serial(connection: &Connection, serial: &Serial) -> rusqlite::Result<Vec<Record>> {
+    connection
+        .prepare_cached(&select("WHERE serial = ?1 ORDER BY place"))?
+        .query_map([serial.as_content()], record)?
+        .collect()
+}
+
+/// What this issuer's revocation list is made of.
+pub(super) fn not_counting(connection: &Connection, issuer: &KeyId) -> rusqlite::Result<Vec<Record>> {
+    connection
+        .prepare_cached(&select("WHERE issuer = ?1 AND state IN ('revoked', 'held') ORDER BY place"))?
+        .query_map([issuer.as_bytes()], record)?
+        .collect()
+}
+
 /// All records, oldest first.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
     connection.prepare_cached(&select("ORDER BY place"))?.query_map([], record)?.collect()

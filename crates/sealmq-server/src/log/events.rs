@@ -131,6 +131,8 @@ events! {
     AuditHead "SMQ-L041" "audit_head" Notice "where the CA's audit log stands, signed: keep it outside this machine"
     ClockLeapt "SMQ-L019" "clock_leapt" Warning "the wall clock left the monotonic one by more than an hour"
     ReloadBegins "SMQ-L021" "reload_begins" Information "the configuration is read again"
+    CrlSigned "SMQ-L033" "crl_signed" Notice "the broker signed its revocation list anew"
+    CrlFailed "SMQ-L034" "crl_failed" Error "the revocation list could not be signed or written; the inventory counts all the same"
     ReloadWaits "SMQ-L022" "reload_waits" Warning "a key was changed that only a restart can put in force; the rest was taken"
     ControlFault "SMQ-L020" "control_fault" Warning "the control socket or the data directory cannot be used as it should"
     PkiFault "SMQ-L041" "pki_fault" Error "the OCSP responder cannot answer, and why; said once a minute at most"

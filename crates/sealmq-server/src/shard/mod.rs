@@ -209,6 +209,12 @@ impl Shard {
                 Mail::Count(to) => {
                     let _ = to.try_send(Tally { core: self.broker.counters(), traffic: self.traffic });
                 }
+                Mail::Forget(owners, to) => {
+                    let before = self.broker.counters().sessions;
+                    self.handle(now, Input::Forget(&owners));
+                    // Gone only if the asker has given up.
+                    let _ = to.send(before.saturating_sub(self.broker.counters().sessions));
+                }
                 Mail::ErrandDone(report) => self.errand_done(now, *report),
                 Mail::Shutdown => self.handle(now, Input::Shutdown),
             }

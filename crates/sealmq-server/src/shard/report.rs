@@ -41,7 +41,12 @@ impl Shard {
                 );
                 self.log.line(Line::new(Event::ClientRefused, text).field("client_id", client.as_str()));
             }
-            Core::Disconnected { conn, client, why } => self.report_end(conn, client.as_str(), &why),
+            Core::Disconnected { conn, client, why } => {
+                if let Ending::NotAuthorised(ended) = &why {
+                    self.judged.let_go(ended);
+                }
+                self.report_end(conn, client.as_str(), &why);
+            }
             Core::SessionEnded { client } => {
                 self.log
                     .with(Event::Protocol, || format!("Session of {} has ended.", Escaped(client.as_str())));

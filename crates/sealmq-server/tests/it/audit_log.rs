@@ -48,7 +48,8 @@ fn the_first_start_is_written_down_whole_and_each_later_one_loads_a_key() {
             "key-created",
             "certificate-issued",
             "key-created",
-            "certificate-issued"
+            "certificate-issued",
+            "crl-signed"
         ]
     );
     assert!(records.iter().all(|record| record.actor == "uid:1000"), "{records:?}");

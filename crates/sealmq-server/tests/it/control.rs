@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sealmq_pki::{PublicKey, Signer, SoftKey};
 use sealmq_server::control::{
-    self, BanRow, Broker, ControlSpec, ControlThread, DeviceHolder, DraftRequest, Office, Status,
+    self, BanRow, Broker, ControlSpec, ControlThread, DeviceHolder, DraftRequest, Office, Status, Swept,
 };
 use sealmq_server::home::passwords::Hash;
 use sealmq_server::log::{Format, Levels, Log, LogKeeper, LogSpec, Timestamp};
@@ -33,6 +33,10 @@ impl Broker for Listening {
     }
 
     fn device_entered(&self, _: &sealmq_pki::Name) {}
+
+    fn taken_back(&self, passwords: &[String], gone: &[sealmq_broker::Owner]) -> Result<Swept, String> {
+        Ok(Swept { ended: passwords.len() as u64, forgotten: gone.len() as u64 })
+    }
 
     fn bans(&self) -> Vec<BanRow> {
         vec![BanRow { network: "192.0.2.7".to_owned(), left_secs: 60 }]

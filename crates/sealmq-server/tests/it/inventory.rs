@@ -131,7 +131,7 @@ fn a_certificate_on_hold_is_refused_until_it_is_let_go_of() {
     let (issuer, serial) = operator(&home);
     let act = home.act(&machine.around);
     home.inventory().set_state(&issuer, &serial, State::Valid.held(act.at), &act).unwrap();
-    assert_eq!(status(&home, &(issuer.clone(), serial.clone())), Status::Revoked);
+    assert_eq!(status(&home, &(issuer.clone(), serial.clone())), Status::Held);
     home.inventory().set_state(&issuer, &serial, State::Valid, &act).unwrap();
     assert!(matches!(status(&home, &(issuer, serial)), Status::Valid { .. }));
 }

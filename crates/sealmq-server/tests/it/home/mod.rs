@@ -6,6 +6,7 @@ mod keys;
 mod proofs;
 mod renewal;
 mod requests;
+mod revocation;
 
 use std::path::{Path, PathBuf};
 

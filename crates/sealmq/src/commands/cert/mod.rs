@@ -15,6 +15,7 @@ mod rows;
 mod show;
 mod sign;
 mod span;
+mod taking_back;
 mod verdict;
 mod verify;
 
@@ -57,6 +58,12 @@ enum Action {
     Expiring(expiring::Args),
     /// Explain whether a certificate is good, and everything that is wrong with it
     Verify(verify::Args),
+    /// Take certificates back for good: their sessions end at once, and nobody is let in by them again
+    Revoke(taking_back::RevokeArgs),
+    /// Take certificates back until `unhold`: their sessions end at once
+    Hold(taking_back::HoldArgs),
+    /// Let certificates that are on hold count again
+    Unhold(taking_back::HoldArgs),
 }
 
 /// Runs the command.
@@ -72,6 +79,9 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Action::Expiring(args) => expiring::run(&args),
         Action::Show(args) => show::run(&args),
         Action::Verify(args) => verify::run(&args),
+        Action::Revoke(args) => taking_back::revoke(args),
+        Action::Hold(args) => taking_back::hold(args),
+        Action::Unhold(args) => taking_back::unhold(args),
     }
 }
 
