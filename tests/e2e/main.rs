@@ -10,6 +10,7 @@
 
 mod as_another_user;
 mod audit;
+mod backup;
 mod bounds;
 mod bridges;
 mod ca;

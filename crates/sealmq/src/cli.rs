@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    audit_log, ban, broker, ca, cert, context, device, passwd, publish, subscribe, up, user,
+    audit_log, backup, ban, broker, ca, cert, context, device, passwd, publish, subscribe, up, user,
 };
 
 /// An MQTT broker that is its own certificate authority.
@@ -37,6 +37,10 @@ pub(crate) enum Command {
     /// Set passwords in the password file of a mosquitto.conf (the flags of mosquitto_passwd)
     #[command(disable_help_flag = true)]
     Passwd(passwd::Args),
+    /// Write a backup of the data directory, beside a running broker or without one
+    Backup(backup::BackupArgs),
+    /// Put a backup back, or merge it into a data directory
+    Restore(backup::RestoreArgs),
     /// Show who did what to the CA, and check that nobody has edited that
     AuditLog(audit_log::Args),
     /// Show and end bans of addresses that failed to authenticate

@@ -35,6 +35,8 @@ fn main() -> ExitCode {
         cli::Command::Ca(args) => commands::ca::run(args),
         cli::Command::Device(args) => commands::device::run(args),
         cli::Command::Cert(args) => commands::cert::run(args),
+        cli::Command::Backup(args) => commands::backup::back_up(&args),
+        cli::Command::Restore(args) => commands::backup::restore(&args),
         cli::Command::AuditLog(args) => commands::audit_log::run(args),
         cli::Command::User(args) => commands::user::run(args),
         cli::Command::Passwd(args) => commands::passwd::run(&args),

@@ -127,6 +127,10 @@ fn act(
             certificate_list::expiring(home, within_secs, home.judge_at(around))
         }
         Request::CertificateStatus(asked) => certificate_status::answer(home, &asked),
+        Request::BackupNote => {
+            home.inventory().note(&super::backup::told(), &home.act(around))?;
+            Ok(Response::Done)
+        }
         Request::AuditLog { first } => super::audit::answer(home, first).map(Response::AuditLog),
         Request::BanList => running(home, broker).map(|broker| Response::Bans(broker.bans())),
         Request::BanLift { address } => match running(home, broker)?.lift_ban(address) {

@@ -8,6 +8,7 @@
 //! stranger on the machine sends is not read.
 
 mod audit;
+mod backup;
 mod certificate_list;
 mod certificate_status;
 mod certs;
@@ -20,6 +21,7 @@ mod socket;
 mod taking_back;
 
 pub use audit::{AuditLog, Page as AuditPage};
+pub use backup::back_up;
 pub use certificate_list::{ListRequest, ListedCertificate};
 pub use certificate_status::{CertificateId, CertificateStatus};
 pub use certs::{Adopted, CertIssued, CertRequest};

@@ -186,7 +186,7 @@ fn check_owner(place: &Place) -> Result<(), HomeError> {
 }
 
 /// Without a broker even root leaves the files to their owner: what root writes the broker could not read.
-fn check_sole_owner(place: &Place) -> Result<(), HomeError> {
+pub(super) fn check_sole_owner(place: &Place) -> Result<(), HomeError> {
     let owner = owner(place)?;
     let uid = crate::home::files::own_uid();
     if uid == owner { Ok(()) } else { Err(wrong_owner(place, owner, uid)) }

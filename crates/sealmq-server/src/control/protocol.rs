@@ -63,6 +63,8 @@ pub(super) enum Request {
     UserList,
     /// What the inventory says about certificates of our own CA.
     CertificateStatus(Vec<CertificateId>),
+    /// Note that a backup with the keys in it is being made.
+    BackupNote,
     /// Records of the audit log.
     AuditLog {
         /// The number of the first.

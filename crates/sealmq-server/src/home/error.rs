@@ -185,7 +185,7 @@ impl HomeError {
             Self::AbsurdClock { .. } => "set the clock (timedatectl set-ntp true, or date -s …), then start again".to_owned(),
             Self::Host(error) => hint_part(error).unwrap_or_default(),
             Self::Crl(error) => hint_part(error).unwrap_or_else(|| "try again; if it stays, look at ca/issuing".to_owned()),
-            Self::OlderThanList { .. } => "who was revoked since would be let in again: restore the newest inventory, not a backup of the file alone".to_owned(),
+            Self::OlderThanList { .. } => "who was revoked since would be let in again: bring the newest backup in with sealmq restore FILE --merge; without a newer one, a backup of this directory itself does (sealmq backup FILE): what the list holds stays revoked".to_owned(),
             Self::Issue(error) => hint_part(error).unwrap_or_else(|| "try again; if it stays, look at ca/issuing".to_owned()),
             Self::Key { hint, .. } => hint.clone(),
             Self::Clash { name, .. } => format!(

@@ -9,6 +9,7 @@
 mod addresses;
 mod audit;
 pub mod authority;
+pub mod backup;
 mod clock;
 mod conf;
 pub mod contexts;
@@ -29,6 +30,7 @@ mod place;
 mod profiles;
 mod prompt;
 mod requests;
+pub mod restore;
 mod revocation;
 
 use std::collections::BTreeSet;
@@ -329,6 +331,7 @@ impl Home {
         let issuing = issuing.published_at(conf::pki_url(place)?);
         let chain_pem = read_pem(&ca.issuing().certificate())?;
         check_same_ca(&inventory, &issuing, [&chain_pem, &anchors_pem], &ca)?;
+        restore::check_not_older(place, &inventory)?;
         let loaded = vec![Subject::Key(issuing.signer().public_key().key_id().clone())];
         if authority::protection(&ca.issuing().key())? == Some(Protection::Encrypted) {
             inventory

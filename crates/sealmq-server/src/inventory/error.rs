@@ -78,7 +78,7 @@ impl StoreError {
     pub fn hint(&self) -> String {
         match self {
             Self::Missing { .. } | Self::Corrupt { .. } => {
-                "restore the whole data directory from a backup: without its inventory nobody can tell which certificates of this CA are valid".to_owned()
+                "bring it back from a backup: sealmq restore FILE --merge (move a damaged one away first), or restore the whole data directory; without its inventory nobody can tell which certificates of this CA are valid".to_owned()
             }
             Self::Altered { .. } => "find out who writes to it (sealmq audit-log verify shows where the log breaks off), then restore the data directory from a backup".to_owned(),
             Self::Untrusted { path, .. } => format!("make it a regular file of this user's: chmod 600 {}", path.display()),

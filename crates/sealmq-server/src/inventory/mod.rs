@@ -59,6 +59,23 @@ struct FileId {
     inode: u64,
 }
 
+/// A copy of the database as it is at one moment, whoever writes to it meanwhile.
+pub fn copy(path: &Path) -> Result<Vec<u8>, StoreError> {
+    let failed = |e| schema::failed(path, e);
+    let connection = schema::open_to_read(path)?;
+    let mut into = Connection::open_in_memory().map_err(failed)?;
+    {
+        let backup = rusqlite::backup::Backup::new(&connection, &mut into).map_err(failed)?;
+        backup.run_to_completion(PAGES_A_STEP, PAUSE, None).map_err(failed)?;
+    }
+    // A reader in memory cannot be in WAL mode, and neither is what it gives.
+    let bytes = into.serialize(rusqlite::MAIN_DB).map_err(failed)?;
+    Ok(bytes.to_vec())
+}
+
+const PAGES_A_STEP: std::ffi::c_int = 1024;
+const PAUSE: Duration = Duration::from_millis(1);
+
 impl Inventory {
     /// Makes the database with the records of a new CA in it and closes it again. `keys` were made for it.
     pub fn create(path: &Path, first: &[Record], keys: &[KeyId], act: &Act) -> Result<(), StoreError> {

@@ -12,4 +12,5 @@ mod inventory;
 mod log_destinations;
 mod reference_pages;
 mod reload;
+mod restore;
 mod schema;

@@ -1,6 +1,7 @@
 //! One file per command: its options, what it does, what it prints.
 
 pub(crate) mod audit_log;
+pub(crate) mod backup;
 pub(crate) mod ban;
 pub(crate) mod broker;
 pub(crate) mod ca;
