@@ -39,7 +39,7 @@ fn a_backup_of_a_running_broker_is_private_and_comes_back_as_a_directory_that_wo
 
     std::fs::rename(home.data(), home.folder().join("lost")).expect("the directory is lost");
     let said = home.succeeds(&["restore", "b.tar"]);
-    assert!(said.contains("go on above number 1000"), "{said}");
+    assert!(said.contains("go on above number 1001"), "{said}");
     assert_eq!(states(&home, "pump"), ["valid"]);
     assert!(states(&home, "later").is_empty());
     home.succeeds(&["audit-log", "verify"]);
@@ -76,7 +76,7 @@ fn a_merge_takes_rights_away_and_never_gives_one_back() {
     home.succeeds(&["audit-log", "verify"]);
     // The number rises each time; nothing else is left to do.
     let again = home.succeeds(&["restore", "b.tar", "--merge"]);
-    assert!(again.contains("0 of them added, 0 taken back") && again.contains("number 2000"), "{again}");
+    assert!(again.contains("0 of them added, 0 taken back") && again.contains("number 2001"), "{again}");
     let broker = home.up();
     assert!(home.refused(&["restore", "b.tar", "--merge"]).contains("in use by another process"));
     assert!(broker.stop().success());
