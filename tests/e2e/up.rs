@@ -106,18 +106,21 @@ fn a_certificate_of_our_ca_that_the_inventory_does_not_know_is_refused() {
     }
     let home = Home::new();
     assert!(home.up().stop().success());
-    let inventory = home.data().join("ca/inventory.db");
-    let older = std::fs::read(&inventory).expect("the inventory before the device");
+    let parts = ["", "-wal", "-shm"].map(|suffix| home.data().join(format!("ca/inventory.db{suffix}")));
+    let older = parts.clone().map(|part| std::fs::read(part).ok());
     home.succeeds(&["device", "add", "pump"]);
     let proof = "--cert pump-files/pump.crt --key pump-files/pump.key";
     let broker = home.up();
     assert!(home.mosquitto_pub(proof));
     assert!(broker.stop().success());
-    for suffix in ["", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(home.data().join(format!("ca/inventory.db{suffix}")));
+    for (part, older) in parts.iter().zip(older) {
+        let _ = std::fs::remove_file(part);
+        if let Some(older) = older {
+            std::fs::write(part, older).expect("put it back");
+            std::fs::set_permissions(part, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+                .expect("chmod");
+        }
     }
-    std::fs::write(&inventory, older).expect("put it back");
-    std::fs::set_permissions(&inventory, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("chmod");
     let _broker = home.up();
     assert!(!home.mosquitto_pub(proof));
 }

@@ -197,6 +197,11 @@ impl Crl {
         self.entries.find(&self.der, serial.as_content())
     }
 
+    /// Every serial on it, as a positive number, with its reason.
+    pub fn entries(&self) -> impl Iterator<Item = (Serial, Reason)> + '_ {
+        self.entries.iter(&self.der).map(|(octets, reason)| (Serial::from_magnitude(octets), reason))
+    }
+
     /// How many certificates are on it.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -414,7 +419,7 @@ pub fn fuzz(bytes: &[u8]) {
         Ok(crl) => {
             assert!(crl.next_update() > crl.this_update());
             assert!(bytes.len() > crl.signed().len() + crl.signature().len());
-            for serial in crl.entries.serials(&crl.der) {
+            for (serial, _) in crl.entries.iter(&crl.der) {
                 let serial = Serial::from_content(serial).expect("an entry has a serial");
                 assert!(crl.revoked(&serial).is_some());
             }

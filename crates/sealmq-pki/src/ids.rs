@@ -71,7 +71,7 @@ impl Serial {
         &self.0
     }
 
-    fn from_magnitude(bytes: &[u8]) -> Serial {
+    pub(crate) fn from_magnitude(bytes: &[u8]) -> Serial {
         let first = bytes.iter().position(|b| *b != 0).unwrap_or(bytes.len().saturating_sub(1));
         let mut content = bytes[first..].to_vec();
         if content[0] & 0x80 != 0 {

@@ -15,6 +15,7 @@ use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::AuthorityKeyIdentifier;
 use x509_cert::time::Time;
 
+use super::entries::Reason;
 use super::{Crl, CrlError, CrlNumber};
 use crate::cert::{KeyUsageBit, SignedBy, verify_signature};
 use crate::ids::Serial;
@@ -54,6 +55,23 @@ pub enum Why {
     Revoked(RevocationReason),
     /// It does not count for now (`certificateHold`).
     OnHold,
+}
+
+impl From<Reason> for Why {
+    /// What a list of ours says about a certificate that another list says this about.
+    fn from(reason: Reason) -> Why {
+        Why::Revoked(match reason {
+            Reason::CertificateHold => return Why::OnHold,
+            Reason::KeyCompromise => RevocationReason::KeyCompromise,
+            Reason::AuthorityCompromise => RevocationReason::CaCompromise,
+            Reason::AffiliationChanged => RevocationReason::AffiliationChanged,
+            Reason::Superseded => RevocationReason::Superseded,
+            Reason::CessationOfOperation => RevocationReason::CessationOfOperation,
+            Reason::Unspecified | Reason::RemoveFromCrl | Reason::PrivilegeWithdrawn | Reason::Other => {
+                RevocationReason::Unspecified
+            }
+        })
+    }
 }
 
 /// Why a list was not made.

@@ -114,8 +114,9 @@ impl Entries {
         self.0.len()
     }
 
-    pub(super) fn serials<'a>(&'a self, whole: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        self.0.iter().map(|entry| entry.octets(whole))
+    /// The octets of each serial, without leading zeros, and its reason.
+    pub(super) fn iter<'a>(&'a self, whole: &'a [u8]) -> impl Iterator<Item = (&'a [u8], Reason)> {
+        self.0.iter().map(|entry| (entry.octets(whole), entry.reason))
     }
 }
 

@@ -98,16 +98,17 @@ impl Home {
     fn write_list(&self, number: u64, now: Timestamp, done: Progress<'_>) -> Result<Listed, HomeError> {
         let ca = self.place().ca();
         let previous = self.list()?.map(|crl| crl.this_update());
-        let records = self.inventory().not_counting(self.issuing().key_id())?;
+        let issuer = self.issuing().inventory_id();
+        let records = self.inventory().not_counting(issuer)?;
+        // Of these nobody knows when they end; they stay.
+        let mut entries = self.inventory().listed(issuer)?;
+        entries.retain(|listed| records.iter().all(|record| record.serial != listed.serial));
+        entries.extend(records.iter().filter(|record| is_due(record, previous, now)).filter_map(listing));
         let draft = CrlDraft {
             number: number.into(),
             this_update: now,
             next_update: now.plus_days(LIFE_DAYS),
-            entries: records
-                .iter()
-                .filter(|record| is_due(record, previous, now))
-                .filter_map(listing)
-                .collect(),
+            entries,
         };
         let crl = draft.sign(self.issuing())?;
         files::ensure_folder(&ca.crl())?;

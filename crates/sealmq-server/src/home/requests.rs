@@ -115,6 +115,9 @@ impl Home {
             if let Some(known) = change.find(&record.issuer, &record.serial)? {
                 return Err(already_there(&known, &record));
             }
+            if change.listed(&record.issuer, &record.serial)?.is_some() {
+                return Err(revoked_before(&record));
+            }
             let Some(name) = &record.name else { return Ok(change.insert(&record)?) };
             let namesakes = change.by_name(&name.key())?;
             // A device that got a newer certificate after the backup: it takes the place of what the backup has.
@@ -200,6 +203,17 @@ impl Home {
 
 const NO_ROLE: &str =
     "adopted are certificates of devices (clientAuth, one CN) and servers (serverAuth); issue a new one";
+
+/// The stolen device's, from behind the backup that was put back.
+fn revoked_before(wanted: &Record) -> HomeError {
+    HomeError::Refused {
+        what: format!(
+            "the certificate '{}' is not adopted: it was revoked or put on hold before the backup was put back",
+            wanted.subject
+        ),
+        hint: "issue a new one, if its holder is still to be let in: sealmq cert issue NAME".to_owned(),
+    }
+}
 
 /// The same serial again is the same certificate, or a second one that somebody made with this CA's key.
 fn already_there(known: &Record, wanted: &Record) -> HomeError {

@@ -8,10 +8,10 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use sealmq_pki::Timestamp;
 use sealmq_pki::audit::{Draft, Subject, What};
-use sealmq_pki::crl::{Crl, Reason};
-use sealmq_pki::inventory::{Act, Inventory as _, InventoryError, Record, RevocationReason, State};
+use sealmq_pki::crl::{Crl, Listing, Why};
+use sealmq_pki::inventory::{Act, Inventory as _, InventoryError, Record, State};
+use sealmq_pki::{Facts, KeyId, Timestamp};
 
 use super::backup::{INVENTORY, MARKER};
 use super::crl::{CRL_NUMBER, crl_number};
@@ -51,8 +51,14 @@ pub fn anew(backup: &Path, place: &Place, around: &Surroundings) -> Result<Resto
     let made = unpack(backup, &aside).and_then(|()| {
         let act = Act::new(around.now, around.actor.clone());
         let inventory = Inventory::open(&Place::at(&aside).ca().inventory(), &aside.join("passwd"), &act)?;
+        let issuer = issuing(&Place::at(&aside))?.computed_key_id;
         let list = list_beside(&Place::at(&aside))?;
-        merge(&inventory, &[], list.as_ref(), 0, &act)
+        let said = said(list.as_ref());
+        merge(
+            &inventory,
+            &Other { records: &[], issuer: &issuer, said: &said, list: list.as_ref(), number: 0 },
+            &act,
+        )
     });
     let made = match made {
         Ok(made) => made,
@@ -90,6 +96,8 @@ fn merge_from(backup: &Place, place: &Place, around: &Surroundings) -> Result<Re
     check_same_ca(&theirs, place)?;
     let records = theirs.all()?;
     let number = crl_number(theirs.setting(CRL_NUMBER)?.as_deref());
+    let issuer = issuing(place)?.computed_key_id;
+    let mut listed = theirs.listed(&issuer)?;
     drop(theirs);
     let path = place.ca().inventory();
     if !files::is_there(&path)? {
@@ -99,32 +107,39 @@ fn merge_from(backup: &Place, place: &Place, around: &Surroundings) -> Result<Re
     let inventory = Inventory::open(&path, &place.passwd(), &act)?;
     let lists = [list_beside(place)?, list_beside(backup)?];
     let newest = lists.into_iter().flatten().max_by(|a, b| a.number().cmp(&b.number()));
-    merge(&inventory, &records, newest.as_ref(), number, &act)
+    listed.extend(inventory.listed(&issuer)?);
+    listed.extend(said(newest.as_ref()));
+    let other = Other { records: &records, issuer: &issuer, said: &listed, list: newest.as_ref(), number };
+    merge(&inventory, &other, &act)
+}
+
+/// What the other side knows.
+struct Other<'a> {
+    records: &'a [Record],
+    issuer: &'a KeyId,
+    /// What lists of this issuer say, whether or not a record is left.
+    said: &'a [Listing],
+    list: Option<&'a Crl>,
+    number: u64,
 }
 
 /// One change: all of it or nothing.
-fn merge(
-    inventory: &Inventory,
-    records: &[Record],
-    list: Option<&Crl>,
-    number: u64,
-    act: &Act,
-) -> Result<Restored, HomeError> {
-    let own = inventory.all()?;
+fn merge(inventory: &Inventory, other: &Other<'_>, act: &Act) -> Result<Restored, HomeError> {
     let done: Result<Restored, InventoryError> = inventory.change(act, |change| {
         let mut done = Restored::default();
         change.note(&Draft::new(What::Restored, Vec::<Subject>::new()))?;
-        for record in records {
+        for record in other.records {
             merge_record(change, record, &mut done)?;
         }
-        for record in own.iter().chain(records) {
-            if let Some(state) = list.and_then(|list| listed(list, record, act.at)) {
-                take_back(change, record, &state, &mut done)?;
+        for listing in other.said {
+            match change.find(other.issuer, &listing.serial)? {
+                Some(record) => take_back(change, &record, &state_of(&record, listing, act.at), &mut done)?,
+                None => change.keep_listed(other.issuer, listing)?,
             }
         }
-        let listed = list.and_then(|list| list.number()?.as_u64()).unwrap_or(0);
+        let listed = other.list.and_then(|list| list.number()?.as_u64()).unwrap_or(0);
         let kept = crl_number(change.setting(CRL_NUMBER)?.as_deref());
-        done.crl_number = kept.max(number).max(listed).saturating_add(NUMBERS_LEFT_OUT);
+        done.crl_number = kept.max(other.number).max(listed).saturating_add(NUMBERS_LEFT_OUT);
         change.keep_setting(CRL_NUMBER, &done.crl_number.to_string())?;
         Ok(done)
     });
@@ -161,23 +176,21 @@ fn take_back(
     change.set_state(&own.issuer, &own.serial, next)
 }
 
-/// What a list of the record's issuer says against it.
-fn listed(list: &Crl, record: &Record, at: Timestamp) -> Option<State> {
-    if list.authority_key_id() != Some(&record.issuer) {
-        return None;
-    }
-    let reason = match list.revoked(&record.serial)? {
-        Reason::CertificateHold => return Some(record.state.held(at)),
-        Reason::KeyCompromise => RevocationReason::KeyCompromise,
-        Reason::AuthorityCompromise => RevocationReason::CaCompromise,
-        Reason::AffiliationChanged => RevocationReason::AffiliationChanged,
-        Reason::Superseded => RevocationReason::Superseded,
-        Reason::CessationOfOperation => RevocationReason::CessationOfOperation,
-        Reason::Unspecified | Reason::RemoveFromCrl | Reason::PrivilegeWithdrawn | Reason::Other => {
-            RevocationReason::Unspecified
-        }
+/// What a list says, as one of ours will go on saying it.
+fn said(list: Option<&Crl>) -> Vec<Listing> {
+    let said = |list: &Crl| {
+        let at = list.this_update();
+        list.entries().map(|(serial, reason)| Listing { serial, at, why: Why::from(reason) }).collect()
     };
-    Some(State::Revoked { at, reason })
+    list.map(said).unwrap_or_default()
+}
+
+/// The state of a record about which a list says this.
+fn state_of(record: &Record, listing: &Listing, at: Timestamp) -> State {
+    match listing.why {
+        Why::OnHold => record.state.held(at),
+        Why::Revoked(reason) => State::Revoked { at, reason },
+    }
 }
 
 /// The inventory is no older than the signed list beside it: one from before a revocation would let the revoked in again.
@@ -200,20 +213,21 @@ pub(super) fn check_not_older(place: &Place, inventory: &Inventory) -> Result<()
 /// The list beside an inventory, if the issuing CA there signed it.
 fn list_beside(place: &Place) -> Result<Option<Crl>, HomeError> {
     let Some(der) = files::read(&place.ca().issuing_crl())? else { return Ok(None) };
-    let path = place.ca().issuing().certificate();
-    let issuing = first_certificate(&path)?.ok_or_else(|| HomeError::Incomplete { path: path.clone() })?;
-    let facts = sealmq_pki::Facts::parse(&issuing)
-        .map_err(|error| HomeError::Corrupt { path, text: error.to_string() })?;
+    let facts = issuing(place)?;
     let ours = |list: &Crl| list.signed_by(&facts) == Ok(sealmq_pki::cert::SignedBy::Yes);
     Ok(Crl::parse(der).ok().filter(ours))
 }
 
-/// The backup knows the issuing CA that stands in the directory.
-fn check_same_ca(theirs: &Inventory, place: &Place) -> Result<(), HomeError> {
+/// What the issuing CA's certificate in a directory says.
+fn issuing(place: &Place) -> Result<Facts, HomeError> {
     let path = place.ca().issuing().certificate();
     let der = first_certificate(&path)?.ok_or_else(|| HomeError::Incomplete { path: path.clone() })?;
-    let facts = sealmq_pki::Facts::parse(&der)
-        .map_err(|error| HomeError::Corrupt { path: path.clone(), text: error.to_string() })?;
+    Facts::parse(&der).map_err(|error| HomeError::Corrupt { path, text: error.to_string() })
+}
+
+/// The backup knows the issuing CA that stands in the directory.
+fn check_same_ca(theirs: &Inventory, place: &Place) -> Result<(), HomeError> {
+    let facts = issuing(place)?;
     let known = theirs.all()?.iter().any(|record| record.fingerprint == facts.fingerprint);
     if known {
         return Ok(());

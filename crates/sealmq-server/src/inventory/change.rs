@@ -4,10 +4,11 @@
 
 use rusqlite::{OptionalExtension, Transaction};
 use sealmq_pki::audit::{Draft, Subject, What};
+use sealmq_pki::crl::Listing;
 use sealmq_pki::inventory::{self, Act, InventoryError, Origin, Record, State};
 use sealmq_pki::{KeyId, NameKey, Serial};
 
-use super::{Inventory, audit, immediate, rows, schema};
+use super::{Inventory, audit, immediate, listed, rows, schema};
 
 /// A transaction that holds the write lock. What it does happens when the closure that got it succeeds, or not at all.
 pub struct Change<'a> {
@@ -110,6 +111,22 @@ impl Change<'_> {
     /// The store cannot tell.
     pub fn by_name(&self, name: &NameKey) -> Result<Vec<Record>, InventoryError> {
         rows::by_name(self.transaction, name).map_err(|e| self.cannot_tell(e))
+    }
+
+    /// Keeps that a list said this about a serial that no record has.
+    ///
+    /// # Errors
+    /// The store cannot tell.
+    pub fn keep_listed(&self, issuer: &KeyId, listing: &Listing) -> Result<(), InventoryError> {
+        listed::keep(self.transaction, issuer, listing).map_err(|e| self.cannot_tell(e))
+    }
+
+    /// What a list said about a serial that had no record then.
+    ///
+    /// # Errors
+    /// The store cannot tell.
+    pub fn listed(&self, issuer: &KeyId, serial: &Serial) -> Result<Option<Listing>, InventoryError> {
+        listed::find(self.transaction, issuer, serial).map_err(|e| self.cannot_tell(e))
     }
 
     /// Appends an audit record of its own.

@@ -13,6 +13,7 @@ mod error;
 mod examine;
 mod known;
 mod list;
+mod listed;
 mod names;
 mod rows;
 mod schema;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 use sealmq_pki::audit::{Draft, Subject, What};
+use sealmq_pki::crl::Listing;
 use sealmq_pki::inventory::{self, Act, InventoryError, Record, State};
 use sealmq_pki::{KeyId, NameKey, Serial, Timestamp};
 
@@ -123,6 +125,11 @@ impl Inventory {
     /// This issuer's certificates that are revoked or on hold, oldest first.
     pub fn not_counting(&self, issuer: &KeyId) -> Result<Vec<Record>, StoreError> {
         rows::not_counting(&*self.writer()?, issuer).map_err(|e| self.failed(e))
+    }
+
+    /// What stands on this issuer's lists without a record: see [`listed`].
+    pub fn listed(&self, issuer: &KeyId) -> Result<Vec<Listing>, StoreError> {
+        listed::all(&*self.writer()?, issuer).map_err(|e| self.failed(e))
     }
 
     /// A value that was kept under `key`.

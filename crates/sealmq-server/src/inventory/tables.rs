@@ -1,7 +1,7 @@
 //! The tables, and how those of an older schema become them.
 //!
 //! Schema 1: certificates, names of the server, settings. Schema 2: where a certificate came from, holds, the audit log,
-//! certificates that were merely seen.
+//! certificates that were merely seen, serials that a revocation list holds and no record.
 
 use rusqlite::{Connection, Transaction};
 use sealmq_pki::audit::{Draft, What};
@@ -15,7 +15,9 @@ pub(super) const OLDEST: i64 = 1;
 
 /// Makes all tables in an empty file.
 pub(super) fn make(connection: &Connection) -> rusqlite::Result<()> {
-    [CERTIFICATE, INDEXES, SERVER, AUDIT, SEEN].iter().try_for_each(|sql| connection.execute_batch(sql))
+    [CERTIFICATE, INDEXES, SERVER, AUDIT, SEEN, LISTED]
+        .iter()
+        .try_for_each(|sql| connection.execute_batch(sql))
 }
 
 /// Brings the tables of an older schema up to date, inside a transaction that sees to it that all of it happens or
@@ -27,7 +29,7 @@ pub(super) fn migrate(transaction: &Transaction<'_>, found: i64, act: &Act) -> r
         )?;
         transaction.execute_batch(CERTIFICATE)?;
         transaction.execute_batch(TAKE_OVER_1)?;
-        [INDEXES, AUDIT, SEEN].iter().try_for_each(|sql| transaction.execute_batch(sql))?;
+        [INDEXES, AUDIT, SEEN, LISTED].iter().try_for_each(|sql| transaction.execute_batch(sql))?;
     }
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     let rows: i64 = transaction.query_row("SELECT count(*) FROM certificate", [], |row| row.get(0))?;
@@ -116,6 +118,17 @@ CREATE TABLE seen (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX seen_by_end ON seen (not_after);
 CREATE INDEX seen_by_last ON seen (last_seen);
+";
+
+/// What was revoked after the backup that was put back: the list says so, and nothing else is left of it.
+const LISTED: &str = "
+CREATE TABLE listed (
+    issuer        BLOB NOT NULL,     -- key identifier
+    serial        BLOB NOT NULL,     -- content octets of the INTEGER
+    at            INTEGER NOT NULL,  -- of the list that said so
+    revoke_reason INTEGER,           -- RFC 5280 section 5.3.1; NULL: on hold
+    PRIMARY KEY (issuer, serial)
+) STRICT, WITHOUT ROWID;
 ";
 
 const TAKE_OVER_1: &str = "

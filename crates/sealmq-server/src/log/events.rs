@@ -135,7 +135,7 @@ events! {
     CrlFailed "SMQ-L034" "crl_failed" Error "the revocation list could not be signed or written; the inventory counts all the same"
     ReloadWaits "SMQ-L022" "reload_waits" Warning "a key was changed that only a restart can put in force; the rest was taken"
     ControlFault "SMQ-L020" "control_fault" Warning "the control socket or the data directory cannot be used as it should"
-    PkiFault "SMQ-L041" "pki_fault" Error "the OCSP responder cannot answer, and why; said once a minute at most"
+    PkiFault "SMQ-L043" "pki_fault" Error "the OCSP responder cannot answer, and why; said once a minute at most"
     LogFault "SMQ-L030" "log_fault" Error "a log destination cannot be opened or does not take lines, or takes them again"
     FileFinding "SMQ-L031" "file_finding" Warning "a file that the broker's user cannot read again, with the lines that mend it"
     SecretsLogged "SMQ-L032" "secrets_logged" Warning "--tls-keylog writes the secrets of every TLS connection to a file"

@@ -325,9 +325,11 @@ fn a_list_is_given_out_only_if_the_issuer_signed_it() {
     let publisher = Publisher::of(&machine.home);
     let now = machine.around.now;
     let path = format!("GET /crl/{}.crl HTTP/1.1", machine.home.issuing().key_id());
-    assert_eq!(http(&publisher, &path, now).status, 404, "there is none yet");
     let folder = machine.home.place().ca().folder().join("crl");
-    std::fs::create_dir_all(&folder).unwrap();
+    // `up` has signed the first one.
+    assert_eq!(http(&publisher, &path, now).status, 200);
+    std::fs::remove_file(folder.join("issuing.crl")).unwrap();
+    assert_eq!(http(&publisher, &path, now).status, 404, "there is none");
     let made = |home: &Home, days| {
         let draft = CrlDraft {
             number: CrlNumber::from(1),

@@ -1,7 +1,8 @@
 //! An inventory that is older than the signed list beside it: refused, and mended by a merge that keeps the revoked out.
 
-use sealmq_pki::crl::{CrlDraft, Listing, Why};
-use sealmq_pki::inventory::{Inventory as _, RevocationReason, Role, State};
+use sealmq_pki::crl::{CrlDraft, Listing, Reason, Why};
+use sealmq_pki::inventory::{self, Inventory as _, RevocationReason, Role, State};
+use sealmq_pki::{Certificate, End, Holder, LeafRequest, Name, Serial, Signer as _, SoftKey, issue_leaf};
 use sealmq_server::home::{Home, backup, restore};
 
 use crate::home::Machine;
@@ -49,6 +50,49 @@ fn an_inventory_older_than_the_list_beside_it_is_refused_until_a_merge_took_over
     let state = find(&home, Role::Operator).state;
     assert!(matches!(state, State::Revoked { reason: RevocationReason::KeyCompromise, .. }), "{state:?}");
     assert!(matches!(find(&home, Role::Server).state, State::Held { .. }));
+}
+
+/// Issued after the backup and stolen after that: nothing but the list remembers it.
+#[test]
+fn who_was_revoked_behind_the_backup_stays_on_the_list_and_is_not_adopted() {
+    let machine = Machine::new();
+    let (home, _report) = machine.up();
+    let signed = |name: &str, serial: u8| {
+        let (name, key) = (Name::parse(name).unwrap(), SoftKey::generate().unwrap());
+        let request = LeafRequest {
+            holder: Holder::Device(&name),
+            public_key: key.public_key(),
+            serial: Serial::from_random([serial; 16]).unwrap(),
+            now: machine.around.now,
+            end: End::Profile,
+        };
+        issue_leaf(home.issuing(), &request).unwrap()
+    };
+    let (stolen, lost) = (signed("stolen", 0xF7), signed("lost", 8));
+    let file = machine.data().with_extension("tar");
+    drop(home);
+    backup::write(&machine.place(), &file, machine.around.now).unwrap();
+    let home = Home::open(&machine.place(), &machine.around).unwrap();
+    let why = Why::Revoked(RevocationReason::KeyCompromise);
+    let serial = stolen.facts().serial.clone();
+    write_list(&home, 7, vec![Listing { serial: serial.clone(), at: machine.around.now, why }]);
+    drop(home);
+    restore::into(&file, &machine.place(), &machine.around).unwrap();
+
+    // The next list, and the one after it, still hold it.
+    for _ in 0..2 {
+        let (home, _report) = machine.up();
+        assert_eq!(home.list().unwrap().unwrap().revoked(&serial), Some(Reason::KeyCompromise));
+        std::fs::remove_file(machine.place().ca().issuing_crl()).unwrap();
+    }
+    let (home, _report) = machine.up();
+    let adopt = |certificate: &Certificate| {
+        let reason = inventory::Reason::parse("after the backup").unwrap();
+        home.adopt(certificate.der().to_vec(), reason, &machine.around).map(|_| ())
+    };
+    let error = adopt(&stolen).unwrap_err().to_string();
+    assert!(error.contains("revoked or put on hold"), "{error}");
+    adopt(&lost).unwrap();
 }
 
 /// Somebody else's list proves nothing, and neither does a damaged one: it is made anew.
