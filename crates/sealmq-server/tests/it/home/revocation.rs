@@ -358,6 +358,30 @@ fn an_inventory_older_than_the_list_beside_it_is_refused() {
     machine.up();
 }
 
+/// Inventory and list came back from one backup, so that the start saw nothing; then the newer list turns up. It is not
+/// written over: it names who is to stay out.
+#[test]
+fn a_list_that_is_newer_than_the_inventory_is_kept_and_told_also_while_the_broker_runs() {
+    let machine = Machine::new();
+    let (home, _) = machine.up();
+    let serial = add(&home, &machine, "pump", DeviceHolder::New);
+    drop(home);
+    let (database, file) = (machine.file("ca/inventory.db"), machine.place().ca().issuing_crl());
+    let backup = (std::fs::read(&database).unwrap(), std::fs::read(&file).unwrap());
+    let (home, _) = machine.up();
+    do_it(&home, &machine, &whose("pump"), STOLEN);
+    drop(home);
+    let newer = std::fs::read(&file).unwrap();
+    std::fs::write(&database, &backup.0).unwrap();
+    std::fs::write(&file, &backup.1).unwrap();
+    let home = Home::open(&machine.place(), &machine.around).unwrap();
+    std::fs::write(&file, &newer).unwrap();
+    let error = home.ensure_list(&machine.around, &mut |_| Ok(())).unwrap_err();
+    assert!(matches!(error, HomeError::OlderThanList { .. }), "{error}");
+    assert_eq!(std::fs::read(&file).unwrap(), newer);
+    assert!(Crl::parse(newer).unwrap().revoked(&serial).is_some());
+}
+
 #[test]
 fn who_did_it_and_why_stands_in_the_audit_log() {
     let machine = Machine::new();
