@@ -295,7 +295,10 @@ fn every_configuration_starts() {
             let guide = furnished();
             let (configuration, _) = here(&block, &guide);
             let broker = Broker::start(guide.folder(), &configuration);
-            assert!(!broker.log().contains("Error"), "{path}:\n{block}\n{}", broker.log());
+            // The other site of the page is nobody's host: what a bridge says of it is no fault of the file.
+            let log = broker.log();
+            let faulty = |line: &&str| line.contains("Error") && !line.contains("Error creating bridge");
+            assert_eq!(log.lines().find(faulty), None, "{path}:\n{block}\n{log}");
             assert!(broker.stop().success(), "{path}:\n{block}");
             started += 1;
         }
