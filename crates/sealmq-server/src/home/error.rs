@@ -178,6 +178,9 @@ impl HomeError {
             Self::Absent { path } => {
                 format!("make it: sealmq up --data-dir {}", path.display())
             }
+            Self::Incomplete { path } if path.ends_with("sealmq.conf") => {
+                "start the broker once, which writes it: sealmq up".to_owned()
+            }
             Self::Incomplete { .. } => {
                 "restore the whole data directory from a backup; it is not made again, because certificates of the old CA are in use".to_owned()
             }

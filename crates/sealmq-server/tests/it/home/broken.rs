@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use sealmq_pki::Timestamp;
-use sealmq_server::home::HomeError;
+use sealmq_server::home::{HomeError, tls_port};
 use sealmq_server::inventory::StoreError;
 
 use super::{BUILD, Machine};
@@ -63,6 +63,17 @@ fn others_can_not_reach_what_is_private() {
         assert!(matches!(error, HomeError::WrongMode { .. }), "{name}: {error}");
         assert_eq!(error.hint(), format!("chmod 600 {}", machine.file(name).display()));
     }
+}
+
+/// `ca init` and `ca import` make no configuration; the first start does.
+#[test]
+fn without_a_configuration_the_hint_is_the_start_that_writes_it() {
+    let machine = whole();
+    fs::remove_file(machine.place().conf()).unwrap();
+    let error = tls_port(&machine.place()).unwrap_err();
+    assert_eq!(error.hint(), "start the broker once, which writes it: sealmq up");
+    drop(machine.up());
+    tls_port(&machine.place()).unwrap();
 }
 
 #[test]
