@@ -127,7 +127,7 @@ impl Inventory {
         rows::not_counting(&*self.writer()?, issuer).map_err(|e| self.failed(e))
     }
 
-    /// What stands on this issuer's lists without a record: see [`listed`].
+    /// What stands on this issuer's lists without a record: revoked behind a backup that was put back.
     pub fn listed(&self, issuer: &KeyId) -> Result<Vec<Listing>, StoreError> {
         listed::all(&*self.writer()?, issuer).map_err(|e| self.failed(e))
     }
