@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use super::error::HomeError;
 use super::{files, prompt};
 
-/// A passphrase: 1 to [`PASSPHRASE_BYTES_MAX`] bytes of one line.
+/// A passphrase: 1 to `PASSPHRASE_BYTES_MAX` bytes of one line.
 pub struct Passphrase(Zeroizing<Vec<u8>>);
 
 /// Where a passphrase can come from.

@@ -1,5 +1,5 @@
-//! Taking a certificate's right back: for good ([`Home::revoke`]), for a while ([`Home::hold`]), and giving it back
-//! ([`Home::unhold`]).
+//! Taking a certificate's right back: for good (`cert revoke`), for a while (`cert hold`), and giving it back
+//! (`cert unhold`).
 //!
 //! Not here: the sessions that end by it (`control/taking_back.rs`), and the list (`super::crl`). Order of writes: the inventory, in one transaction with the
 //! number of the next list and the note that a password is to go; the password file; the list ([`Home::publish`]). From the first of them on

@@ -89,7 +89,7 @@ impl Inventory {
     }
 
     /// Opens the database, brings an older schema up to date (which `act` is recorded for), and looks for damage: the
-    /// whole file's structure ([`examine`]), and the newest records of the audit log. `passwd` is the password file, whose names are
+    /// whole file's structure (`examine`), and the newest records of the audit log. `passwd` is the password file, whose names are
     /// taken too.
     pub fn open(path: &Path, passwd: &Path, act: &Act) -> Result<Self, StoreError> {
         let mut writer = schema::open(path, WRITE_WAIT)?;
