@@ -1,7 +1,6 @@
 //! A broker process: ours, or Debian's mosquitto for comparison. Ready when it says READY=1, stopped by its own pid.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,12 +11,6 @@ use tempfile::TempDir;
 
 /// How long anything in these tests may take on a machine that does much else at the same time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A port on loopback that nobody listened on a moment ago.
-pub(crate) fn free_port() -> u16 {
-    let probe = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-    probe.local_addr().expect("a bound socket has an address").port()
-}
 
 /// A running broker with everything it has printed so far.
 pub(crate) struct Broker {

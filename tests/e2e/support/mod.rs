@@ -4,12 +4,15 @@ mod broker;
 mod certificates;
 mod client;
 mod home;
+#[path = "../../ports.rs"]
+mod ports;
 mod tools;
 
-pub(crate) use broker::{Background, Broker, Ends, PATIENCE, free_port, sealmq, wait};
+pub(crate) use broker::{Background, Broker, Ends, PATIENCE, sealmq, wait};
 pub(crate) use certificates::{Guide, shell};
 pub(crate) use client::{Client, Outcome};
 pub(crate) use home::{Home, text};
+pub(crate) use ports::free_port;
 pub(crate) use tools::{mbedtls_client, mbedtls_client_in, mqtt_js, python};
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,6 @@
 //! A CA, a device's credentials, bundles on disk, outside tools, and Debian's mosquitto.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -162,7 +161,7 @@ impl Mosquitto {
         std::fs::write(dir.join("server.crt"), leaf.pem() + &pki.issuing.certificate().pem()).unwrap();
         std::fs::write(dir.join("server.key"), key.to_pem().as_bytes()).unwrap();
         std::fs::write(dir.join("roots.crt"), pki.root.pem()).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = crate::ports::free_port();
         std::fs::write(dir.join("mosquitto.conf"), config(port, demand, dir)?).unwrap();
         let mut child = Command::new(program)
             .args(["-v", "-c", "mosquitto.conf"])

@@ -7,3 +7,5 @@ mod contexts;
 mod fixture;
 mod mbedtls;
 mod pkcs12;
+#[path = "../../../../tests/ports.rs"]
+mod ports;

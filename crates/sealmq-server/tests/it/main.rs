@@ -10,6 +10,8 @@ mod fail_open;
 mod home;
 mod inventory;
 mod log_destinations;
+#[path = "../../../../tests/ports.rs"]
+mod ports;
 mod reference_pages;
 mod reload;
 mod restore;

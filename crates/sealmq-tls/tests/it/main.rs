@@ -16,6 +16,8 @@ mod openssl_peer;
 mod pair;
 mod pkits;
 mod policy;
+#[path = "../../../../tests/ports.rs"]
+mod ports;
 mod resumption;
 mod revocation;
 mod server_certificates;

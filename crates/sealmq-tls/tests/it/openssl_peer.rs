@@ -9,6 +9,7 @@ use sealmq_tls::{Code, Direction, Judged, Progress, Resumption, ServerTls, TlsFa
 
 use crate::fixture::{Pair, fixtures, now, s};
 use crate::pair::{VERSIONS, client, client_spec, policy, server, server_spec};
+use crate::ports::free_port;
 
 /// What a served connection came to, and what openssl printed.
 struct Served {
@@ -217,7 +218,7 @@ fn our_client_talks_to_s_server_with_mutual_tls() {
     let (server_cert, server_key) = files(&fixtures().server);
     let ca = files(&fixtures().ca).0;
     for index in 0..2 {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let port = free_port().to_string();
         let mut child = Command::new("openssl")
             .args(["s_server", "-accept", &port, "-cert", &server_cert, "-key", &server_key, "-CAfile", &ca])
             .args([version_flag(index), "-Verify", "2", "-verify_return_error", "-naccept", "1", "-rev"])
@@ -261,7 +262,7 @@ fn our_client_talks_to_s_server_with_mutual_tls() {
 fn sealing_between_the_fragments_of_a_post_handshake_message_works() {
     let (server_cert, server_key) = files(&fixtures().server);
     let ca = files(&fixtures().ca).0;
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let port = free_port().to_string();
     let mut child = Command::new("openssl")
         .args([
             "s_server",

@@ -1,7 +1,6 @@
 //! A server must staple an OCSP response: `openssl ocsp` makes it, `openssl s_server` staples it, in both versions.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -13,6 +12,7 @@ use tempfile::TempDir;
 use crate::fixture::{CA, Pair, SERVER, fixtures, issue, now, openssl, root, s, write};
 use crate::openssl_peer::{connect, version_flag};
 use crate::pair::{client, client_spec};
+use crate::ports::free_port;
 
 const GOOD: &str = "V\t491231235959Z\t\t";
 const REVOKED: &str = "R\t491231235959Z\t260101000000Z,keyCompromise\t";
@@ -99,7 +99,7 @@ impl SServer {
 
     fn of(leaf: &Pair, version: usize, staple: Option<&Path>) -> SServer {
         let (cert, key) = (format!("{}.crt", leaf.name), format!("{}.key", leaf.name));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let port = free_port().to_string();
         let mut command = Command::new("openssl");
         command
             .current_dir(chain().dir.path())

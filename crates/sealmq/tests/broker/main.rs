@@ -3,6 +3,8 @@
 
 #[cfg(target_os = "linux")]
 mod memory;
+#[path = "../../../../tests/ports.rs"]
+mod ports;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,6 +13,8 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use ports::free_port;
 
 /// Debian's unit of mosquitto (2.0.18), with the one word replaced.
 const UNIT: &str = "\
@@ -49,10 +53,6 @@ fn ends_with(conf: &str) -> Output {
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A broker that runs. A test that fails leaves none behind.

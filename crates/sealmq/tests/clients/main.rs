@@ -9,9 +9,11 @@
 )]
 
 mod flags;
+#[path = "../../../../tests/ports.rs"]
+mod ports;
 
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -109,7 +111,7 @@ fn wait_for_port(port: &str) {
 }
 
 fn free_port() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
+    ports::free_port().to_string()
 }
 
 #[test]

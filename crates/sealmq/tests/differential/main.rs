@@ -14,6 +14,8 @@ mod differences;
 mod line;
 mod malformed;
 mod peers;
+#[path = "../../../../tests/ports.rs"]
+mod ports;
 mod publishing;
 mod stage;
 mod subscribing;

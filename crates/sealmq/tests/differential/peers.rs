@@ -1,7 +1,7 @@
 //! A mosquitto and a `sealmq broker` on loopback with the same configuration.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -76,7 +76,7 @@ impl Server {
 
     fn start(binary: &Path, conf: &str, transport: Transport, certificates: &Arc<Certificates>) -> Server {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = super::ports::free_port();
         fs::write(folder.path().join("acl"), super::publishing::ACL).unwrap();
         fs::write(folder.path().join("passwords"), super::connecting::PASSWORDS).unwrap();
         certificates.write(folder.path());

@@ -12,7 +12,7 @@ pub(crate) mod websockets;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +36,8 @@ use sealmq_tls::{
     ClientTls, ClientTlsSpec, KeyPair, LegacyServerCerts, PemSource, RecordSize, ServerOcsp, TlsPolicy,
     TlsSession, VerifyServer, Versions,
 };
+
+use crate::ports::free_port;
 
 /// Nothing on loopback takes this long; a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -203,10 +205,6 @@ impl ConfigSource for ConfFile {
         let config = parsed.config.ok_or_else(|| failed(found))?;
         Ok(Fresh { config, diagnostics: parsed.diagnostics })
     }
-}
-
-pub(super) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn text(value: &str) -> Vec<u8> {

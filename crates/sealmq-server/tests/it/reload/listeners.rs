@@ -1,7 +1,7 @@
 //! Listeners that come, go and move while the broker runs.
 
 use super::*;
-use crate::data_plane::free_port;
+use crate::ports::free_port;
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener};
 
